@@ -1,0 +1,50 @@
+# Each target sets up what it needs in .venv; the stamp files .venv/.demo and .venv/.dev say what is installed there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check docs bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Train a ResNet-18 on MNIST under a TopologyMonitor
+	$(BIN)/python examples/mnist_resnet.py
+
+test: $(VENV)/.dev ## Run the tests and doctests
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+check: $(VENV)/.dev ## Lint, check formatting, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/.dev ## Measure what a snapshot costs and how much it slows training
+	$(BIN)/python benchmarks/snapshot.py
+	$(BIN)/python benchmarks/overhead.py
+
+clean: ## Remove caches and build products; keep .venv and recorded runs
+	rm -rf build dist docs/_build *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name $(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# pip comes last when a virtual environment is made, so one that was cut short is made again.
+$(BIN)/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) -e '.[demo]'
+	touch $@
+
+# The development environment holds the demo's.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) -e '.[dev]'
+	touch $(VENV)/.demo $@

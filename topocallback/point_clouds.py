@@ -1,0 +1,61 @@
+"""What recording hands to the analysis: one cloud of points per layer, all of the same samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PointClouds"]
+
+
+@dataclass(frozen=True)
+class PointClouds:
+    """One cloud per layer; row i of every cloud comes from the same sample.
+
+    Args:
+        clouds: Layer name to an (n, d) array; n is the same for all layers, d is the layer's own.
+        sample_ids: (n,) int64, ascending indices into the data set. ``None`` numbers the samples from 0.
+        labels: (n,) integers or floats, or ``None`` where the samples have no labels.
+        problems: Layer name to a sentence, for chosen layers that could not be recorded.
+
+    Raises:
+        ValueError: If a cloud has more than two axes, or the clouds, ids and labels disagree about the number of
+            samples.
+
+    Example:
+        >>> clouds = PointClouds({"stem": np.zeros((5, 16)), "head": np.zeros((5, 10))})
+        >>> clouds.n_points, clouds.layers
+        (5, ('stem', 'head'))
+    """
+
+    clouds: Mapping[str, NDArray[Any]]
+    sample_ids: NDArray[np.int64] | None = None
+    labels: NDArray[Any] | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for layer, cloud in self.clouds.items():
+            if cloud.ndim != 2:
+                raise ValueError(f"Expected the cloud of layer {layer!r} to be of shape (n, d), got {cloud.shape}.")
+        if self.sample_ids is None:
+            count = len(next(iter(self.clouds.values()), ()))
+            object.__setattr__(self, "sample_ids", np.arange(count, dtype=np.int64))
+        counts = {layer: len(cloud) for layer, cloud in self.clouds.items()}
+        counts |= {} if self.labels is None else {"labels": len(self.labels)}
+        wrong = {name: count for name, count in counts.items() if count != self.n_points}
+        if wrong:
+            raise ValueError(f"Expected {self.n_points} rows, one per sample id, got {wrong}.")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers' names, in the model's order."""
+        return tuple(self.clouds)
+
+    @property
+    def n_points(self) -> int:
+        """How many samples every cloud holds."""
+        return 0 if self.sample_ids is None else len(self.sample_ids)

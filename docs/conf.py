@@ -23,6 +23,7 @@ myst_enable_extensions = ["dollarmath"]
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autodoc_member_order = "bysource"
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "CloudWay", "Diagram", "LayerSpec", "Measure")}
 autodoc_inherit_docstrings = False  # the docstrings of Lightning's hooks are Lightning's
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

@@ -99,3 +99,89 @@ def mnist_loaders(batch_size: int = 64) -> tuple[DataLoader[Any], DataLoader[Any
     targets = torch.from_numpy(labels[order]).long()
     train = DataLoader(TensorDataset(images[:4000], targets[:4000]), batch_size=batch_size, shuffle=True)
     return train, DataLoader(TensorDataset(images[4000:], targets[4000:]), batch_size=250)
+
+
+class EpochTable(pl.Callback):
+    """Prints what every layer did, as soon as the monitor has measured it. Nothing waits for it."""
+
+    def __init__(self, monitor: TopologyMonitor) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self.printed = 0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Look for a new snapshot every 10 batches."""
+        if trainer.global_step % 10 == 0:
+            self.print_new()
+
+    def print_new(self) -> None:
+        """Print the snapshots that came since the last call."""
+        for snapshot in self.monitor.history[self.printed :]:
+            rich.get_console().print(epoch_table(snapshot))
+            self.printed += 1
+
+
+def epoch_table(snapshot: Snapshot) -> Table:
+    """One row per layer. Distances are sliced Wasserstein, added up over H0 and H1; dim ones are within noise."""
+    drift, start = snapshot.total(snapshot.drift), snapshot.total(snapshot.drift_from_first)
+    noise = snapshot.total(snapshot.noise)
+    table = Table(title=f"epoch {snapshot.epoch}, step {snapshot.step}", title_justify="left", box=None)
+    for heading in ("layer", "moved", "since epoch 0", "noise", "H1 bars", "longest"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    for i, layer in enumerate(snapshot.layers):
+        table.add_row(
+            layer,
+            f"{drift[i]:.2f}" if drift[i] > noise[i] else f"[dim]{drift[i]:.2f}[/dim]",
+            f"{start[i]:.2f}" if start[i] > noise[i] else f"[dim]{start[i]:.2f}[/dim]",
+            f"{noise[i]:.2f}",
+            f"{snapshot.statistics['bars_H1'][i]:.0f}",
+            f"{snapshot.statistics['longest_bar_H1'][i]:.3f}",
+        )
+    return table
+
+
+def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
+    """Which layers moved most, and where everything lies."""
+    last = monitor.history[-1]
+    moved, noise = last.total(last.drift_from_first), last.total(last.noise)
+    ranked = [f"{last.layers[i]} ({moved[i]:.1f}, noise {noise[i]:.1f})" for i in np.argsort(-moved)[:3]]
+    log_dir = Path(trainer.log_dir or ".")
+    return "\n".join(
+        [
+            f"Validation accuracy {float(trainer.callback_metrics['val_accuracy']):.3f}.",
+            f"Moved most since the first epoch: {', '.join(ranked)}.",
+            f"Snapshots: {log_dir / 'topology'}  (topocallback.load_history reads them)",
+            f"Event file: {next(log_dir.glob('events.out.tfevents.*'), 'none')}",
+            f"Look at it: tensorboard --logdir {log_dir.parent} --samples_per_plugin images=0",
+        ]
+    )
+
+
+def main() -> None:
+    """Train, and describe the run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=4, help="epochs to train")
+    parser.add_argument("--width", type=int, default=16, help="channels of the first stage")
+    parser.add_argument("--samples", type=int, default=512, help="validation samples that the monitor uses")
+    parser.add_argument("--out", default="runs", help="folder for the logs")
+    options = parser.parse_args()
+
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 28 x 28 images in memory need none
+    pl.seed_everything(0)
+    train, validation = mnist_loaders()
+    monitor = TopologyMonitor(n_samples=options.samples)
+    table = EpochTable(monitor)
+    trainer = pl.Trainer(
+        max_epochs=options.epochs,
+        accelerator="cpu",
+        callbacks=[monitor, table, RichProgressBar()],
+        logger=TensorBoardLogger(options.out, name="mnist_resnet"),
+        enable_model_summary=False,
+    )
+    trainer.fit(Classifier(width=options.width), train, validation)
+    table.print_new()
+    rich.print(describe_run(monitor, trainer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,2 +1,53 @@
-"""Watch the topology of a network's layers evolve while it trains."""
+"""Watch the topology of a network's layers evolve while it trains.
+
+Names are imported when they are first used: TensorBoard imports this package at its start, and must not wait for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from topocallback.activations.layers import layer_names
+    from topocallback.activations.recorder import ActivationRecorder
+    from topocallback.analysis import AnalysisOptions, analyse
+    from topocallback.monitor import TopologyMonitor
+    from topocallback.point_clouds import PointClouds
+    from topocallback.snapshot import History, Snapshot, load_history
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ActivationRecorder",
+    "AnalysisOptions",
+    "History",
+    "PointClouds",
+    "Snapshot",
+    "TopologyMonitor",
+    "analyse",
+    "layer_names",
+    "load_history",
+]
+
+_HOMES = {
+    "ActivationRecorder": "activations.recorder",
+    "AnalysisOptions": "analysis",
+    "History": "snapshot",
+    "PointClouds": "point_clouds",
+    "Snapshot": "snapshot",
+    "TopologyMonitor": "monitor",
+    "analyse": "analysis",
+    "layer_names": "activations.layers",
+    "load_history": "snapshot",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'topocallback' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"topocallback.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -19,7 +19,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCHEMA_VERSION", "History", "Snapshot", "load_history"]
+__all__ = ["SCHEMA_VERSION", "History", "Snapshot", "archive_folder", "archive_path", "load_history"]
 
 SCHEMA_VERSION = 1
 
@@ -205,7 +205,9 @@ class History(Sequence[Snapshot]):
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        found = {int(match[1]): path for path in self.folder.glob("*.npz") if (match := _FILE_NAME.fullmatch(path.name))}
+        found = {
+            int(match[1]): path for path in self.folder.glob("*.npz") if (match := _FILE_NAME.fullmatch(path.name))
+        }
         self._paths = [found[step] for step in sorted(found) if _is_readable(found[step])]
 
     @property
@@ -262,9 +264,14 @@ def load_history(path: str | os.PathLike[str]) -> History:
     raise FileNotFoundError(f"Expected snapshots (step=<n>.npz) in {given} or {given / _FOLDER}, got none. {hint}")
 
 
-def archive_path(log_dir: str | os.PathLike[str], step: int) -> Path:
-    """Where a run keeps the snapshot of a step: ``<log_dir>/topology/step=<n>.npz``."""
-    return Path(log_dir) / _FOLDER / f"step={step}.npz"
+def archive_folder(log_dir: str | os.PathLike[str]) -> Path:
+    """Where a run keeps its snapshots: ``<log_dir>/topology``."""
+    return Path(log_dir) / _FOLDER
+
+
+def archive_path(folder: str | os.PathLike[str], step: int) -> Path:
+    """The file of a step's snapshot in an archive: ``<folder>/step=<n>.npz``."""
+    return Path(folder) / f"step={step}.npz"
 
 
 def _is_readable(path: Path) -> bool:

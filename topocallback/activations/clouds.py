@@ -18,7 +18,16 @@ from torch import Tensor, nn
 from topocallback.activations.layers import unwrap
 from topocallback.activations.sampling import sample_priorities
 
-__all__ = ["CLOUD_WAYS", "CloudWay", "batch_first", "channel_axis", "densify", "first_tensor", "take_rows", "to_vectors"]
+__all__ = [
+    "CLOUD_WAYS",
+    "CloudWay",
+    "batch_first",
+    "channel_axis",
+    "densify",
+    "first_tensor",
+    "take_rows",
+    "to_vectors",
+]
 
 CloudWay = str | Callable[[Tensor], Tensor]
 

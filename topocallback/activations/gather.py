@@ -42,9 +42,7 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
         parts = _collect(own, device)
         return own if parts is None else parts[chosen]
 
-    vectors = {
-        layer: merge(recording.vectors.get(layer, torch.zeros(slots, width))) for layer, width in widths.items()
-    }
+    vectors = {layer: merge(recording.vectors.get(layer, torch.zeros(slots, width))) for layer, width in widths.items()}
     labels = None
     if label_kind != _NO_LABELS:
         own = torch.zeros(slots) if recording.labels is None else recording.labels

@@ -136,6 +136,7 @@ class ActivationRecorder:
         self._select = select or first_tensor
         self._channels = channels
         self._handles: list[RemovableHandle] = []
+        self._stance: Any = None
         self._batch = -1
         self._active = False
         self._automatic = True
@@ -170,6 +171,10 @@ class ActivationRecorder:
         """Register the hooks. Doing so twice changes nothing."""
         if self._handles:
             return
+        if _is_compiled(self.module):
+            # Compiled code does not look for hooks that came after it was compiled: 0 of 4 calls arrived. Running it
+            # eagerly for the time of the recording brings them all and costs no recompilation.
+            self._stance = torch.compiler.set_stance("force_eager")
         self._handles.append(self.module.register_forward_pre_hook(self._on_model_call))
         for name, layer in self._layers.items():
             self._handles.append(layer.module.register_forward_hook(functools.partial(self._on_output, name)))
@@ -178,6 +183,9 @@ class ActivationRecorder:
         """Remove the hooks. Doing so twice changes nothing."""
         while self._handles:
             self._handles.pop().remove()
+        if self._stance is not None:
+            self._stance.__exit__(None, None, None)
+            self._stance = None
         self._active = False
 
     def start_batch(
@@ -337,3 +345,10 @@ class ActivationRecorder:
                 "is a sample of its own."
             )
         return tensor
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """Whether a forward pass of the module runs compiled code: its own, a submodule's, or Lightning's wrapping of it."""
+    return getattr(module, "_compiler_ctx", None) is not None or any(
+        "_orig_mod" in layer._modules or layer._compiled_call_impl is not None for layer in module.modules()
+    )

@@ -322,7 +322,9 @@ def diagram_statistics(diagram: ArrayLike) -> dict[str, float]:
         "total_persistence": float(lengths.sum()),
         "longest_bar": float(lengths.max(initial=0.0)),
         # A share can underflow to 0, whose contribution is 0; adding 0.0 turns -0.0 into 0.0.
-        "persistent_entropy": float(-(shares * np.log2(shares, where=shares > 0, out=np.zeros_like(shares))).sum() + 0.0),
+        "persistent_entropy": float(
+            -(shares * np.log2(shares, where=shares > 0, out=np.zeros_like(shares))).sum() + 0.0
+        ),
     }
 
 

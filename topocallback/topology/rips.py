@@ -65,7 +65,9 @@ def distance_matrix(cloud: ArrayLike) -> NDArray[np.float64]:
     return np.sqrt(squared)
 
 
-def _recompute_close_pairs(squared: NDArray[np.float64], points: NDArray[np.float64], norms: NDArray[np.float64]) -> None:
+def _recompute_close_pairs(
+    squared: NDArray[np.float64], points: NDArray[np.float64], norms: NDArray[np.float64]
+) -> None:
     close = squared <= _CANCELLATION * norms
     if np.count_nonzero(close) <= len(close):  # nothing but the diagonal
         return
@@ -117,9 +119,7 @@ def _quantile_above_diagonal(distances: NDArray[np.float64]) -> float:
     return float(low + (position - below) * (high - low))
 
 
-def rips_diagrams(
-    distances: ArrayLike, homology_dims: Sequence[int] = (0, 1), backend: str = "auto"
-) -> list[Diagram]:
+def rips_diagrams(distances: ArrayLike, homology_dims: Sequence[int] = (0, 1), backend: str = "auto") -> list[Diagram]:
     """Persistence diagrams of the Vietoris-Rips filtration, with coefficients in Z/2.
 
     Every backend gives the same bars. redzed computes in float64 and is the fastest in H0 and H1; GUDHI is the fastest

@@ -1,0 +1,470 @@
+"""TopologyMonitor: watches the topology of a network's layers while it trains."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch.distributed as dist
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+from typing_extensions import override
+
+from topocallback.activations.batches import BatchIndices, batch_size, find_labels
+from topocallback.activations.clouds import CLOUD_WAYS
+from topocallback.activations.gather import gather_recordings
+from topocallback.activations.layers import choose_layers
+from topocallback.activations.recorder import ActivationRecorder
+from topocallback.analysis import AnalysisOptions
+from topocallback.background import BackgroundWorker
+from topocallback.point_clouds import PointClouds
+from topocallback.run import Measured, Run, new_folder
+from topocallback.snapshot import Snapshot
+from topocallback.views.logging import scalars, write_pictures, write_scalars
+
+__all__ = ["TopologyMonitor"]
+
+_LONGEST_WAIT = 300.0  # seconds, for a place in the queue and at the end of a run
+_MOST_THREADS = 4
+
+
+class TopologyMonitor(Callback):
+    """Records chosen layers during validation and logs how far apart they are and how they change.
+
+    At every recorded validation it takes the same samples through every chosen layer, makes one point cloud per layer,
+    computes Vietoris-Rips persistence diagrams, and compares the layers by the sliced Wasserstein distance of their
+    diagrams (Purvine et al., "Experimental Observations of the Topology of Convolutional Neural Network Activations",
+    AAAI 2023). All of it is logged at the step at which ``val_loss`` is logged, and kept as one ``Snapshot`` per step
+    under ``<log_dir>/topology``.
+
+    The trained weights are bit-identical with and without the callback. It draws from no global random generator, its
+    hooks are there during validation only, and what fails inside it becomes a warning.
+
+    Scalars, each with ``/<layer>`` behind it: ``topology/drift`` (distance from the same layer in the previous
+    snapshot, added up over homology dimensions), ``topology/drift_from_first``, ``topology/noise`` (distance between
+    two halves of the layer's own samples: smaller differences mean nothing), and per homology dimension
+    ``topology/bars_H1``, ``topology/total_persistence_H1``, ``topology/longest_bar_H1`` and
+    ``topology/persistent_entropy_H1`` (bits); ``topology/seconds``. Pictures: ``topology/layer_distance`` and
+    ``topology/persistence_diagrams``, with ranges that stay fixed within a run.
+
+    Args:
+        layers: Which layers to record: ``"auto"``, names, globs, module classes or their names, or a sequence of them;
+            see ``choose_layers``.
+        cloud: How a layer's positions become one vector per sample: ``"auto"``, ``"max_norm"``, ``"random"``,
+            ``"mean"``, ``"flatten"``, ``"token"``, ``"rows"`` or a function; see ``to_vectors``.
+        n_samples: How many validation samples to use, at least 2. Which ones is a pure function of ``seed`` and the
+            samples' indices.
+        homology_dims: Homology dimensions, ascending.
+        measures: Distances between diagrams: ``"sliced_wasserstein"``, ``"wasserstein"``, ``"bottleneck"`` or
+            functions of two diagrams.
+        scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, so that layers and
+            steps can be compared; ``"none"`` keeps the activations' units.
+        every_n_validations: Record the first of every so many validation runs.
+        dataloader_idx: Which validation data loader to record.
+        labels: Where a batch has its labels: ``"auto"``, an index, a key, or ``None``; see ``find_labels``.
+        background: Whether to analyse in a background thread while training goes on. ``False`` waits for the result
+            and sends the scalars through ``self.log``, so that ``ModelCheckpoint`` and ``EarlyStopping`` can monitor
+            them.
+        figures: Whether to draw pictures.
+        archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory.
+        backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
+        on_error: ``"warn"`` turns whatever fails in the monitor into a warning; ``"raise"`` raises it.
+        seed: Seed of the choice of samples.
+
+    Raises:
+        ValueError: If an option is not one of those allowed.
+        TypeError: If a measure is neither a name nor callable.
+        ModuleNotFoundError: If an option needs a package that is not installed.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> trainer = Trainer(callbacks=[TopologyMonitor()], logger=False, accelerator="cpu")
+    """
+
+    def __init__(
+        self,
+        layers: str | type | Sequence[str | type] = "auto",
+        *,
+        cloud: str | Callable[[Tensor], Tensor] = "auto",
+        n_samples: int = 512,
+        homology_dims: Sequence[int] = (0, 1),
+        measures: Sequence[str | Callable[[Any, Any], float]] = ("sliced_wasserstein",),
+        scale: Literal["quantile", "none"] = "quantile",
+        every_n_validations: int = 1,
+        dataloader_idx: int = 0,
+        labels: str | int | None = "auto",
+        background: bool = True,
+        figures: bool = True,
+        archive: bool = True,
+        backend: Literal["auto", "redzed", "gudhi", "ripser"] = "auto",
+        on_error: Literal["warn", "raise"] = "warn",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if isinstance(cloud, str) and cloud not in CLOUD_WAYS:
+            raise ValueError(f"Expected `cloud` to be one of {CLOUD_WAYS} or a callable, got {cloud!r}.")
+        if on_error not in ("warn", "raise"):
+            raise ValueError(f"Expected `on_error` to be 'warn' or 'raise', got {on_error!r}.")
+        for name, value, least in (
+            ("n_samples", n_samples, 2),
+            ("every_n_validations", every_n_validations, 1),
+            ("dataloader_idx", dataloader_idx, 0),
+        ):
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"Expected `{name}` to be an integer of at least {least}, got {value!r}.")
+        self.layers = layers
+        self.cloud = cloud
+        self.n_samples = n_samples
+        self.every_n_validations = every_n_validations
+        self.dataloader_idx = dataloader_idx
+        self.labels = labels
+        self.background = background
+        self.figures = figures
+        self.archive = archive
+        self.on_error = on_error
+        self.seed = seed
+        self.options = AnalysisOptions(
+            homology_dims=tuple(homology_dims), measures=tuple(measures), scale=scale, backend=backend
+        )
+        self._validations = 0
+        self._due = False
+        self._warned: set[str] = set()
+        self._run: Run | None = None
+        self._run_directory: Path | None = None
+        self._worker: BackgroundWorker[Measured] = BackgroundWorker()
+        self._recorder: ActivationRecorder | None = None
+        self._indices: BatchIndices | None = None
+
+    @classmethod
+    def purvine2023(
+        cls, layers: str | type | Sequence[str | type] = "Conv2d", *, n_samples: int = 1000, **options: Any
+    ) -> TopologyMonitor:
+        """The setting of Purvine et al. (AAAI 2023).
+
+        Raw outputs of the convolutions, the channel vector of largest norm per image, 1000 images, no scaling, H1,
+        sliced Wasserstein distance with 50 directions. The paper counts the 17 ordinary convolutions of ResNet-18;
+        take shortcuts out with, for instance, ``layers=["Conv2d", "!*shortcut*", "!*downsample*"]``.
+
+        Args:
+            layers: Which layers, by default every ``Conv2d``.
+            n_samples: How many samples.
+            **options: Further arguments of ``TopologyMonitor``, which win over the paper's.
+
+        Returns:
+            The callback.
+
+        Raises:
+            ValueError: If an option is not one of those allowed.
+
+        Example:
+            >>> TopologyMonitor.purvine2023().options.homology_dims
+            (1,)
+        """
+        paper: dict[str, Any] = {"cloud": "max_norm", "scale": "none", "homology_dims": (1,)}
+        return cls(layers, n_samples=n_samples, **(paper | options))
+
+    @property
+    def history(self) -> Sequence[Snapshot]:
+        """The snapshots measured so far, in the order of their steps, read lazily from the archive.
+
+        Snapshots that are still being analysed are not among them; see ``wait``.
+        """
+        return () if self._run is None else self._run.history
+
+    def wait(self, timeout: float = _LONGEST_WAIT) -> bool:
+        """Wait for the snapshots that are still being analysed.
+
+        Args:
+            timeout: Longest wait, in seconds.
+
+        Returns:
+            Whether all are done.
+        """
+        return self._worker.wait(timeout)
+
+    # -- When to record ---------------------------------------------------------------------------------------------
+
+    @override
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._validations = 0
+        with self._guarded("choosing layers"):
+            choose_layers(pl_module, self.layers)
+
+    @override
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # A sanity check is not measured, but run through: a typo in a layer's name shows now, not after an epoch.
+        self._due = trainer.sanity_checking or self._validations % self.every_n_validations == 0
+        self._validations += not trainer.sanity_checking
+        with self._guarded("starting to record"):
+            self._deliver(trainer)
+            if self._due:
+                indices = BatchIndices(None) if trainer.sanity_checking else self._batch_indices(trainer)
+                self._start(pl_module, indices)
+
+    @override
+    def on_validation_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if self._recorder is None or self._indices is None or dataloader_idx != self.dataloader_idx:
+            return
+        with self._guarded("reading a batch"):
+            size = batch_size(batch)
+            ids = None if size is None or self.cloud == "rows" else self._indices.take(size)
+            self._recorder.start_batch(size, sample_ids=ids, labels=self._find_labels(batch, size))
+
+    @override
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if self._recorder is not None:
+            self._recorder.end_batch()
+
+    @override
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.detach()
+        with self._guarded("measuring"):
+            if not self._due or not _everyone(trainer, recorder is not None) or recorder is None:
+                return
+            if trainer.sanity_checking:
+                self._report(recorder.recording().problems, recorder.repeated)
+            else:
+                self._finish(trainer, pl_module, recorder)
+
+    @override
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._stop_recording()
+
+    # -- When to deliver --------------------------------------------------------------------------------------------
+
+    @override
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        with self._guarded("logging"):
+            self._deliver(trainer)
+
+    @override
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._drain(trainer)
+
+    @override
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        # The other hooks are not called after an exception, this one is.
+        self._stop_recording()
+        self._drain(trainer)
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._stop_recording()
+        self._drain(trainer)
+
+    # -- Recording --------------------------------------------------------------------------------------------------
+
+    def _batch_indices(self, trainer: pl.Trainer) -> BatchIndices:
+        loaders = _flatten(trainer.val_dataloaders)
+        if self.dataloader_idx >= len(loaders):
+            raise ValueError(
+                f"Expected `dataloader_idx` to be below {len(loaders)}, the number of validation data loaders, "
+                f"got {self.dataloader_idx}."
+            )
+        indices = BatchIndices(loaders[self.dataloader_idx], trainer.num_val_batches[self.dataloader_idx])
+        if indices.shuffled:
+            self._warn(
+                "the validation data loader shuffles, so every snapshot sees other samples, and drift shows the "
+                "samples changing as well as the network. Set `shuffle=False` on it."
+            )
+        return indices
+
+    def _start(self, pl_module: pl.LightningModule, indices: BatchIndices) -> None:
+        self._indices = indices
+        self._recorder = ActivationRecorder(
+            pl_module,
+            self.layers,
+            cloud=self.cloud,
+            n_samples=self.n_samples,
+            length=indices.length,
+            seed=self.seed,
+        )
+        self._recorder.attach()
+
+    def _find_labels(self, batch: Any, size: int | None) -> Tensor | None:
+        try:
+            return find_labels(batch, self.labels, size)
+        except ValueError as error:  # without labels there is still everything else
+            self._fail("finding labels", error)
+            return None
+
+    def _stop_recording(self) -> None:
+        if self._recorder is not None:
+            self._recorder.detach()
+            self._recorder = None
+
+    def _finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, recorder: ActivationRecorder) -> None:
+        recording = recorder.recording()
+        if _is_distributed(trainer):
+            recording = gather_recordings(recording, recorder.layers, self.seed, trainer.strategy.root_device)
+        directory = _run_directory(trainer)
+        measured: Measured | None = None
+        if trainer.is_global_zero:
+            # Guarded on its own, because the other processes wait for the broadcast below.
+            with self._guarded("measuring"):
+                self._report(recording.problems, recorder.repeated)
+                measured = self._measure(trainer, recording.to_point_clouds(), directory)
+        if not self.background:
+            pl_module.log_dict(trainer.strategy.broadcast(scalars(measured.snapshot) if measured else {}, src=0))
+            if measured is not None:
+                self._log_pictures(trainer, measured)
+
+    def _measure(self, trainer: pl.Trainer, clouds: PointClouds, directory: Path) -> Measured | None:
+        """Analyse now and give the result, or hand it to the background thread and give nothing."""
+        run = self._run_for(trainer, directory)
+        step, epoch = _logging_step(trainer), trainer.current_epoch
+        if not self.background:
+            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=_available_threads())
+            self._report_measured(measured)
+            return measured
+        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch), _LONGEST_WAIT):
+            raise TimeoutError(
+                f"the analyses of earlier steps took more than {_LONGEST_WAIT:.0f} s, so step {step} is left out. "
+                "Lower `n_samples` or raise `every_n_validations`."
+            )
+        return None
+
+    def _run_for(self, trainer: pl.Trainer, directory: Path) -> Run:
+        if self._run is None or self._run_directory != directory:
+            continues = trainer.global_step > 0
+            keep = self.archive and not trainer.fast_dev_run
+            folder = new_folder(directory, continues) if keep else None
+            self._run = Run(folder, self.options, figures=self.figures, continues=continues)
+            self._run_directory = directory
+        return self._run
+
+    # -- Delivering -------------------------------------------------------------------------------------------------
+
+    def _deliver(self, trainer: pl.Trainer) -> None:
+        """Log what the background thread has finished, in the training thread: few loggers are thread-safe."""
+        for result in self._worker.finished():
+            if isinstance(result, Exception):
+                self._fail("analysing", result)
+                continue
+            self._report_measured(result)
+            if self.background:
+                for logger in trainer.loggers:
+                    with self._guarded(f"logging to {type(logger).__name__}"):
+                        write_scalars(logger, result.snapshot)
+                self._log_pictures(trainer, result)
+
+    def _log_pictures(self, trainer: pl.Trainer, measured: Measured) -> None:
+        for logger in trainer.loggers:
+            with self._guarded(f"logging pictures to {type(logger).__name__}"):
+                write_pictures(logger, measured.pictures, measured.snapshot.step)
+
+    def _drain(self, trainer: pl.Trainer) -> None:
+        if self._worker.pending:
+            rank_zero_info(f"TopologyMonitor: waiting for {self._worker.pending} snapshot(s) still being analysed ...")
+        with self._guarded("waiting for the last snapshots"):
+            done = self._worker.wait(_LONGEST_WAIT)
+            self._deliver(trainer)
+            if not done:
+                raise TimeoutError(f"gave up after {_LONGEST_WAIT:.0f} s; {self._worker.pending} snapshot(s) are lost.")
+
+    # -- Reporting --------------------------------------------------------------------------------------------------
+
+    def _report(self, problems: Mapping[str, str], repeated: Sequence[str]) -> None:
+        for layer, problem in problems.items():
+            # A layer that the user did not ask for by name is no mistake of theirs.
+            report = self._warn if self.layers == "auto" else self._complain
+            report(f"layer {layer!r} was left out: {problem}")
+        for layer in repeated:
+            self._warn(f"layer {layer!r} runs several times in one batch; its first output is recorded.")
+
+    def _report_measured(self, measured: Measured) -> None:
+        for layer, problem in measured.snapshot.problems.items():
+            if layer in measured.snapshot.layers:
+                self._warn(f"layer {layer!r}: {problem}")
+        for error in measured.errors:
+            self._fail(f"keeping step {measured.snapshot.step}", error)
+
+    @contextmanager
+    def _guarded(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._stop_recording()
+            self._fail(doing, error)
+
+    def _fail(self, doing: str, error: Exception) -> None:
+        if self.on_error == "raise":
+            raise error
+        self._warn(f"{type(error).__name__} while {doing}: {error}")
+
+    def _complain(self, message: str) -> None:
+        if self.on_error == "raise":
+            raise RuntimeError(f"TopologyMonitor: {message}")
+        self._warn(message)
+
+    def _warn(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            warnings.warn(f"TopologyMonitor: {message}", UserWarning, stacklevel=2)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without threads and hooks, so that the callback can travel to other processes."""
+        return self.__dict__ | {"_worker": None, "_recorder": None, "_indices": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._worker = BackgroundWorker()
+
+
+def _logging_step(trainer: pl.Trainer) -> int:
+    """The step under which Lightning logs validation metrics; ``trainer.global_step`` is one ahead of it or more."""
+    return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
+def _is_distributed(trainer: pl.Trainer) -> bool:
+    return trainer.world_size > 1 and dist.is_available() and dist.is_initialized()
+
+
+def _everyone(trainer: pl.Trainer, ready: bool) -> bool:
+    """Whether all processes are ready for what they must do together: one that failed must not leave others waiting."""
+    return bool(trainer.strategy.reduce_boolean_decision(ready, all=True)) if _is_distributed(trainer) else ready
+
+
+def _run_directory(trainer: pl.Trainer) -> Path:
+    """Where the run logs. Every process must call this: ``log_dir`` broadcasts."""
+    base = Path(trainer.log_dir or trainer.default_root_dir)
+    logger = trainer.loggers[0] if trainer.loggers else None
+    if logger is None or isinstance(logger, (TensorBoardLogger, CSVLogger)):
+        return base
+    # Other loggers share one `save_dir` among all runs.
+    version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
+    return base / str(logger.name) / version
+
+
+def _flatten(loaders: Any) -> list[Any]:
+    if isinstance(loaders, (list, tuple)):
+        return [leaf for loader in loaders for leaf in _flatten(loader)]
+    if isinstance(loaders, Mapping):
+        return _flatten(list(loaders.values()))
+    return [] if loaders is None else [loaders]
+
+
+def _available_threads() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_THREADS, cores)

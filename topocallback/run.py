@@ -1,0 +1,125 @@
+"""One run's line of snapshots: each is analysed against the earlier ones, archived and drawn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from topocallback.analysis import AnalysisOptions, analyse
+from topocallback.point_clouds import PointClouds
+from topocallback.snapshot import History, Snapshot, archive_folder, archive_path
+from topocallback.views.figures import Picture, Ranges, diagrams_figure, heatmap_figure, render
+
+__all__ = ["Measured", "Run"]
+
+_MOST_IN_MEMORY = 100
+
+
+@dataclass
+class Measured:
+    """What one step gave: the snapshot, its pictures, and what went wrong on the way without losing them."""
+
+    snapshot: Snapshot
+    pictures: list[Picture] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+
+
+class Run:
+    """Turns the point clouds of one step after the other into snapshots.
+
+    Args:
+        folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead.
+        options: What to measure.
+        figures: Whether to draw pictures.
+        continues: Whether snapshots that are in the folder already belong to this run: drift goes on from them.
+    """
+
+    def __init__(
+        self, folder: Path | None, options: AnalysisOptions, *, figures: bool = True, continues: bool = False
+    ) -> None:
+        self.folder = folder
+        self.options = options
+        self.figures = figures
+        self._first: Snapshot | None = None
+        self._previous: Snapshot | None = None
+        self._ranges = Ranges()
+        self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)
+        if continues and folder is not None:
+            for snapshot in History(folder):
+                self._remember(snapshot)
+
+    @property
+    def history(self) -> Sequence[Snapshot]:
+        """The run's snapshots in the order of their steps, read lazily where there is an archive."""
+        return list(self._in_memory) if self.folder is None else History(self.folder)
+
+    def measure(self, clouds: PointClouds, *, step: int, epoch: int, n_threads: int = 1) -> Measured:
+        """Analyse, archive and draw one step. Steps have to come in their order.
+
+        Args:
+            clouds: The step's point clouds.
+            step: The logger's step.
+            epoch: The trainer's epoch.
+            n_threads: Threads for the analysis.
+
+        Returns:
+            The snapshot and its pictures. A failure to archive or draw is in ``errors`` and loses nothing else.
+
+        Raises:
+            ValueError: If the clouds cannot be analysed.
+        """
+        snapshot = analyse(
+            clouds,
+            self.options,
+            step=step,
+            epoch=epoch,
+            previous=self._previous,
+            first=self._first,
+            n_threads=n_threads,
+        )
+        self._remember(snapshot)
+        measured = Measured(snapshot)
+        if self.folder is None:
+            self._in_memory.append(snapshot)
+        else:
+            try:
+                snapshot.save(archive_path(self.folder, step))
+            except OSError as error:
+                measured.errors.append(error)
+        if self.figures:
+            try:
+                measured.pictures = self._draw(snapshot)
+            except Exception as error:  # a picture must not cost the numbers
+                measured.errors.append(error)
+        return measured
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        self._first = self._first or snapshot
+        self._previous = snapshot
+        self._ranges.include(snapshot)
+
+    def _draw(self, snapshot: Snapshot) -> list[Picture]:
+        limits = self._ranges.limits
+        return [
+            render("layer_distance", heatmap_figure(snapshot, limits)),
+            render("persistence_diagrams", diagrams_figure(snapshot, limits)),
+        ]
+
+
+def new_folder(run_directory: Path, continues: bool) -> Path:
+    """The folder for a run's archive: a new run does not mix its snapshots with those of an earlier one.
+
+    Args:
+        run_directory: The run's log directory.
+        continues: Whether the run goes on where an earlier one stopped.
+
+    Returns:
+        ``topology``, or the first of ``topology-v1``, ``topology-v2``, ... without snapshots.
+    """
+    folder, version = archive_folder(run_directory), 0
+    while not continues and any(folder.glob("step=*.npz")):
+        version += 1
+        folder = archive_folder(run_directory).with_name(f"{archive_folder(run_directory).name}-v{version}")
+    return folder

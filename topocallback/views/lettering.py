@@ -1,0 +1,96 @@
+"""Many short labels as one artist.
+
+A heatmap of 12 layers has 300 numbers and names. Matplotlib lays out and draws each ``Text`` on its own, about 1 ms
+apiece and with Python's global lock held, which is time that training loses. Letters' outlines, cached and put
+together into one path per colour, draw in C++: 0.4 s become 0.03 s.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath, text_to_path
+from numpy.typing import NDArray
+
+__all__ = ["Lettering"]
+
+_UNIT = 100.0  # outlines are made at this size and scaled
+_DIGIT_HEIGHT = 0.73  # of the font size, for DejaVu Sans
+
+
+@functools.lru_cache(maxsize=1024)
+def _letter(character: str) -> tuple[NDArray[np.float64], NDArray[np.uint8], float]:
+    """Outline, path codes and advance of one character, for a font of size 1."""
+    font = FontProperties(size=_UNIT)
+
+    def width(text: str) -> float:
+        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+
+    advance = (width(f"|{character}|") - width("||")) / _UNIT
+    if character.isspace():
+        return np.empty((0, 2)), np.empty(0, dtype=np.uint8), advance
+    path = TextPath((0, 0), character, prop=font)
+    return np.asarray(path.vertices) / _UNIT, np.asarray(path.codes, dtype=np.uint8), advance
+
+
+@dataclass
+class Lettering:
+    """Collects labels and draws them together. Coordinates and sizes are in points.
+
+    Example:
+        >>> lettering = Lettering()
+        >>> lettering.write(10, 10, "layer1", size=7)
+        >>> lettering.width("layer1", size=14) == 2 * lettering.width("layer1", size=7) > 0
+        True
+    """
+
+    _parts: dict[str, list[tuple[NDArray[np.float64], NDArray[np.uint8]]]] = field(default_factory=dict)
+
+    def width(self, text: str, size: float) -> float:
+        """The width of a label, in points."""
+        return size * sum(_letter(character)[2] for character in text)
+
+    def write(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 7,
+        colour: str = "black",
+        align: float = 0.5,
+        up: bool = False,
+    ) -> None:
+        """Add a label, centred on a line.
+
+        Args:
+            x: Where it stands across.
+            y: The height of its middle; for an upright label, where it stands on its way up.
+            text: The label.
+            size: Font size.
+            colour: Any matplotlib colour.
+            align: Which part of it stands at the point: 0 the start, 0.5 the middle, 1 the end.
+            up: Whether to write from bottom to top.
+        """
+        cursor = -align * self.width(text, size)
+        for character in text:
+            vertices, codes, advance = _letter(character)
+            if len(vertices):
+                along = cursor + size * vertices[:, 0]
+                above = size * (vertices[:, 1] - _DIGIT_HEIGHT / 2)
+                placed = np.column_stack([x - above, y + along] if up else [x + along, y + above])
+                self._parts.setdefault(colour, []).append((placed, codes))
+            cursor += size * advance
+
+    def draw(self, axis: Axes) -> None:
+        """Put all labels on axes whose data coordinates are points."""
+        for colour, parts in self._parts.items():
+            path = Path(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
+            # Not `add_patch`, which walks every curve to find the data limits: 1 s.
+            axis.add_artist(PathPatch(path, facecolor=colour, edgecolor="none", linewidth=0))

@@ -66,8 +66,8 @@ class AnalysisOptions:
         'sliced_wasserstein'
     """
 
-    homology_dims: Sequence[int] = (0, 1)
-    measures: Sequence[Measure] = ("sliced_wasserstein",)
+    homology_dims: tuple[int, ...] = (0, 1)
+    measures: tuple[Measure, ...] = ("sliced_wasserstein",)
     scale: str = "quantile"
     backend: str = "auto"
     n_directions: int = 50
@@ -78,6 +78,8 @@ class AnalysisOptions:
             raise ValueError(f"Expected `homology_dims` to be ascending integers of at least 0, got {dims}.")
         if isinstance(self.measures, str) or not self.measures:
             raise ValueError(f"Expected `measures` to be a sequence of {tuple(DISTANCES)}, got {self.measures!r}.")
+        object.__setattr__(self, "homology_dims", dims)
+        object.__setattr__(self, "measures", tuple(self.measures))
         if self.scale not in SCALES:
             raise ValueError(f"Expected `scale` to be one of {SCALES}, got {self.scale!r}.")
         if self.backend not in ("auto", *BACKENDS):
@@ -160,7 +162,7 @@ def analyse(
         step=step,
         epoch=epoch,
         layers=clouds.layers,
-        homology_dims=tuple(options.homology_dims),
+        homology_dims=options.homology_dims,
         sample_ids=_sample_ids(clouds),
         labels=clouds.labels,
         diagrams={layer: topology.diagrams for layer, topology in zip(clouds.layers, topologies, strict=True)},
@@ -302,10 +304,11 @@ def _problems(clouds: PointClouds, topologies: Sequence[_Topology]) -> Mapping[s
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    return {package: version for package in _PACKAGES if (version := _version(package))}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -130,12 +130,11 @@ class TopologyMonitor(Callback):
         self.archive = archive
         self.on_error = on_error
         self.seed = seed
-        self.options = AnalysisOptions(
-            homology_dims=tuple(homology_dims), measures=tuple(measures), scale=scale, backend=backend
-        )
+        self.options = AnalysisOptions(homology_dims, measures, scale=scale, backend=backend)
         self._validations = 0
         self._due = False
         self._warned: set[str] = set()
+        self._continues = False
         self._run: Run | None = None
         self._run_directory: Path | None = None
         self._worker: BackgroundWorker[Measured] = BackgroundWorker()
@@ -196,6 +195,13 @@ class TopologyMonitor(Callback):
         self._validations = 0
         with self._guarded("choosing layers"):
             choose_layers(pl_module, self.layers)
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Here, and not before, a checkpoint's step has been restored.
+        self._continues = trainer.global_step > 0
+        if not self._continues:
+            self._run = None
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -347,10 +353,9 @@ class TopologyMonitor(Callback):
 
     def _run_for(self, trainer: pl.Trainer, directory: Path) -> Run:
         if self._run is None or self._run_directory != directory:
-            continues = trainer.global_step > 0
-            keep = self.archive and not trainer.fast_dev_run
-            folder = new_folder(directory, continues) if keep else None
-            self._run = Run(folder, self.options, figures=self.figures, continues=continues)
+            writes = not trainer.fast_dev_run
+            folder = new_folder(directory, self._continues) if self.archive and writes else None
+            self._run = Run(folder, self.options, figures=self.figures and writes, continues=self._continues)
             self._run_directory = directory
         return self._run
 

@@ -54,6 +54,13 @@ class Snapshot:
         seconds: Stage to seconds spent.
         options: What the analysis was asked to do.
         versions: Package to version.
+
+    Example:
+        >>> from topocallback import PointClouds, analyse
+        >>> rng = np.random.default_rng(0)
+        >>> snapshot = analyse(PointClouds({"stem": rng.normal(size=(40, 3)), "head": rng.normal(size=(40, 2))}), step=7)
+        >>> snapshot.layers, snapshot.noise["sliced_wasserstein_H1"].shape, len(snapshot.diagrams["stem"])
+        (('stem', 'head'), (2,), 2)
     """
 
     step: int
@@ -201,6 +208,16 @@ class History(Sequence[Snapshot]):
 
     Args:
         folder: A folder of ``step=<n>.npz`` files; it may be empty or missing.
+
+    Example:
+        >>> import tempfile
+        >>> from topocallback import PointClouds, analyse
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for step in (9, 10):
+        ...         _ = analyse(PointClouds({"stem": np.eye(5)}), step=step).save(archive_path(folder, step))
+        ...     history = History(folder)
+        ...     len(history), history.steps, history[-1].step
+        (2, (9, 10), 10)
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:

@@ -348,7 +348,7 @@ class ActivationRecorder:
 
 
 def _is_compiled(module: nn.Module) -> bool:
-    """Whether a forward pass of the module runs compiled code: its own, a submodule's, or Lightning's wrapping of it."""
+    """Whether a forward pass runs compiled code: the module's own, a submodule's, or Lightning's wrapping of it."""
     return getattr(module, "_compiler_ctx", None) is not None or any(
         "_orig_mod" in layer._modules or layer._compiled_call_impl is not None for layer in module.modules()
     )

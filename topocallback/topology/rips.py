@@ -58,19 +58,22 @@ def distance_matrix(cloud: ArrayLike) -> NDArray[np.float64]:
         return np.zeros((0, 0))
     points = points - points.mean(axis=0)
     squared_norms = np.einsum("ij,ij->i", points, points)
-    norms = squared_norms[:, None] + squared_norms[None, :]
-    squared = norms - 2 * (points @ points.T)
-    _recompute_close_pairs(squared, points, norms)
+    # In place: at 1000 points every further pass over the matrix costs 1 ms.
+    squared = points @ points.T
+    squared *= -2
+    squared += squared_norms[:, None]
+    squared += squared_norms[None, :]
+    np.fill_diagonal(squared, np.inf)
+    if squared.min() <= 2 * _CANCELLATION * squared_norms.max():
+        _recompute_close_pairs(squared, points, squared_norms)
     np.fill_diagonal(squared, 0)
-    return np.sqrt(squared)
+    return np.sqrt(squared, out=squared)
 
 
 def _recompute_close_pairs(
-    squared: NDArray[np.float64], points: NDArray[np.float64], norms: NDArray[np.float64]
+    squared: NDArray[np.float64], points: NDArray[np.float64], squared_norms: NDArray[np.float64]
 ) -> None:
-    close = squared <= _CANCELLATION * norms
-    if np.count_nonzero(close) <= len(close):  # nothing but the diagonal
-        return
+    close = squared <= _CANCELLATION * (squared_norms[:, None] + squared_norms[None, :])
     rows, columns = np.nonzero(np.triu(close, 1))
     step = max(1, _RECOMPUTED_VALUES // max(1, points.shape[1]))
     for start in range(0, len(rows), step):

@@ -68,13 +68,27 @@ class Ranges:
         """
         for key, matrix in snapshot.distances.items():
             self._grow(f"distances/{key}", np.concatenate([matrix.ravel(), snapshot.noise[key]]))
-        self._grow("bars", np.concatenate([bars.ravel() for layer in snapshot.diagrams.values() for bars in layer]))
+        deaths = [
+            _typical_deaths(dim, layer[i])
+            for layer in snapshot.diagrams.values()
+            for i, dim in enumerate(snapshot.homology_dims)
+        ]
+        self._grow("bars", np.concatenate(deaths))
 
     def _grow(self, key: str, values: NDArray[np.float64]) -> None:
         largest = float(values[np.isfinite(values)].max(initial=0.0))
         limit = self.limits.get(key, 0.0)
         if largest > limit:
             self.limits[key] = _round_up(max(_HEADROOM * largest, 2 * limit))
+
+
+def _typical_deaths(dim: int, bars: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The finite deaths that a diagram's axes have to hold: all, but for the last hundredth of H0.
+
+    A single point far from all others, which is common, would otherwise squeeze everything else into a corner.
+    """
+    deaths = bars[np.isfinite(bars[:, 1]), 1]
+    return np.quantile(deaths, [0.99]) if dim == 0 and len(deaths) else deaths
 
 
 def _round_up(value: float) -> float:
@@ -121,6 +135,8 @@ def heatmap_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None
 def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None) -> Figure:
     """The persistence diagrams of all layers as small multiples: birth to the right, death upwards.
 
+    Essential bars are not drawn. A bar whose death is beyond the axes is a triangle at their upper end.
+
     Args:
         snapshot: The snapshot.
         limits: Upper end of the axes under ``"bars"``, from ``Ranges``; by default that of the snapshot alone.
@@ -144,7 +160,7 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
         lettering.write(x + side / 2, y + side + 9, layer, size=8)
     corners = np.array([(0, 0), (1, 1), (0, 1), (0, 0), (1, 0), (1, 1)]) * side
     axis.add_collection(LineCollection([origin + corners for origin in origins], colors="0.6", linewidths=0.6))
-    _plot_bars(axis, lettering, snapshot, origins, side / limit, height - 44)
+    _plot_bars(axis, lettering, snapshot, origins, side, limit, height - 44)
     x, y = origins[(rows - 1) * columns]
     for at, text, colour in ((0, "0", _QUIET), (side / 2, "birth", _QUIET), (side, f"{limit:g}", _QUIET)):
         lettering.write(x + at, y - 8, text, colour=colour)
@@ -236,13 +252,25 @@ def _name_layers(
 
 
 def _plot_bars(
-    axis: Axes, lettering: Lettering, snapshot: Snapshot, origins: NDArray[np.float64], scale: float, legend: float
+    axis: Axes,
+    lettering: Lettering,
+    snapshot: Snapshot,
+    origins: NDArray[np.float64],
+    side: float,
+    limit: float,
+    legend: float,
 ) -> None:
+    scale = side / limit
     for i, dim in enumerate(snapshot.homology_dims):
         colour = _COLOURS[i % len(_COLOURS)]
         bars = [snapshot.diagrams[layer][i] for layer in snapshot.layers]
-        points = [origin + scale * bar[np.isfinite(bar[:, 1])] for origin, bar in zip(origins, bars, strict=True)]
-        axis.plot(*np.concatenate(points).T, "o", ms=2.2, mew=0, alpha=0.6, color=colour)
+        places = [scale * bar[np.isfinite(bar[:, 1])] for bar in bars]
+        inside = [origin + place[place[:, 1] <= side] for origin, place in zip(origins, places, strict=True)]
+        beyond = [
+            origin + np.minimum(place[place[:, 1] > side], side) for origin, place in zip(origins, places, strict=True)
+        ]
+        axis.plot(*np.concatenate(inside).T, "o", ms=2.2, mew=0, alpha=0.6, color=colour)
+        axis.plot(*np.concatenate(beyond).T, "^", ms=4, mew=0, color=colour)
         axis.plot([origins[0, 0] + 40 * i + 3], [legend], "o", ms=5, mew=0, color=colour)
         lettering.write(origins[0, 0] + 40 * i + 10, legend, f"H{dim}", size=8, align=0)
 
@@ -260,7 +288,7 @@ def _heading(what: str, snapshot: Snapshot) -> str:
 
 def _readable(key: str) -> str:
     measure, _, dim = key.rpartition("_H")
-    return f"{measure.replace('_', ' ')}, H{dim}"
+    return f"{measure.replace('_', ' ').title()}, H{dim}"
 
 
 def _number(value: float) -> str:

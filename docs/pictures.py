@@ -1,0 +1,27 @@
+"""Draw the pictures of README and the documentation from a run of the demo.
+
+python docs/pictures.py runs/mnist_resnet/version_0
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from topocallback import load_history
+from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure, render
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def main(run: str) -> None:
+    """Write the last step's pictures, with the ranges of the whole run."""
+    ranges = Ranges()
+    for snapshot in load_history(run):
+        ranges.include(snapshot)
+    for name, figure in (("layer_distance", heatmap_figure), ("persistence_diagrams", diagrams_figure)):
+        (IMAGES / f"{name}.png").write_bytes(render(name, figure(snapshot, ranges.limits)).png)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

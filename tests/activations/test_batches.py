@@ -1,0 +1,385 @@
+"""Batches: the indices and labels of their samples, against what real data loaders give."""
+
+import collections
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+
+from topocallback.activations.batches import BatchIndices, batch_size, find_labels
+
+
+def sketch(value):
+    """A short name for a parameter: tensors by their shape."""
+    if isinstance(value, torch.Tensor):
+        return "x".join(map(str, value.shape)) or "scalar"
+    if isinstance(value, dict):
+        return f"{{{' '.join(f'{key}:{sketch(item)}' for key, item in value.items())}}}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__}({' '.join(map(sketch, value))})"
+    return type(value).__name__ if isinstance(value, np.ndarray) else str(value)
+
+
+class Numbers(Dataset):
+    """Sample i is the number i."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        return index
+
+
+class Stream(IterableDataset):
+    def __init__(self, length):
+        self.length = length
+
+    def __iter__(self):
+        return iter(range(self.length))
+
+
+class SizedStream(Stream):
+    def __len__(self):
+        return self.length
+
+
+class EveryOther:
+    """A batch sampler of the user's own: pairs of neighbours but one."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __iter__(self):
+        return iter([i, i + 2] for i in range(0, self.length - 2, 3))
+
+    def __len__(self):
+        return self.length // 3
+
+
+def run(loader, max_batches=float("inf")):
+    """The indices of all batches as the loader runs, beside the samples that it gives."""
+    indices = BatchIndices(loader, max_batches)
+    batches = [batch.tolist() for i, batch in enumerate(loader) if i < max_batches]
+    taken = [indices.take(len(batch)) for batch in batches]
+    assert all(ids.dtype == np.int64 for ids in taken)
+    return indices, [ids.tolist() for ids in taken], batches
+
+
+# -- Indices on one process -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 12])
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize("max_batches", [0, 2, float("inf")])
+def test_indices_and_length_are_those_of_a_loader_that_does_not_shuffle(length, size, max_batches):
+    indices, taken, batches = run(DataLoader(Numbers(length), batch_size=size), max_batches)
+    assert taken == batches
+    assert indices.length == sum(map(len, batches))
+    assert indices.shuffled is False
+
+
+@pytest.mark.parametrize(("length", "size"), [(10, 4), (12, 4), (3, 4)])
+def test_a_last_batch_that_is_dropped_does_not_count(length, size):
+    indices, taken, batches = run(DataLoader(Numbers(length), batch_size=size, drop_last=True))
+    assert taken == batches
+    assert indices.length == sum(map(len, batches))
+
+
+def test_max_batches_may_be_a_whole_float():
+    length = BatchIndices(DataLoader(Numbers(10), batch_size=3), 2.0).length
+    assert length == 6
+    assert isinstance(length, int)
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(Numbers(10), batch_size=4, shuffle=True),
+        DataLoader(Numbers(10), batch_size=4, sampler=RandomSampler(range(10))),
+        DataLoader(Numbers(10), batch_size=4, sampler=SubsetRandomSampler(list(range(10)))),
+        DataLoader(Numbers(10), batch_size=4, sampler=WeightedRandomSampler([1.0] * 10, 10)),
+        DataLoader(Numbers(10), batch_size=4, sampler=DistributedSampler(Numbers(10), 1, 0, shuffle=True)),
+        DataLoader(Numbers(10), batch_sampler=BatchSampler(RandomSampler(range(10)), 4, drop_last=False)),
+    ],
+    ids=["shuffle", "random", "subset", "weighted", "distributed", "batch sampler"],
+)
+def test_a_shuffling_loader_is_known_as_such_and_counts_on(loader):
+    indices, taken, batches = run(loader)
+    assert indices.shuffled is True
+    assert list(itertools.chain(*taken)) == list(range(10))
+    assert len(list(itertools.chain(*batches))) == 10
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(Numbers(10), batch_size=4),
+        DataLoader(Numbers(10), batch_size=4, sampler=SequentialSampler(range(10))),
+        DataLoader(Numbers(10), batch_size=4, sampler=DistributedSampler(Numbers(10), 1, 0, shuffle=False)),
+        DataLoader(Numbers(10), batch_sampler=BatchSampler(SequentialSampler(range(10)), 4, drop_last=False)),
+        DataLoader(Numbers(10), batch_sampler=EveryOther(10)),
+        DataLoader(Stream(10), batch_size=4),
+        [torch.arange(4)],
+        None,
+    ],
+    ids=["plain", "sequential", "distributed", "batch sampler", "own batch sampler", "stream", "list", "none"],
+)
+def test_a_loader_that_does_not_shuffle_is_known_as_such(loader):
+    assert BatchIndices(loader).shuffled is False
+
+
+def test_a_sampler_of_a_part_of_the_data_set_decides_on_the_length():
+    sampler = SequentialSampler(range(7))
+    assert BatchIndices(DataLoader(Numbers(10), batch_size=2, sampler=sampler)).length == 7
+    assert BatchIndices(DataLoader(Numbers(10), batch_size=2, sampler=SubsetRandomSampler([3, 1, 4]))).length == 3
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(Stream(10), batch_size=4),
+        DataLoader(SizedStream(10), batch_size=4),
+        DataLoader(Numbers(10), batch_sampler=EveryOther(10)),
+        DataLoader(Numbers(10), batch_size=None),
+        DataLoader(Numbers(10), batch_size=4, sampler=iter(range(10))),
+        [torch.arange(4), torch.arange(3)],
+        iter([torch.arange(4)]),
+        None,
+    ],
+    ids=["stream", "sized stream", "own batch sampler", "no batches", "unsized sampler", "list", "iterator", "none"],
+)
+def test_a_length_that_cannot_be_known_is_none_and_indices_count_on(loader):
+    indices = BatchIndices(loader, max_batches=3)
+    assert indices.length is None
+    assert [indices.take(size).tolist() for size in (2, 0, 3)] == [[0, 1], [], [2, 3, 4]]
+
+
+def test_two_passes_have_the_same_indices():
+    loader = DataLoader(Stream(10), batch_size=4)
+    assert run(loader)[1] == run(loader)[1] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+# -- Indices on several processes -------------------------------------------------------------------------------------
+
+
+def run_processes(length, size, world_size=2, max_batches=float("inf"), *, loader_drops=False, sampler_drops=False):
+    """What all processes take as the length, and the indices of all processes beside the samples that they are."""
+    lengths, pairs = set(), []
+    for rank in range(world_size):
+        sampler = DistributedSampler(Numbers(length), world_size, rank, shuffle=False, drop_last=sampler_drops)
+        loader = DataLoader(Numbers(length), batch_size=size, sampler=sampler, drop_last=loader_drops)
+        indices, taken, batches = run(loader, max_batches)
+        lengths.add(indices.length)
+        pairs += zip(itertools.chain(*taken), itertools.chain(*batches), strict=True)
+    return lengths, pairs
+
+
+@pytest.mark.parametrize("length", [1, 5, 6, 11, 12])
+@pytest.mark.parametrize("size", [1, 2, 50])
+@pytest.mark.parametrize("max_batches", [1, 2, float("inf")])
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_processes_share_the_data_sets_indices_and_padding_lies_beyond_them(length, size, max_batches, world_size):
+    lengths, pairs = run_processes(length, size, world_size, max_batches)
+    assert all(index % length == sample for index, sample in pairs)  # padding begins again with the first sample
+    own = [index for index, _ in pairs if index < length]
+    assert sorted(own) == list(range(len(own)))
+    assert lengths == {len(own)}
+
+
+@pytest.mark.parametrize("drops", ["loader_drops", "sampler_drops"])
+@pytest.mark.parametrize(("length", "size"), [(5, 2), (11, 2), (11, 50), (12, 4)])
+def test_what_loader_and_sampler_drop_does_not_count(length, size, drops):
+    lengths, pairs = run_processes(length, size, **{drops: True})
+    assert all(index % length == sample for index, sample in pairs)
+    assert lengths == {sum(index < length for index, _ in pairs)}
+
+
+def test_padding_of_two_processes_hand_computed():
+    lengths, pairs = run_processes(length=5, size=2)
+    assert lengths == {5}
+    assert pairs == [(0, 0), (2, 2), (4, 4), (1, 1), (3, 3), (5, 0)]
+
+
+def test_a_shuffling_distributed_sampler_is_known_as_such_and_shares_the_places():
+    loaders = [
+        DataLoader(Numbers(6), batch_size=2, sampler=DistributedSampler(Numbers(6), 2, rank, shuffle=True))
+        for rank in range(2)
+    ]
+    assert [BatchIndices(loader).shuffled for loader in loaders] == [True, True]
+    assert sorted(itertools.chain(*itertools.chain(*(run(loader)[1] for loader in loaders)))) == list(range(6))
+
+
+def test_a_distributed_sampler_inside_of_a_batch_sampler_shares_the_indices_too():
+    taken = []
+    for rank in range(2):
+        sampler = BatchSampler(DistributedSampler(Numbers(6), 2, rank, shuffle=False), 2, drop_last=False)
+        _, ids, batches = run(DataLoader(Numbers(6), batch_sampler=sampler))
+        assert ids == batches
+        taken += itertools.chain(*ids)
+    assert sorted(taken) == list(range(6))
+
+
+# -- Sizes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("batch", "size"),
+    [
+        (torch.zeros(3, 2), 3),
+        (torch.zeros(0, 2), 0),
+        (torch.tensor(1.0), 1),
+        ((torch.zeros(3, 2), torch.zeros(4)), 3),
+        ([None, "text", torch.zeros(5)], 5),
+        ({"x": torch.zeros(3, 2), "y": torch.zeros(3)}, 3),
+        ({"x": {"pixels": torch.zeros(7, 2)}}, 7),
+        (torch.eye(4).to_sparse(), 4),
+        ("text", None),
+        ([], None),
+        (None, None),
+        (np.zeros((3, 2)), None),
+    ],
+    ids=sketch,
+)
+def test_a_batch_is_as_large_as_its_first_tensor_is_long(batch, size):
+    assert batch_size(batch) == size
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged], ids=str)
+def test_a_nested_batch_is_as_large_as_its_number_of_tensors(layout):
+    sentences = [torch.zeros(length, 3) for length in (2, 4, 3)]
+    assert batch_size((torch.nested.nested_tensor(sentences, layout=layout), torch.zeros(3))) == 3
+
+
+# -- Labels -----------------------------------------------------------------------------------------------------------
+
+X = torch.zeros(3, 2)
+Y = torch.tensor([1, 0, 2])
+Batch = collections.namedtuple("Batch", ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("batch", "labels"),
+    [
+        ((X, Y), "auto"),
+        ([X, Y], "auto"),
+        ((X, Y, torch.ones(3)), "auto"),
+        (Batch(X, Y), "auto"),
+        ((X, Y[:, None]), "auto"),
+        ((X, Y.float()), "auto"),
+        ({"x": X, "label": Y}, "auto"),
+        ({"x": X, "labels": Y}, "auto"),
+        ({"x": X, "y": Y}, "auto"),
+        ({"x": X, "target": Y}, "auto"),
+        ({"target": X, "label": Y}, "auto"),
+        (collections.OrderedDict(x=X, y=Y), "auto"),
+        ((X, Y), 1),
+        ((X, Y), -1),
+        ((Y, X), 0),
+        ((X, X, Y[:, None]), 2),
+        ({"x": X, "class": Y}, "class"),
+        ({"x": X, 7: Y}, 7),
+        ({"auto": Y, "y": Y}, "auto"),
+    ],
+    ids=sketch,
+)
+def test_labels_are_found_where_they_are(batch, labels):
+    found = find_labels(batch, labels, 3)
+    assert found.shape == (3,)
+    assert found.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("batch", "labels"),
+    [
+        ((X, Y), None),
+        ({"x": X, "y": Y}, None),
+        (X, "auto"),
+        ((X,), "auto"),
+        ([], "auto"),
+        ("text", "auto"),
+        (None, "auto"),
+        ((X, X), "auto"),
+        ((X, [1, 0, 2]), "auto"),
+        ((X, Y[:2]), "auto"),
+        ((X, torch.zeros(3, 1, 1)), "auto"),
+        ((X, torch.tensor(1)), "auto"),
+        ((X, torch.zeros(3, dtype=torch.complex64)), "auto"),
+        ((X, {"boxes": Y}), "auto"),
+        ({"x": X}, "auto"),
+        ({"x": X, "y": "text"}, "auto"),
+    ],
+    ids=sketch,
+)
+def test_there_may_be_no_labels(batch, labels):
+    assert find_labels(batch, labels, 3) is None
+
+
+def test_a_batch_of_unknown_size_has_no_labels():
+    assert find_labels((X, Y), 1, None) is None
+    assert find_labels((X, Y), "auto", None) is None
+
+
+def test_a_batch_of_one_sample_may_have_its_label_as_a_single_number():
+    assert find_labels((X[:1], torch.tensor(4)), "auto", 1).tolist() == [4]
+
+
+def test_an_empty_batch_has_no_label_for_each_of_no_samples():
+    assert find_labels((X[:0], Y[:0]), 1, 0).tolist() == []
+
+
+def test_labels_are_detached():
+    assert not find_labels((X, torch.ones(3, requires_grad=True)), 1, 3).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("batch", "labels", "has"),
+    [
+        ((X, Y), 2, "type tuple"),
+        ((X, Y), "y", "type tuple"),
+        ([X], 1, "type list"),
+        ({"x": X, "y": Y}, "z", r"the keys \['x', 'y'\]"),
+        ({"x": X}, 0, r"the keys \['x'\]"),
+        (X, 5, "type Tensor"),
+        (None, 1, "type NoneType"),
+    ],
+    ids=sketch,
+)
+def test_a_place_that_the_batch_does_not_have_is_an_error(batch, labels, has):
+    with pytest.raises(ValueError, match=rf"Expected `labels={labels!r}` to be in the batch, which has {has}"):
+        find_labels(batch, labels, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (torch.zeros(3, 2), r"shape \(3, 2\)"),
+        (torch.zeros(2), r"shape \(2,\)"),
+        (torch.zeros(3, 1, 1), r"shape \(3, 1, 1\)"),
+        (torch.zeros(3, dtype=torch.complex64), r"shape \(3,\)"),
+        ([1, 2, 3], "list"),
+        ("abc", "str"),
+        (None, "NoneType"),
+    ],
+    ids=sketch,
+)
+@pytest.mark.parametrize("labels", [1, "y"])
+def test_a_place_with_something_else_is_an_error(value, got, labels):
+    batch = (X, value) if labels == 1 else {"x": X, "y": value}
+    with pytest.raises(ValueError, match=rf"`labels={labels!r}` to hold one number for each of 3 samples, got {got}"):
+        find_labels(batch, labels, 3)

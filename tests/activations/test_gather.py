@@ -1,0 +1,272 @@
+"""Gathering: two real processes give exactly the point clouds that one process gives for the same samples."""
+
+import pickle
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from topocallback.activations.gather import gather_recordings
+from topocallback.activations.recorder import ActivationRecorder
+from topocallback.activations.sampling import bottom_k
+
+N = 60
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What two processes record.
+
+    Attributes:
+        shares: The sample indices of each process, in their order.
+        n_samples: How many samples are kept.
+        length: The length that the recorders are told.
+        labels: Type of the labels, or ``None``.
+        batch_sizes: Batch size of each process.
+        tokens: How many tokens the samples of each process have.
+        skips: The processes on which ``second`` does not run.
+        unlabelled: The processes whose batches have no labels.
+        fails: The processes on which recording fails at the layer ``first``.
+        inference: Whether the model runs in inference mode.
+    """
+
+    shares: tuple
+    n_samples: int = 20
+    length: int | None = N
+    labels: torch.dtype | None = None
+    batch_sizes: tuple = (7, 7)
+    tokens: tuple = (2, 2)
+    skips: tuple = ()
+    unlabelled: tuple = ()
+    fails: tuple = ()
+    inference: bool = False
+
+
+EVEN, ODD = range(0, N, 2), range(1, N, 2)
+
+SCENARIOS = {
+    "equal shares": Scenario((EVEN, ODD)),
+    "equal shares, streamed": Scenario((EVEN, ODD), length=None),
+    "one process after the other": Scenario((range(30), range(30, N))),
+    "different batch sizes": Scenario((EVEN, ODD), batch_sizes=(1, 100), labels=torch.int64),
+    "more places than samples": Scenario((EVEN, ODD), n_samples=500, labels=torch.int64),
+    "more places than samples, streamed": Scenario((EVEN, ODD), n_samples=500, length=None, labels=torch.int64),
+    "padding beyond the length": Scenario((range(0, N, 2), [*range(1, N - 1, 2), N]), length=N - 1, labels=torch.int64),
+    "repeated samples": Scenario((range(40), range(20, N)), labels=torch.int64),
+    "repeated samples, streamed": Scenario((range(40), [*range(20, N), 0, 1, 2]), length=None, labels=torch.int64),
+    "all samples twice": Scenario((range(N), range(N)), length=None, n_samples=500, labels=torch.float32),
+    "unequal shares": Scenario((range(50), range(50, N)), labels=torch.int64),
+    "unequal shares, streamed": Scenario((range(5), range(5, N)), length=None, labels=torch.float64),
+    "nothing on the first": Scenario(([], range(N)), labels=torch.int64),
+    "nothing on the first, streamed": Scenario(([], range(N)), length=None, labels=torch.float32),
+    "nothing on the second": Scenario((range(N), []), labels=torch.float32),
+    "nothing on the second, streamed": Scenario((range(N), []), length=None, labels=torch.int64),
+    "no kept sample on the first": Scenario(
+        (sorted(set(range(N)) - set(bottom_k(N, 20, seed=0))), bottom_k(N, 20, seed=0)), labels=torch.int64
+    ),
+    "nothing at all": Scenario(([], [])),
+    "whole labels": Scenario((EVEN, ODD), labels=torch.int32),
+    "real labels": Scenario((EVEN, ODD), labels=torch.float32),
+    "labels on the first only": Scenario((EVEN, ODD), labels=torch.int64, unlabelled=(1,)),
+    "inference mode": Scenario((EVEN, ODD), labels=torch.int64, inference=True),
+    "skipped on the first": Scenario((EVEN, ODD), skips=(0,), labels=torch.int64),
+    "skipped on the second": Scenario((EVEN, ODD), skips=(1,)),
+    "skipped on both": Scenario((EVEN, ODD), skips=(0, 1)),
+    "failed on the first": Scenario((EVEN, ODD), fails=(0,)),
+    "failed on the second": Scenario((EVEN, ODD), fails=(1,), length=None),
+    "failed on the second, nothing on the first": Scenario(([], range(N)), fails=(1,)),
+    "different widths": Scenario((EVEN, ODD), tokens=(2, 3), labels=torch.int64),
+    "several faults": Scenario((EVEN, ODD), tokens=(2, 3), skips=(1,), fails=(0,)),
+}
+
+INCOMPLETE = ("nothing at all", "labels on the first only", "different widths", "several faults")
+COMPLETE = [name for name, run in SCENARIOS.items() if not (run.skips or run.fails or name in INCOMPLETE)]
+
+
+class Tokens(nn.Module):
+    """Three layers; with whole numbers for weights and inputs their arithmetic is exact in any batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 3)
+        self.second = nn.Linear(4, 2)
+        self.head = nn.Linear(3, 5)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randint(-2, 3, parameter.shape, generator=generator))
+
+    def forward(self, x, skip=False):
+        if not skip:
+            self.second(x.sum(dim=1))
+        return self.head(self.first(x).sum(dim=1))
+
+
+LAYERS = ("first", "second", "head")
+
+
+def inputs(ids, tokens):
+    numbers = torch.arange(1, 4 * tokens + 1).reshape(tokens, 4)
+    return ((torch.as_tensor(ids)[:, None, None] * numbers) % 11 - 5).float()
+
+
+def labels_of(ids, dtype):
+    return None if dtype is None else (torch.as_tensor(ids) / (4 if dtype.is_floating_point else 1)).to(dtype)
+
+
+def record(scenario, ids, rank):
+    """The recorder of one process after its share; without a rank: one process that runs without a fault."""
+    alone = rank is None
+    batch_size = scenario.batch_sizes[rank or 0]
+
+    def select(output):
+        if not alone and rank in scenario.fails and output.ndim == 3:
+            raise ArithmeticError("mine")
+        return output
+
+    model = Tokens()
+    recorder = ActivationRecorder(
+        model, LAYERS, cloud="flatten", n_samples=scenario.n_samples, length=scenario.length, select=select
+    )
+    with recorder, torch.inference_mode() if scenario.inference else nullcontext():
+        for start in range(0, len(ids), batch_size):
+            batch = np.array(ids[start : start + batch_size])
+            dtype = None if rank in scenario.unlabelled else scenario.labels
+            recorder.start_batch(sample_ids=batch, labels=labels_of(batch, dtype))
+            model(inputs(batch, scenario.tokens[rank or 0]), skip=not alone and rank in scenario.skips)
+            recorder.end_batch()
+    return recorder
+
+
+def work(rank, folder):
+    """One of two processes: runs through all scenarios and writes down what each gave it."""
+    torch.set_num_threads(1)
+    method = f"file://{folder / 'group'}"
+    dist.init_process_group("gloo", init_method=method, rank=rank, world_size=2, timeout=timedelta(seconds=60))
+    results = {}
+    for name, scenario in SCENARIOS.items():
+        recording = record(scenario, scenario.shares[rank], rank).recording()
+        merged = gather_recordings(recording, LAYERS, seed=0, device=CPU)
+        results[name] = merged.to_point_clouds() if rank == 0 else (list(merged.vectors), merged.labels)
+    dist.destroy_process_group()
+    (folder / str(rank)).write_bytes(pickle.dumps(results))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
+    mp.spawn(work, args=(folder,), nprocs=2)
+    return [pickle.loads((folder / str(rank)).read_bytes()) for rank in range(2)]
+
+
+def single(scenario):
+    """What one process gives for all the samples of both."""
+    return record(scenario, [*scenario.shares[0], *scenario.shares[1]], rank=None).point_clouds()
+
+
+def assert_samples(clouds, expected):
+    assert clouds.sample_ids.tolist() == expected.sample_ids.tolist()
+    assert (clouds.labels is None) == (expected.labels is None)
+    if expected.labels is not None:
+        assert clouds.labels.dtype == expected.labels.dtype
+        assert clouds.labels.tolist() == expected.labels.tolist()
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_two_processes_give_the_point_clouds_of_one(results, name):
+    expected = single(SCENARIOS[name])
+    assert expected.layers == LAYERS
+    assert expected.n_points == min(SCENARIOS[name].n_samples, SCENARIOS[name].length or N)
+    clouds = results[0][name]
+    assert_samples(clouds, expected)
+    assert clouds.layers == LAYERS
+    assert clouds.problems == {}
+    for layer in LAYERS:
+        assert clouds.clouds[layer].dtype == np.float32
+        np.testing.assert_array_equal(clouds.clouds[layer], expected.clouds[layer])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_second_process_keeps_no_tensors(results, name):
+    assert results[1][name] == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out"),
+    [
+        ("skipped on the first", {"second"}),
+        ("skipped on the second", {"second"}),
+        ("skipped on both", {"second"}),
+        ("failed on the first", {"first"}),
+        ("failed on the second", {"first"}),
+        ("failed on the second, nothing on the first", {"first"}),
+        ("different widths", {"first"}),
+        ("several faults", {"first", "second"}),
+    ],
+)
+def test_a_layer_that_fails_on_one_process_is_left_out_and_the_others_are_whole(results, name, left_out):
+    clouds = results[0][name]
+    expected = single(SCENARIOS[name] if name not in ("different widths", "several faults") else Scenario((EVEN, ODD)))
+    assert clouds.layers == tuple(layer for layer in LAYERS if layer not in left_out)
+    assert set(clouds.problems) == left_out
+    assert clouds.sample_ids.tolist() == expected.sample_ids.tolist()
+    if name not in ("different widths", "several faults"):
+        assert_samples(clouds, expected)
+        for layer in clouds.layers:
+            np.testing.assert_array_equal(clouds.clouds[layer], expected.clouds[layer])
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "problem"),
+    [
+        ("skipped on the first", "second", "its forward hook never fired"),
+        ("skipped on the second", "second", "processes disagree: process 0: 2 values, process 1: failed"),
+        ("skipped on both", "second", "its forward hook never fired"),
+        ("failed on the first", "first", "ArithmeticError: mine"),
+        ("failed on the second", "first", "processes disagree: process 0: 6 values, process 1: failed"),
+        ("different widths", "first", "processes disagree: process 0: 6 values, process 1: 9 values"),
+        ("several faults", "first", "ArithmeticError: mine"),
+    ],
+)
+def test_a_layer_that_is_left_out_has_a_reason(results, name, layer, problem):
+    assert problem in results[0][name].problems[layer]
+
+
+def test_a_fault_of_the_other_process_is_not_taken_for_a_layer_that_never_ran(results):
+    problem = results[0]["failed on the second, nothing on the first"].problems["first"]
+    assert "process 1: failed" in problem
+    assert "never fired" not in problem
+
+
+def test_no_samples_anywhere_are_no_points(results):
+    clouds = results[0]["nothing at all"]
+    assert clouds.n_points == 0
+    assert clouds.layers == ()
+    assert set(clouds.problems) == set(LAYERS)
+
+
+def test_labels_that_one_process_did_not_have_are_not_invented(results):
+    clouds = results[0]["labels on the first only"]
+    assert clouds.n_points == 20
+    assert clouds.labels is None
+
+
+def test_one_process_alone_gives_what_it_recorded(tmp_path):
+    scenario = Scenario((range(N), []), labels=torch.int64)
+    recording = record(scenario, range(N), rank=None).recording()
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1)
+    try:
+        clouds = gather_recordings(recording, LAYERS, seed=0, device=CPU).to_point_clouds()
+    finally:
+        dist.destroy_process_group()
+    assert_samples(clouds, single(scenario))
+    assert clouds.layers == LAYERS
+    for layer in LAYERS:
+        np.testing.assert_array_equal(clouds.clouds[layer], recording.to_point_clouds().clouds[layer])

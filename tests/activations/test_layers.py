@@ -1,0 +1,421 @@
+"""Choosing layers: what each form of specification selects, and names that survive every wrapper."""
+
+import copy
+
+import pytest
+import torch
+import torch.distributed as dist
+import torchmetrics
+from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+from torch.nn.utils import parametrizations
+from torch.optim.swa_utils import AveragedModel
+
+from topocallback.activations.layers import choose_layers, layer_names, unwrap
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, width, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(width // stride, width, 3, stride, padding=1)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = nn.Conv2d(width // stride, width, 1, stride) if stride > 1 else nn.Identity()
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+        return torch.relu(out + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3, padding=1)
+        self.stem_norm = nn.BatchNorm2d(4)
+        self.stage1 = nn.Sequential(BasicBlock(4), BasicBlock(4))
+        self.stage2 = nn.Sequential(BasicBlock(8, 2), BasicBlock(8))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.stage2(self.stage1(torch.relu(self.stem_norm(self.stem(x)))))
+        return self.head(self.pool(x).flatten(1))
+
+
+class ViTBlock(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, x):
+        y = self.norm1(x)
+        x = x + self.attention(y, y, y)[0]
+        return x + self.mlp(self.norm2(x))
+
+
+class ViT(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Conv2d(1, 8, 4, 4)
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        self.blocks = nn.ModuleList([ViTBlock(8) for _ in range(3)])
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, image):
+        x = self.patch(image).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], dim=1)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x)[:, 0])
+
+
+class Net(nn.Module):
+    """A stem, three blocks and a head that run one after the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Linear(4, 8)
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.ReLU()) for _ in range(3)])
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+NET_NAMES = [
+    "stem",
+    "blocks",
+    "blocks.0",
+    "blocks.0.0",
+    "blocks.0.1",
+    "blocks.1",
+    "blocks.1.0",
+    "blocks.1.1",
+    "blocks.2",
+    "blocks.2.0",
+    "blocks.2.1",
+    "head",
+]
+
+
+class FullyShardedLike(nn.Module):
+    """Names its child as FSDP does."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._fsdp_wrapped_module = module
+
+    def forward(self, *args):
+        return self._fsdp_wrapped_module(*args)
+
+
+def compiled(module):
+    return torch.compile(module, backend="eager")
+
+
+def compiled_in_place(module):
+    module.compile(backend="eager")
+    return module
+
+
+def with_blocks(wrapper):
+    def wrap(net):
+        net.blocks = nn.ModuleList([wrapper(block) for block in net.blocks])
+        return net
+
+    return wrap
+
+
+WRAPPERS = {
+    "compiled": compiled,
+    "compiled in place": compiled_in_place,
+    "blocks compiled": with_blocks(compiled),
+    "blocks compiled in place": with_blocks(compiled_in_place),
+    "averaged": AveragedModel,
+    "data parallel": nn.DataParallel,
+    "fully sharded": FullyShardedLike,
+    "blocks fully sharded": with_blocks(FullyShardedLike),
+    "checkpointed": checkpoint_wrapper,
+    "blocks checkpointed": with_blocks(checkpoint_wrapper),
+    "all at once": lambda net: compiled(
+        nn.DataParallel(FullyShardedLike(AveragedModel(with_blocks(lambda b: compiled(checkpoint_wrapper(b)))(net))))
+    ),
+}
+
+
+@pytest.fixture
+def process_group(tmp_path):
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_compiler():
+    yield
+    torch._dynamo.reset()
+
+
+def names(model, layers="auto"):
+    return list(choose_layers(model, layers))
+
+
+# -- Names ------------------------------------------------------------------------------------------------------------
+
+
+def test_layer_names_are_those_of_named_modules_without_the_model():
+    net = Net()
+    assert layer_names(net) == [name for name, _ in net.named_modules() if name] == NET_NAMES
+
+
+def test_a_model_without_layers_has_no_names():
+    assert layer_names(nn.Linear(2, 2)) == []
+
+
+def test_a_layer_used_under_two_names_has_the_first():
+    net = Net()
+    net.copy = net.stem
+    assert layer_names(net) == NET_NAMES
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_wrappers_leave_the_names_as_they_are(wrap):
+    assert layer_names(wrap(Net())) == NET_NAMES
+
+
+def test_distributed_data_parallel_leaves_the_names_as_they_are(process_group):
+    assert layer_names(nn.parallel.DistributedDataParallel(Net())) == NET_NAMES
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+@pytest.mark.parametrize("layers", ["auto", "blocks.?", "stem", "Sequential", nn.Linear], ids=str)
+def test_wrappers_leave_the_choice_as_it_is(wrap, layers):
+    assert names(wrap(Net()), layers) == names(Net(), layers)
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_a_wrapped_model_calls_the_layers_that_were_chosen(wrap):
+    model = wrap(Net())
+    called = []
+    for name, layer in choose_layers(model, ["stem", "blocks.?", "head"]).items():
+        layer.register_forward_hook(lambda module, args, output, name=name: called.append(name))
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        model(torch.ones(2, 4))
+    assert called == ["stem", "blocks.0", "blocks.1", "blocks.2", "head"]
+
+
+def test_a_layer_that_the_user_calls_module_keeps_its_name():
+    class Holder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module = nn.Sequential(nn.Linear(2, 2))
+            self.other = nn.Linear(2, 2)
+
+    assert layer_names(Holder()) == ["module", "module.0", "other"]
+    assert layer_names(nn.DataParallel(Holder())) == ["module", "module.0", "other"]
+
+
+@pytest.mark.parametrize("outer", [compiled, AveragedModel, nn.DataParallel, FullyShardedLike, checkpoint_wrapper])
+@pytest.mark.parametrize("inner", [nn.Identity, AveragedModel, nn.DataParallel, FullyShardedLike, checkpoint_wrapper])
+def test_unwrap_finds_the_users_module(outer, inner):
+    linear = nn.Linear(2, 2)
+    wrapped = outer(linear if inner is nn.Identity else inner(linear))
+    assert type(wrapped) is not nn.Linear
+    assert type(unwrap(wrapped)) is nn.Linear
+
+
+def test_unwrap_leaves_an_unwrapped_module_as_it_is():
+    model = nn.Sequential(nn.Linear(2, 2))
+    assert unwrap(model) is model
+
+
+# -- Specifications ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("stem", ["stem"]),
+        ("blocks.1.0", ["blocks.1.0"]),
+        (["head", "stem"], ["stem", "head"]),
+        (("head", "head"), ["head"]),
+        ("blocks.?", ["blocks.0", "blocks.1", "blocks.2"]),
+        ("blocks.*", NET_NAMES[2:-1]),
+        ("*.0", ["blocks.0", "blocks.0.0", "blocks.1.0", "blocks.2.0"]),
+        ("blocks.[12]", ["blocks.1", "blocks.2"]),
+        ("*", NET_NAMES),
+        (nn.Linear, ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0", "head"]),
+        ("Linear", ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0", "head"]),
+        ([nn.ReLU, "stem"], ["stem", "blocks.0.1", "blocks.1.1", "blocks.2.1"]),
+        (["Linear", "!blocks.*"], ["stem", "head"]),
+        (["!blocks.*", "Linear"], ["stem", "head"]),
+        (["*", "!Linear", "!blocks", "!blocks.?"], ["blocks.0.1", "blocks.1.1", "blocks.2.1"]),
+        (["blocks.*", "!blocks.1*"], ["blocks.0", "blocks.0.0", "blocks.0.1", "blocks.2", "blocks.2.0", "blocks.2.1"]),
+        (["Linear", "!*shortcut*"], ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0", "head"]),
+        (["auto", "blocks.0.1"], ["stem", "blocks.0.0", "blocks.0.1", "blocks.1.0", "blocks.2.0", "head"]),
+        (["auto", "!head"], ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0"]),
+    ],
+    ids=str,
+)
+def test_a_specification_selects_in_the_models_order(layers, expected):
+    assert names(Net(), layers) == expected
+
+
+def test_the_chosen_modules_are_those_of_the_model():
+    net = Net()
+    chosen = choose_layers(net, ["head", "blocks.2.0"])
+    assert chosen["head"] is net.head
+    assert chosen["blocks.2.0"] is net.blocks[2][0]
+
+
+def test_classes_select_their_subclasses_too():
+    class MyLinear(nn.Linear):
+        pass
+
+    model = nn.Sequential(MyLinear(2, 2), nn.Linear(2, 2))
+    assert names(model, "Linear") == names(model, nn.Linear) == ["0", "1"]
+    assert names(model, "MyLinear") == names(model, MyLinear) == ["0"]
+
+
+def test_only_layers_that_match_by_name_are_taken_if_there_are_any():
+    model = nn.ModuleDict({"ReLU": nn.Linear(2, 2), "other": nn.ReLU()})
+    assert names(model, "ReLU") == ["ReLU"]
+
+
+def test_a_name_with_glob_characters_is_found_as_it_is():
+    model = nn.ModuleDict({"a[0]": nn.Linear(2, 2), "a0": nn.Linear(2, 2)})
+    assert "a[0]" in names(model, "a[0]")
+
+
+def test_an_unknown_name_is_answered_with_the_closest_ones():
+    with pytest.raises(ValueError, match=r"`layers='blocks.1.O'` matches no layer of Net") as error:
+        choose_layers(Net(), "blocks.1.O")
+    assert "'blocks.1.0'" in str(error.value)
+    assert "layer_names(model)" in str(error.value)
+
+
+def test_a_name_without_its_beginning_is_answered_with_the_full_one():
+    model = nn.ModuleDict({"encoder": nn.ModuleDict({"projection": nn.Linear(2, 2)}), "prediction": nn.Linear(2, 2)})
+    with pytest.raises(ValueError, match=r"Closest names: \['encoder.projection'\]"):
+        choose_layers(model, "projection")
+
+
+def test_an_unknown_name_in_a_wrapped_model_is_answered_with_the_users_class():
+    with pytest.raises(ValueError, match="no layer of Net"):
+        choose_layers(compiled(Net()), "nothing like it")
+
+
+@pytest.mark.parametrize("layers", ["Conv2d", nn.Conv2d, ["stem", nn.Conv2d], ["stem", "conv*"]], ids=str)
+def test_every_part_of_a_specification_has_to_match(layers):
+    with pytest.raises(ValueError, match=r"(?i)conv.*matches no layer of Net.*layer_names\(model\)"):
+        choose_layers(Net(), layers)
+
+
+@pytest.mark.parametrize("layers", [[], ["stem", "!stem"], "!stem", ["Linear", "!*"]], ids=str)
+def test_an_empty_selection_is_an_error(layers):
+    with pytest.raises(ValueError, match=r"selects no layer of Net.*layer_names\(model\)"):
+        choose_layers(Net(), layers)
+
+
+@pytest.mark.parametrize("model", [nn.Sequential(), nn.Sequential(nn.ReLU(), nn.Flatten())], ids=["empty", "functions"])
+def test_a_model_without_parameters_has_no_automatic_layers(model):
+    with pytest.raises(ValueError, match="`layers='auto'` selects no layer of Sequential"):
+        choose_layers(model)
+
+
+# -- Automatic choice -------------------------------------------------------------------------------------------------
+
+
+def test_auto_takes_the_parametrised_layers_of_an_mlp():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 8), nn.Linear(8, 2))
+    assert names(model) == ["1", "4", "5"]
+
+
+def test_auto_takes_stem_blocks_and_head_of_a_resnet():
+    assert names(ResNet()) == ["stem", "stage1.0", "stage1.1", "stage2.0", "stage2.1", "head"]
+
+
+def test_auto_takes_patches_blocks_and_head_of_a_vit():
+    assert names(ViT()) == ["patch", "blocks.0", "blocks.1", "blocks.2", "head"]
+
+
+def test_auto_takes_the_layers_of_a_transformer_encoder():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    assert names(nn.TransformerEncoder(layer, 3)) == ["layers.0", "layers.1", "layers.2"]
+    assert names(nn.TransformerEncoder(layer, 2, norm=nn.LayerNorm(8))) == ["layers.0", "layers.1", "norm"]
+
+
+def test_auto_takes_embedding_blocks_and_head_of_a_language_model():
+    model = nn.ModuleDict(
+        {
+            "tokens": nn.Embedding(10, 8),
+            "positions": nn.Embedding(16, 8),
+            "encoder": nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2),
+            "norm": nn.LayerNorm(8),
+            "head": nn.Linear(8, 10),
+        }
+    )
+    assert names(model) == ["tokens", "encoder.layers.0", "encoder.layers.1", "head"]
+
+
+def test_auto_takes_every_leaf_with_parameters_of_a_net_without_repeated_blocks():
+    model = nn.ModuleDict(
+        {
+            "features": nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
+            "rest": nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU()),
+            "memory": nn.LSTM(8, 8),
+            "head": nn.Linear(8, 2),
+        }
+    )
+    assert names(model) == ["features.0", "features.1", "rest.0", "memory", "head"]
+
+
+def test_auto_takes_the_outermost_of_repeated_blocks():
+    class Stage(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = nn.Sequential(BasicBlock(4), BasicBlock(4))
+
+    assert names(nn.Sequential(nn.Conv2d(1, 4, 1), Stage(), Stage())) == ["0", "1", "2"]
+
+
+def test_auto_takes_attention_as_one_layer():
+    model = nn.ModuleDict({"attention": nn.MultiheadAttention(8, 2), "head": nn.Linear(8, 2)})
+    assert names(model) == ["attention", "head"]
+    # Two of them are no repeated blocks either: attention alone is not what a network is built from.
+    model = nn.ModuleDict({"a": nn.MultiheadAttention(8, 2), "b": nn.MultiheadAttention(8, 2), "c": nn.Linear(8, 2)})
+    assert names(model) == ["a", "b", "c"]
+
+
+def test_auto_takes_no_metrics_and_no_losses():
+    def with_metrics(model):
+        model.loss = nn.CrossEntropyLoss()
+        for stage in ("train", "val", "test"):
+            accuracy = torchmetrics.Accuracy(task="multiclass", num_classes=3)
+            collection = {"accuracy": accuracy, "auroc": torchmetrics.AUROC(task="multiclass", num_classes=3)}
+            setattr(model, f"{stage}_accuracy", copy.deepcopy(accuracy))
+            setattr(model, f"{stage}_metrics", torchmetrics.MetricCollection(collection))
+        return model
+
+    assert names(with_metrics(ResNet())) == names(ResNet())
+    assert names(with_metrics(Net())) == names(Net())
+
+
+def test_auto_takes_weight_normalised_layers_like_others():
+    model = nn.Sequential(
+        parametrizations.weight_norm(nn.Linear(4, 8)), nn.ReLU(), parametrizations.spectral_norm(nn.Linear(8, 2))
+    )
+    assert names(model) == ["0", "2"]
+
+
+def test_auto_takes_a_layer_that_is_not_parametrised_beside_one_that_is():
+    model = nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 8)), nn.ReLU(), nn.Linear(8, 2))
+    assert names(model) == ["0", "2"]

@@ -1,0 +1,28 @@
+"""What several test files share: reference data that independent libraries computed, and how Hypothesis runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+DATA = Path(__file__).parent / "data"
+collect_ignore = ["data/make_reference.py"]  # a record of where the numbers come from, with dependencies of its own
+
+# The same examples in every run, and no example fails for being slow.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """What independent libraries compute from the reference clouds: see tests/data/README.md."""
+    return json.loads((DATA / "expected.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def reference_clouds(reference):
+    """Layer -> (300, channels) float32 activations, in the order of the layers."""
+    with np.load(DATA / "activations.npz") as data:
+        return {layer: data[layer] for layer in reference["layers"]}

@@ -1,0 +1,27 @@
+"""The demo runs as its users run it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from topocallback import load_history
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_mnist_demo_trains_measures_and_says_where_everything_lies(tmp_path):
+    script = ROOT / "examples" / "mnist_resnet.py"
+    command = [sys.executable, script, "--epochs", "2", "--width", "4", "--samples", "64", "--out", tmp_path]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert result.returncode == 0, result.stderr
+    history = load_history(tmp_path / "mnist_resnet" / "version_0")
+    assert [snapshot.epoch for snapshot in history] == [0, 1]
+    assert history[0].layers == ("net.stem", *(f"net.blocks.{i}" for i in range(8)), "net.fc")
+    said = " ".join(result.stdout.split())
+    for expected in (
+        "Validation accuracy",
+        "Moved most since the first epoch",
+        "tensorboard --logdir",
+        "since epoch 0",
+    ):
+        assert expected in said

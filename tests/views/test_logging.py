@@ -1,0 +1,239 @@
+"""A snapshot's numbers and pictures in real loggers, each at its step and taking what it can."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers.logger import DummyLogger
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from topocallback.snapshot import Snapshot
+from topocallback.views.figures import Picture
+from topocallback.views.logging import scalars, write_pictures, write_scalars
+
+EXPECTED = {
+    "topology/drift/conv1": 0.75,
+    "topology/drift/head": 4.0,
+    "topology/drift_from_first/conv1": 5.0,
+    "topology/noise/conv1": 0.125,
+    "topology/noise/head": 0.25,
+    "topology/drift_bottleneck/conv1": 3.0,
+    "topology/drift_bottleneck/head": 0.0,
+    "topology/drift_from_first_bottleneck/conv1": 1.0,
+    "topology/drift_from_first_bottleneck/head": 1.0,
+    "topology/bars_H0/conv1": 7.0,
+    "topology/bars_H0/head": 0.0,
+    "topology/longest_bar_H1/head": 0.5,
+    "topology/seconds": 1.5,
+}
+
+
+def example(step=42):
+    """Two layers, two measures in two dimensions; NaN and infinity here and there."""
+
+    def table(first, second):
+        values = {"sliced_wasserstein": first, "bottleneck": second}
+        return {f"{name}_H{dim}": np.array(values[name][dim]) for name in values for dim in (0, 1)}
+
+    return Snapshot(
+        step=step,
+        epoch=3,
+        layers=("conv1", "head"),
+        homology_dims=(0, 1),
+        sample_ids=np.arange(4),
+        labels=None,
+        diagrams={"conv1": [np.empty((0, 2))] * 2, "head": [np.empty((0, 2))] * 2},
+        distances=table(np.zeros((2, 2, 2)), np.zeros((2, 2, 2))),
+        noise=table([[0.125, 0.25], [0.0, 0.0]], [[np.nan, np.nan], [0.0, 0.0]]),
+        drift=table([[0.5, 1.0], [0.25, 3.0]], [[1.0, 0.0], [2.0, 0.0]]),
+        drift_from_first=table([[2.0, np.nan], [3.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]),
+        statistics={"bars_H0": np.array([7.0, 0.0]), "longest_bar_H1": np.array([np.inf, 0.5])},
+        scales=np.ones(2),
+        seconds={"total": 1.5, "diagrams": 1.0},
+    )
+
+
+def picture(name="layer_distance", colour=(200, 30, 10)):
+    buffer = io.BytesIO()
+    Image.new("RGBA", (8, 5), (*colour, 255)).save(buffer, format="PNG")
+    return Picture(name, buffer.getvalue(), width=8, height=5)
+
+
+def read_events(log_dir):
+    events = EventAccumulator(str(log_dir), size_guidance={"scalars": 0, "images": 0})
+    return events.Reload()
+
+
+# -- Names and values ------------------------------------------------------------------------------------------------
+
+
+def test_every_number_has_its_name_and_those_that_are_not_finite_are_left_out():
+    assert scalars(example()) == EXPECTED
+
+
+def test_scalars_are_plain_floats():
+    assert {type(value) for value in scalars(example()).values()} == {float}
+
+
+def test_another_separator_parts_the_names():
+    assert scalars(example(), separator="-") == {name.replace("/", "-"): value for name, value in EXPECTED.items()}
+
+
+def test_layers_keep_their_names_whatever_they_are():
+    snapshot = example()
+    odd = ("layers.0/conv 1", "слой <img>")
+    named = scalars(Snapshot(**{**vars(snapshot), "layers": odd}))
+    expected = {name.replace("conv1", odd[0]).replace("head", odd[1]): value for name, value in EXPECTED.items()}
+    assert named == expected
+
+
+def test_without_a_measured_time_the_time_is_zero():
+    assert scalars(Snapshot(**{**vars(example()), "seconds": {}}))["topology/seconds"] == 0.0
+
+
+# -- TensorBoard -----------------------------------------------------------------------------------------------------
+
+
+def test_tensorboard_has_every_number_at_its_step(tmp_path):
+    logger = TensorBoardLogger(tmp_path)
+    write_scalars(logger, example(step=42))
+    write_scalars(logger, example(step=1042))
+    logger.finalize("success")
+    events = read_events(logger.log_dir)
+    assert set(EXPECTED) <= set(events.Tags()["scalars"])
+    for name, value in EXPECTED.items():
+        assert [(event.step, event.value) for event in events.Scalars(name)] == [(42, value), (1042, value)]
+    assert not [tag for tag in events.Tags()["scalars"] if tag.startswith("topology") and tag not in EXPECTED]
+
+
+def test_tensorboard_has_the_pictures_as_they_were_rendered(tmp_path):
+    logger = TensorBoardLogger(tmp_path)
+    pictures = [picture(), picture("persistence_diagrams", colour=(1, 2, 3))]
+    write_pictures(logger, pictures, step=42)
+    write_pictures(logger, pictures[:1], step=43)
+    logger.finalize("success")
+    events = read_events(logger.log_dir)
+    assert sorted(events.Tags()["images"]) == ["topology/layer_distance", "topology/persistence_diagrams"]
+    assert [image.step for image in events.Images("topology/layer_distance")] == [42, 43]
+    (image,) = events.Images("topology/persistence_diagrams")
+    assert (image.step, image.width, image.height) == (42, 8, 5)
+    assert image.encoded_image_string == pictures[1].png
+    with Image.open(io.BytesIO(image.encoded_image_string)) as decoded:
+        assert decoded.getpixel((4, 2)) == (1, 2, 3, 255)
+
+
+# -- Other loggers ---------------------------------------------------------------------------------------------------
+
+
+def test_a_csv_file_has_every_number_at_its_step_and_no_pictures(tmp_path):
+    logger = CSVLogger(tmp_path)
+    write_scalars(logger, example(step=42))
+    write_pictures(logger, [picture()], step=42)
+    logger.finalize("success")
+    with open(f"{logger.log_dir}/metrics.csv", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert int(row.pop("step")) == 42
+    assert {name: float(value) for name, value in row.items()} == EXPECTED
+
+
+class LikeWandb:
+    """What a snapshot needs of Lightning's WandbLogger, with its signatures."""
+
+    def __init__(self):
+        self.experiment = object()
+        self.images = []
+
+    def log_image(self, key, images, step=None, **kwargs):
+        assert isinstance(images, list)
+        self.images.append((key, images, step))
+
+
+def test_a_logger_like_wandbs_has_the_pictures_at_their_step():
+    logger = LikeWandb()
+    write_pictures(logger, [picture(), picture("persistence_diagrams", (1, 2, 3))], step=42)
+    assert [(key, step) for key, _, step in logger.images] == [
+        ("topology/layer_distance", 42),
+        ("topology/persistence_diagrams", 42),
+    ]
+    ((decoded,),) = [images for _, images, _ in logger.images[1:]]
+    assert (decoded.size, decoded.getpixel((4, 2))) == ((8, 5), (1, 2, 3, 255))
+
+
+class MLflowClient:
+    """What a snapshot needs of MLflow's client, with its signature."""
+
+    def __init__(self):
+        self.images = []
+
+    def log_image(self, run_id, image, artifact_file=None, key=None, step=None):
+        self.images.append((run_id, image, artifact_file))
+
+
+class LikeMLFlow:
+    """What a snapshot needs of Lightning's MLFlowLogger."""
+
+    def __init__(self):
+        self.experiment = MLflowClient()
+        self.run_id = "run-17"
+
+
+def test_a_logger_like_mlflows_has_the_pictures_as_files_named_by_their_step():
+    logger = LikeMLFlow()
+    write_pictures(logger, [picture(colour=(1, 2, 3))], step=42)
+    ((run_id, decoded, file),) = logger.experiment.images
+    assert (run_id, file) == ("run-17", "topology/layer_distance/step=42.png")
+    assert (decoded.size, decoded.getpixel((4, 2))) == ((8, 5), (1, 2, 3, 255))
+
+
+class OnlyMetrics(Logger):
+    """The least that Lightning asks of a logger."""
+
+    name, version = "mine", 0
+
+    def __init__(self):
+        super().__init__()
+        self.metrics = []
+
+    def log_metrics(self, metrics, step=None):
+        self.metrics.append((metrics, step))
+
+    def log_hyperparams(self, params, *args, **kwargs):
+        pass
+
+
+def test_a_logger_that_can_nothing_but_metrics_has_the_numbers():
+    logger = OnlyMetrics()
+    write_scalars(logger, example())
+    assert logger.metrics == [(EXPECTED, 42)]
+
+
+def test_a_logger_that_can_nothing_but_metrics_goes_without_pictures():
+    logger = OnlyMetrics()
+    write_pictures(logger, [picture()], step=42)
+    assert logger.metrics == []
+
+
+@pytest.mark.parametrize("experiment", [None, object(), "a string"])
+def test_an_experiment_that_can_nothing_goes_without_pictures(experiment):
+    logger = OnlyMetrics()
+    logger.experiment = experiment
+    write_pictures(logger, [picture()], step=42)
+    assert logger.metrics == []
+
+
+def test_the_logger_of_a_fast_dev_run_takes_everything_and_keeps_nothing():
+    write_scalars(DummyLogger(), example())
+    write_pictures(DummyLogger(), [picture()], step=42)
+
+
+def test_a_loggers_own_separator_parts_the_names():
+    class Dashed(OnlyMetrics):
+        group_separator = "-"
+
+    logger = Dashed()
+    write_scalars(logger, example())
+    ((metrics, _),) = logger.metrics
+    assert set(metrics) == {name.replace("/", "-") for name in EXPECTED}

@@ -178,7 +178,7 @@ def test_a_save_that_fails_leaves_what_was_there_and_no_partial_file(tmp_path, m
 
 
 def test_labels_that_only_a_pickle_could_hold_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match=r"[Oo]bject"):
         example(labels=np.array(["cat", None] * 3, dtype=object)).save(tmp_path / "step=3.npz")
     assert files_below(tmp_path) == []
 

@@ -151,9 +151,9 @@ def analyse(
     options = options or AnalysisOptions()
     clock = _Clock()
     with clock("total"):
-        halves = _halves(clouds)
+        priorities = _split_priorities(clouds)
         topologies = map_threads(
-            lambda cloud: _topology(cloud, halves, options, clock), clouds.clouds.values(), n_threads
+            lambda cloud: _topology(cloud, priorities, options, clock), clouds.clouds.values(), n_threads
         )
         tables = _compare(topologies, clouds.layers, options, previous, first, n_threads, clock)
         with clock("statistics"):
@@ -205,14 +205,13 @@ def _sample_ids(clouds: PointClouds) -> NDArray[np.int64]:
     return np.arange(clouds.n_points) if clouds.sample_ids is None else clouds.sample_ids
 
 
-def _halves(clouds: PointClouds) -> NDArray[np.bool_]:
-    """(n,) which half each sample is in: by the rank of its hash, so that both halves are of one size."""
-    rank = np.argsort(np.argsort(sample_priorities(_sample_ids(clouds), _SPLIT_SEED)))
-    return np.asarray(rank % 2 == 0)
+def _split_priorities(clouds: PointClouds) -> NDArray[np.uint64]:
+    """(n,) the hash by whose rank a layer's samples are split in two halves."""
+    return sample_priorities(_sample_ids(clouds), _SPLIT_SEED)
 
 
 def _topology(
-    cloud: NDArray[np.floating], halves: NDArray[np.bool_], options: AnalysisOptions, clock: _Clock
+    cloud: NDArray[np.floating], priorities: NDArray[np.uint64], options: AnalysisOptions, clock: _Clock
 ) -> _Topology:
     with clock("diagrams"):
         finite = np.isfinite(cloud).all(axis=1)
@@ -223,11 +222,11 @@ def _topology(
     if len(distances) < _FEWEST_POINTS_FOR_NOISE:
         return _Topology(diagrams, None, scale, len(distances))
     with clock("noise"):
-        first, second = np.flatnonzero(halves[finite]), np.flatnonzero(~halves[finite])
-        size = min(len(first), len(second))
+        by_hash = np.argsort(priorities[finite])
+        size = len(by_hash) // 2
         of_first, of_second = (
-            rips_diagrams(distances[np.ix_(half[:size], half[:size])], options.homology_dims, options.backend)
-            for half in (first, second)
+            rips_diagrams(distances[np.ix_(half, half)], options.homology_dims, options.backend)
+            for half in (by_hash[: 2 * size : 2], by_hash[1 : 2 * size : 2])
         )
     return _Topology(diagrams, (of_first, of_second), scale, len(distances))
 
@@ -277,7 +276,10 @@ def _drift(
     if earlier is None:
         return np.zeros(len(layers))
     drift = np.full(len(layers), np.nan)
-    there = [row for row, layer in enumerate(layers) if layer in earlier.diagrams and dim in earlier.homology_dims]
+    # A layer without any finite point has NaN for every distance, even from itself.
+    found = np.isfinite(np.diagonal(next(iter(earlier.distances.values()))))
+    known = {layer for layer, there in zip(earlier.layers, found, strict=True) if there}
+    there = [row for row, layer in enumerate(layers) if layer in known and dim in earlier.homology_dims]
     position = earlier.homology_dims.index(dim) if there else 0
     before = [distance.prepare(earlier.diagrams[layers[row]][position]) for row in there]
     drift[there] = paired_distances([prepared[row] for row in there], before, distance, prepared=True)

@@ -38,7 +38,7 @@ class BackgroundWorker(Generic[Result]):
     def __init__(self, max_pending: int = 2) -> None:
         self._max_pending = max_pending
         self._jobs: deque[Callable[[], Result]] = deque()
-        self._results: deque[Result | Exception] = deque()
+        self._results: deque[Result | BaseException] = deque()
         self._running = False
         self._changed = threading.Condition()
 
@@ -63,10 +63,15 @@ class BackgroundWorker(Generic[Result]):
             self._jobs.append(job)
             if not self._running:
                 self._running = True
-                threading.Thread(target=self._work, name="topocallback", daemon=True).start()
+                try:
+                    threading.Thread(target=self._work, name="topocallback", daemon=True).start()
+                except RuntimeError:
+                    self._running = False
+                    self._jobs.pop()
+                    raise
         return True
 
-    def finished(self) -> list[Result | Exception]:
+    def finished(self) -> list[Result | BaseException]:
         """What jobs gave since the last call, in their order: results, and exceptions where they failed."""
         done = []
         while self._results:
@@ -95,8 +100,8 @@ class BackgroundWorker(Generic[Result]):
                     return
                 job = self._jobs.popleft()
             try:
-                result: Result | Exception = job()
-            except Exception as error:
+                result: Result | BaseException = job()
+            except BaseException as error:  # SystemExit too: a dead thread would leave callers waiting
                 result = error
             del job
             with self._changed:
@@ -107,4 +112,5 @@ class BackgroundWorker(Generic[Result]):
 def _lower_priority() -> None:
     if sys.platform == "linux":  # elsewhere a priority belongs to a process, not to a thread
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))

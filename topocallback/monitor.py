@@ -364,7 +364,7 @@ class TopologyMonitor(Callback):
     def _deliver(self, trainer: pl.Trainer) -> None:
         """Log what the background thread has finished, in the training thread: few loggers are thread-safe."""
         for result in self._worker.finished():
-            if isinstance(result, Exception):
+            if isinstance(result, BaseException):
                 self._fail("analysing", result)
                 continue
             self._report_measured(result)
@@ -413,7 +413,7 @@ class TopologyMonitor(Callback):
             self._stop_recording()
             self._fail(doing, error)
 
-    def _fail(self, doing: str, error: Exception) -> None:
+    def _fail(self, doing: str, error: BaseException) -> None:
         if self.on_error == "raise":
             raise error
         self._warn(f"{type(error).__name__} while {doing}: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,9 +47,7 @@ class Run:
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
         self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)
-        if continues and folder is not None:
-            for snapshot in History(folder):
-                self._remember(snapshot)
+        self._continues = continues and folder is not None
 
     @property
     def history(self) -> Sequence[Snapshot]:
@@ -70,6 +69,9 @@ class Run:
         Raises:
             ValueError: If the clouds cannot be analysed.
         """
+        if self._continues:
+            self._continues = False
+            self._catch_up(step)
         snapshot = analyse(
             clouds,
             self.options,
@@ -86,7 +88,7 @@ class Run:
         else:
             try:
                 snapshot.save(archive_path(self.folder, step))
-            except OSError as error:
+            except Exception as error:  # nor must a full disk
                 measured.errors.append(error)
         if self.figures:
             try:
@@ -94,6 +96,16 @@ class Run:
             except Exception as error:  # a picture must not cost the numbers
                 measured.errors.append(error)
         return measured
+
+    def _catch_up(self, step: int) -> None:
+        """Take in what was measured before a step; a run that crashed goes on from before its last snapshots."""
+        history = self.history
+        for position, earlier in enumerate(history.steps):
+            if earlier < step:
+                try:
+                    self._remember(history[position])
+                except (OSError, ValueError) as error:
+                    warnings.warn(f"Left out step={earlier}.npz: {error}", UserWarning, stacklevel=3)
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._first = self._first or snapshot
@@ -119,7 +131,9 @@ def new_folder(run_directory: Path, continues: bool) -> Path:
         ``topology``, or the first of ``topology-v1``, ``topology-v2``, ... without snapshots.
     """
     folder, version = archive_folder(run_directory), 0
-    while not continues and any(folder.glob("step=*.npz")):
+    latest = folder
+    while any(folder.glob("step=*.npz")):
+        latest = folder
         version += 1
         folder = archive_folder(run_directory).with_name(f"{archive_folder(run_directory).name}-v{version}")
-    return folder
+    return latest if continues else folder

@@ -11,6 +11,7 @@ import os
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,17 @@ SCHEMA_VERSION = 1
 
 _FILE_NAME = re.compile(r"step=(\d+)\.npz")
 _FOLDER = "topology"
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError)
+# What NumPy, zipfile, zlib and json raise on damaged or foreign files.
+_DAMAGED = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,8 @@ class Snapshot:
     Example:
         >>> from topocallback import PointClouds, analyse
         >>> rng = np.random.default_rng(0)
-        >>> snapshot = analyse(PointClouds({"stem": rng.normal(size=(40, 3)), "head": rng.normal(size=(40, 2))}), step=7)
+        >>> clouds = PointClouds({"stem": rng.normal(size=(40, 3)), "head": rng.normal(size=(40, 2))})
+        >>> snapshot = analyse(clouds, step=7)
         >>> snapshot.layers, snapshot.noise["sliced_wasserstein_H1"].shape, len(snapshot.diagrams["stem"])
         (('stem', 'head'), (2,), 2)
     """
@@ -119,7 +131,7 @@ class Snapshot:
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             with partial.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **self._to_arrays())
+                np.savez_compressed(file, **self._to_arrays())
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, target)
@@ -142,9 +154,9 @@ class Snapshot:
             OSError: If the file cannot be opened.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 return cls._from_arrays({key: archive[key] for key in archive.files})
-        except (KeyError, TypeError, zipfile.BadZipFile, EOFError, json.JSONDecodeError) as error:
+        except (*_DAMAGED, json.JSONDecodeError) as error:
             raise ValueError(f"Expected a snapshot in {path}, got a damaged or foreign file ({error}).") from error
 
     def _to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -159,7 +171,10 @@ class Snapshot:
             "options": dict(self.options),
             "versions": dict(self.versions),
         }
-        arrays: dict[str, NDArray[Any]] = {"facts": np.array(json.dumps(facts)), "sample_ids": self.sample_ids}
+        arrays: dict[str, NDArray[Any]] = {
+            "facts": np.array(json.dumps(facts, default=_plain)),
+            "sample_ids": self.sample_ids,
+        }
         arrays["scales"] = self.scales
         if self.labels is not None:
             arrays["labels"] = self.labels
@@ -168,6 +183,9 @@ class Snapshot:
         for index, layer in enumerate(self.layers):
             for dim, diagram in zip(self.homology_dims, self.diagrams[layer], strict=True):
                 arrays[f"diagrams/{index}/H{dim}"] = diagram
+        # Older versions of NumPy cannot be told to refuse them when it saves.
+        if pickled := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
+            raise ValueError(f"Expected arrays of numbers, got object arrays: {pickled}.")
         return arrays
 
     @classmethod
@@ -281,6 +299,13 @@ def load_history(path: str | os.PathLike[str]) -> History:
     raise FileNotFoundError(f"Expected snapshots (step=<n>.npz) in {given} or {given / _FOLDER}, got none. {hint}")
 
 
+def _plain(value: Any) -> Any:
+    """A number of NumPy as JSON holds it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"Expected what JSON can hold, got {value!r}.")
+
+
 def archive_folder(log_dir: str | os.PathLike[str]) -> Path:
     """Where a run keeps its snapshots: ``<log_dir>/topology``."""
     return Path(log_dir) / _FOLDER
@@ -294,10 +319,10 @@ def archive_path(folder: str | os.PathLike[str], step: int) -> Path:
 def _is_readable(path: Path) -> bool:
     """Whether the file is a whole snapshot, judged by its table of contents and its JSON text alone."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             if json.loads(str(archive["facts"]))["schema"] > SCHEMA_VERSION:
                 raise ValueError("written by a newer version of topocallback")
-    except _UNREADABLE as error:
+    except (*_DAMAGED, OSError, ValueError) as error:
         warnings.warn(f"Left out {path}, which is no readable snapshot: {error}", UserWarning, stacklevel=4)
         return False
     return True

@@ -212,6 +212,15 @@ def test_a_wrapped_model_calls_the_layers_that_were_chosen(wrap):
     assert called == ["stem", "blocks.0", "blocks.1", "blocks.2", "head"]
 
 
+@pytest.mark.parametrize("wrapper", [compiled, FullyShardedLike, checkpoint_wrapper, nn.DataParallel])
+def test_a_wrapped_layer_is_its_outermost_wrapper(wrapper):
+    net = with_blocks(wrapper)(Net())
+    chosen = choose_layers(net, "blocks.?")
+    assert list(chosen) == ["blocks.0", "blocks.1", "blocks.2"]
+    assert [chosen[name] for name in chosen] == list(net.blocks)
+    assert not any(isinstance(layer, nn.Sequential) for layer in chosen.values())
+
+
 def test_a_layer_that_the_user_calls_module_keeps_its_name():
     class Holder(nn.Module):
         def __init__(self):
@@ -390,9 +399,10 @@ def test_auto_takes_the_outermost_of_repeated_blocks():
 def test_auto_takes_attention_as_one_layer():
     model = nn.ModuleDict({"attention": nn.MultiheadAttention(8, 2), "head": nn.Linear(8, 2)})
     assert names(model) == ["attention", "head"]
-    # Two of them are no repeated blocks either: attention alone is not what a network is built from.
-    model = nn.ModuleDict({"a": nn.MultiheadAttention(8, 2), "b": nn.MultiheadAttention(8, 2), "c": nn.Linear(8, 2)})
-    assert names(model) == ["a", "b", "c"]
+    # Two of them are no repeated blocks either, which would leave out what is between the first and the last layer.
+    model = nn.Sequential(nn.Linear(8, 8), nn.MultiheadAttention(8, 2), nn.Linear(8, 8), nn.MultiheadAttention(8, 2))
+    model.append(nn.Linear(8, 2))
+    assert names(model) == ["0", "1", "2", "3", "4"]
 
 
 def test_auto_takes_no_metrics_and_no_losses():

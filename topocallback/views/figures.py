@@ -116,7 +116,9 @@ def heatmap_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None
     names = 10 + max(lettering.width(layer, 7) for layer in snapshot.layers)
     side = min(620.0, max(250.0, 34.0 * len(snapshot.layers)))
     pitch = side + 78
-    axis = _canvas(names + pitch * len(snapshot.distances), side + names + 66)
+    heading = _heading("Layer distance", snapshot)
+    width = max(names + pitch * len(snapshot.distances), lettering.width(heading, 11) + 20)
+    axis = _canvas(width, side + names + 66)
     bottom = names + 20
     for position, key in enumerate(snapshot.distances):
         left = names + position * pitch
@@ -125,9 +127,8 @@ def heatmap_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None
         _draw_colour_bar(axis, lettering, (left + side + 8, bottom, side), limit)
         _name_layers(lettering, snapshot.layers, (left, bottom, side), both_sides=position == 0)
         lettering.write(left + side / 2, bottom + side + 12, _readable(key), size=9)
-    middle = (names + pitch * len(snapshot.distances)) / 2
-    lettering.write(middle, bottom + side + 32, _heading("Layer distance", snapshot), size=11)
-    lettering.write(middle, 10, "diagonal: noise floor; hatched: within noise", size=8, colour=_QUIET)
+    lettering.write(width / 2, bottom + side + 32, heading, size=11)
+    lettering.write(width / 2, 10, "diagonal: noise floor; hatched: within noise", size=8, colour=_QUIET)
     lettering.draw(axis)
     return axis.figure
 
@@ -148,8 +149,10 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
     side, gap, margin = 150.0, 26.0, 30.0
     columns = min(5, len(snapshot.layers))
     rows = math.ceil(len(snapshot.layers) / columns)
-    width, height = margin + columns * (side + 14), rows * (side + gap) + 66
-    axis, lettering = _canvas(width, height), Lettering()
+    lettering, heading = Lettering(), _heading("Persistence diagrams", snapshot)
+    width = max(margin + columns * (side + 14), lettering.width(heading, 11) + 20)
+    height = rows * (side + gap) + 66
+    axis = _canvas(width, height)
     origins = np.array(
         [
             (margin + (i % columns) * (side + 14), 24 + (rows - 1 - i // columns) * (side + gap))
@@ -157,7 +160,7 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
         ]
     )
     for (x, y), layer in zip(origins, snapshot.layers, strict=True):
-        lettering.write(x + side / 2, y + side + 9, layer, size=8)
+        lettering.write(x + side / 2, y + side + 9, lettering.shortened(layer, 8, side), size=8)
     corners = np.array([(0, 0), (1, 1), (0, 1), (0, 0), (1, 0), (1, 1)]) * side
     axis.add_collection(LineCollection([origin + corners for origin in origins], colors="0.6", linewidths=0.6))
     _plot_bars(axis, lettering, snapshot, origins, side, limit, height - 44)
@@ -165,7 +168,7 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
     for at, text, colour in ((0, "0", _QUIET), (side / 2, "birth", _QUIET), (side, f"{limit:g}", _QUIET)):
         lettering.write(x + at, y - 8, text, colour=colour)
         lettering.write(x - 8, y + at, "death" if text == "birth" else text, colour=colour, up=True)
-    lettering.write(width / 2, height - 18, _heading("Persistence diagrams", snapshot), size=11)
+    lettering.write(width / 2, height - 18, heading, size=11)
     lettering.draw(axis)
     return axis.figure
 
@@ -189,7 +192,9 @@ def render(name: str, figure: Figure) -> Picture:
 
 def _canvas(width: float, height: float) -> Axes:
     """Axes that fill a new figure and whose coordinates are points."""
-    figure = Figure(figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH), dpi=_DPI)
+    figure = Figure(
+        figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH), dpi=_DPI, facecolor="white", layout="none"
+    )
     axis = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axis.set_axis_off()
     return axis
@@ -218,14 +223,23 @@ def _show_image(
     axis: Axes, values: NDArray[np.float64], extent: tuple[float, float, float, float], limit: float
 ) -> None:
     limits = axis.get_xlim(), axis.get_ylim()
-    axis.imshow(values, cmap=_COLOUR_MAP, vmin=0, vmax=limit, extent=extent, aspect="auto", interpolation="nearest")
+    axis.imshow(
+        values,
+        cmap=_COLOUR_MAP,
+        vmin=0,
+        vmax=limit,
+        extent=extent,
+        aspect="auto",
+        interpolation="nearest",
+        origin="upper",
+    )
     axis.set(xlim=limits[0], ylim=limits[1])  # imshow moves them
 
 
 def _hatch(axis: Axes, centres: list[tuple[float, float]], cell: float) -> None:
     half, strokes = cell / 2, []
     for x, y in centres:
-        for shift in np.linspace(0, cell, 4, endpoint=False):
+        for shift in (np.arange(4) + 0.5) * cell / 4:  # none of them through the number in the middle
             strokes.append([(x - half, y - half + shift), (x + half - shift, y + half)])
             strokes.append([(x - half + shift, y - half), (x + half, y + half - shift)])
     axis.add_collection(LineCollection(strokes, colors="white", linewidths=0.5, alpha=0.7))

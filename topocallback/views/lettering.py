@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath, text_to_path
@@ -28,6 +28,12 @@ _DIGIT_HEIGHT = 0.73  # of the font size, for DejaVu Sans
 def _letter(character: str) -> tuple[NDArray[np.float64], NDArray[np.uint8], float]:
     """Outline, path codes and advance of one character, for a font of size 1."""
     font = FontProperties(size=_UNIT)
+
+    # What the font lacks would be drawn as a box as well, but with a warning each time.
+    if character.isspace():
+        character = " "
+    elif not get_font(findfont(font)).get_char_index(ord(character)):
+        character = "\N{WHITE SQUARE}"
 
     def width(text: str) -> float:
         return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
@@ -55,6 +61,14 @@ class Lettering:
     def width(self, text: str, size: float) -> float:
         """The width of a label, in points."""
         return size * sum(_letter(character)[2] for character in text)
+
+    def shortened(self, text: str, size: float, width: float) -> str:
+        """A label's end, which tells layers apart better than its beginning, in at most so many points."""
+        for start in range(len(text)):
+            label = f"…{text[start:]}" if start else text
+            if self.width(label, size) <= width:
+                return label
+        return ""
 
     def write(
         self,

@@ -62,13 +62,13 @@ def write_pictures(logger: Any, pictures: Sequence[Picture], step: int) -> None:
         pictures: The pictures.
         step: The logger's step.
     """
-    experiment = logger.experiment
+    experiment = getattr(logger, "experiment", None)
     for picture in pictures:
         tag = f"{_PREFIX}/{picture.name}"
         if hasattr(experiment, "_get_file_writer"):
             _write_to_tensorboard(experiment, tag, picture, step)
         elif hasattr(logger, "log_image"):
-            logger.log_image(tag, [_decode(picture)])
+            logger.log_image(tag, [_decode(picture)], step=step)
         elif hasattr(experiment, "log_image") and hasattr(logger, "run_id"):
             experiment.log_image(logger.run_id, _decode(picture), artifact_file=f"{tag}/step={step}.png")
 
@@ -78,7 +78,9 @@ def _write_to_tensorboard(experiment: Any, tag: str, picture: Picture, step: int
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     image = Summary.Image(height=picture.height, width=picture.width, colorspace=4, encoded_image_string=picture.png)
-    experiment._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+    writer = experiment._get_file_writer()
+    if writer is not None:  # Lightning's dummy logger answers every call with None
+        writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
 
 
 def _decode(picture: Picture) -> Any:

@@ -68,8 +68,8 @@ def main() -> None:
                 f"without {taken['without']:6.2f} s   with {taken['with']:6.2f} s   ratio {ratios[-1]:.3f}", flush=True
             )
     print(f"\nmedian ratio {statistics.median(ratios):.3f} (min {min(ratios):.3f}, max {max(ratios):.3f})")
-    spent = ", ".join(f"{stage} {statistics.median(values):.3f}" for stage, values in stages.items())
-    print(f"per validation, in the background, seconds: {spent}")
+    medians = ", ".join(f"{stage} {statistics.median(values):.3f}" for stage, values in stages.items())
+    print(f"per validation, in the background, seconds: {medians}")
 
 
 if __name__ == "__main__":

@@ -113,8 +113,8 @@ def main() -> None:
     clouds = list(recorded.clouds.values())
     print(f"{len(clouds)} layers of {recorded.n_points} points, dimensions {[c.shape[1] for c in clouds]}")
     for result in (ripser_and_persim(clouds[:3]), gudhi_and_vectorised(clouds[:3], 1)):
-        for theirs, mine in zip(result, ours(clouds[:3], 1), strict=True):
-            np.testing.assert_allclose(mine, theirs, rtol=1e-4)
+        for expected, found in zip(result, ours(clouds[:3], 1), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-4)
 
     pipelines: dict[str, Callable[[], object]] = {
         "ours, 2 threads": lambda: ours(clouds, 2),

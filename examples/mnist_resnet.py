@@ -63,7 +63,8 @@ class ResNet18(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) images to (N, n_classes) logits."""
         x = torch.relu(self.norm(self.stem(x)))
-        return self.fc(self.blocks(x).mean(dim=(2, 3)))
+        logits: Tensor = self.fc(self.blocks(x).mean(dim=(2, 3)))
+        return logits
 
 
 class Classifier(pl.LightningModule):

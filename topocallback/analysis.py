@@ -66,8 +66,8 @@ class AnalysisOptions:
         'sliced_wasserstein'
     """
 
-    homology_dims: tuple[int, ...] = (0, 1)
-    measures: tuple[Measure, ...] = ("sliced_wasserstein",)
+    homology_dims: Sequence[int] = (0, 1)
+    measures: Sequence[Measure] = ("sliced_wasserstein",)
     scale: str = "quantile"
     backend: str = "auto"
     n_directions: int = 50
@@ -162,7 +162,7 @@ def analyse(
         step=step,
         epoch=epoch,
         layers=clouds.layers,
-        homology_dims=options.homology_dims,
+        homology_dims=tuple(options.homology_dims),
         sample_ids=_sample_ids(clouds),
         labels=clouds.labels,
         diagrams={layer: topology.diagrams for layer, topology in zip(clouds.layers, topologies, strict=True)},

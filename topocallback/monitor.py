@@ -13,7 +13,7 @@ import lightning.pytorch as pl
 import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from typing_extensions import override
 
@@ -353,7 +353,7 @@ class TopologyMonitor(Callback):
 
     def _run_for(self, trainer: pl.Trainer, directory: Path) -> Run:
         if self._run is None or self._run_directory != directory:
-            writes = not trainer.fast_dev_run
+            writes = not getattr(trainer, "fast_dev_run", False)
             folder = new_folder(directory, self._continues) if self.archive and writes else None
             self._run = Run(folder, self.options, figures=self.figures and writes, continues=self._continues)
             self._run_directory = directory

@@ -47,7 +47,7 @@ class Run:
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
         self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)
-        self._continues = continues and folder is not None
+        self._earlier = History(folder) if continues and folder is not None else None
 
     @property
     def history(self) -> Sequence[Snapshot]:
@@ -69,9 +69,9 @@ class Run:
         Raises:
             ValueError: If the clouds cannot be analysed.
         """
-        if self._continues:
-            self._continues = False
-            self._catch_up(step)
+        if self._earlier is not None:
+            self._catch_up(self._earlier, step)
+            self._earlier = None
         snapshot = analyse(
             clouds,
             self.options,
@@ -97,15 +97,16 @@ class Run:
                 measured.errors.append(error)
         return measured
 
-    def _catch_up(self, step: int) -> None:
-        """Take in what was measured before a step; a run that crashed goes on from before its last snapshots."""
-        history = self.history
-        for position, earlier in enumerate(history.steps):
-            if earlier < step:
-                try:
-                    self._remember(history[position])
-                except (OSError, ValueError) as error:
-                    warnings.warn(f"Left out step={earlier}.npz: {error}", UserWarning, stacklevel=3)
+    def _catch_up(self, earlier: History, step: int) -> None:
+        """Take in what was measured before a step: a resumed run goes on from its checkpoint, not from its end."""
+        for position in range(sum(before < step for before in earlier.steps)):
+            self._try_to_remember(earlier, position)
+
+    def _try_to_remember(self, earlier: History, position: int) -> None:
+        try:
+            self._remember(earlier[position])
+        except (OSError, ValueError) as error:
+            warnings.warn(f"Left out step {earlier.steps[position]}: {error}", UserWarning, stacklevel=4)
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._first = self._first or snapshot

@@ -112,7 +112,7 @@ class Snapshot:
             KeyError: If the measure was not taken.
         """
         name = measure or self.measure_names[0]
-        return np.sum([table[f"{name}_H{dim}"] for dim in self.homology_dims], axis=0)
+        return np.asarray(np.sum([table[f"{name}_H{dim}"] for dim in self.homology_dims], axis=0))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the snapshot to one file, atomically: a reader sees the whole file or none.
@@ -131,7 +131,7 @@ class Snapshot:
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             with partial.open("wb") as file:
-                np.savez_compressed(file, **self._to_arrays())
+                np.savez_compressed(file, **self._to_arrays())  # type: ignore[arg-type]
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, target)
@@ -211,8 +211,11 @@ class Snapshot:
             labels=arrays.get("labels"),
             diagrams={layer: [arrays[f"diagrams/{i}/H{dim}"] for dim in dims] for i, layer in enumerate(layers)},
             scales=arrays["scales"],
-            **{name: facts[name] for name in ("problems", "seconds", "options", "versions")},
-            **tables,
+            problems=facts["problems"],
+            seconds=facts["seconds"],
+            options=facts["options"],
+            versions=facts["versions"],
+            **tables,  # type: ignore[arg-type]  # the five tables are keyed by field
         )
 
 

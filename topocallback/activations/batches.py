@@ -41,6 +41,8 @@ class BatchIndices:
 
     def __init__(self, loader: Any, max_batches: float = float("inf")) -> None:
         sampler = getattr(loader, "sampler", None)
+        if getattr(loader, "batch_size", None) is None:  # under a batch sampler of the user's own, its sampler counts
+            sampler = getattr(getattr(loader, "batch_sampler", None), "sampler", sampler)
         self._world_size = int(getattr(sampler, "num_replicas", 1))
         self._rank = int(getattr(sampler, "rank", 0))
         self._seen = 0
@@ -61,7 +63,8 @@ class BatchIndices:
         size = getattr(loader, "batch_size", None)  # None under a custom batch sampler
         if not isinstance(counted, Sized) or not isinstance(size, int):
             return None
-        return int(min(len(counted), max_batches * size * self._world_size))
+        batches = min(len(loader), max_batches)  # fewer than the samples need, if the loader drops the last one
+        return int(min(len(counted), len(sampler) * self._world_size, batches * size * self._world_size))
 
 
 def batch_size(batch: Any) -> int | None:
@@ -82,7 +85,7 @@ def batch_size(batch: Any) -> int | None:
         tensor = first_tensor(batch)
     except TypeError:
         return None
-    return len(tensor) if tensor.ndim else 1
+    return tensor.size(0) if tensor.dim() else 1
 
 
 def find_labels(batch: Any, labels: str | int | None, size: int | None) -> Tensor | None:

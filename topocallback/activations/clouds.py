@@ -44,7 +44,7 @@ _CHANNELS_FIRST = (
     nn.Upsample,
     nn.PixelShuffle,
 )
-_CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.MultiheadAttention, nn.Embedding, nn.RNNBase)
+_CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.Embedding, nn.RNNBase)
 _MAPPING_KEYS = ("last_hidden_state", "logits")
 # Keeps the position drawn for a sample apart from the draw that chose the sample.
 _POSITION_SEED = 0x706F736974696F6E
@@ -113,7 +113,7 @@ def densify(tensor: Tensor) -> Tensor:
     if tensor.is_nested:
         return torch.nested.to_padded_tensor(tensor, 0.0)
     if tensor.is_quantized:
-        return tensor.dequantize()
+        return torch.dequantize(tensor)
     return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
@@ -136,6 +136,11 @@ def take_rows(tensor: Tensor, rows: NDArray[np.intp]) -> Tensor:
     if kept.is_complex():
         kept = torch.view_as_real(kept)
     return kept.float()
+
+
+def join_parts(values: Tensor, axis: int) -> Tensor:
+    """Real and imaginary parts, in a last axis of their own, as twice as many channels."""
+    return values.movedim(-1, 2).flatten(1, 2) if axis == 1 and values.ndim > 3 else values.flatten(-2)
 
 
 def to_vectors(values: Tensor, way: CloudWay, axis: int, ids: NDArray[np.int64], seed: int = 0) -> Tensor:
@@ -189,7 +194,7 @@ def _chosen_position(positions: Tensor, way: str, ids: NDArray[np.int64], seed: 
         return positions.square().sum(dim=1).argmax(dim=1)
     if way == "token":
         return torch.zeros(len(positions), dtype=torch.long, device=positions.device)
-    drawn = sample_priorities(ids, seed ^ _POSITION_SEED) % np.uint64(positions.shape[2])
+    drawn = sample_priorities(ids, int(seed) ^ _POSITION_SEED) % np.uint64(positions.shape[2])
     return torch.from_numpy(drawn.astype(np.int64)).to(positions.device, non_blocking=True)
 
 

@@ -12,7 +12,7 @@ from topocallback.activations.sampling import sample_priorities
 
 __all__ = ["gather_recordings"]
 
-_NO_LABELS, _INTEGER_LABELS, _REAL_LABELS = range(3)
+_UNLABELLED, _NO_LABELS, _INTEGER_LABELS, _REAL_LABELS = range(-1, 3)
 _LABEL_TYPES = {_INTEGER_LABELS: torch.int64, _REAL_LABELS: torch.float64}
 
 
@@ -60,7 +60,7 @@ def _agree(
     # -1 marks a problem. A process without samples has an empty layer rather than a problem.
     widths = [recording.vectors[name].shape[1] if name in recording.vectors else 0 for name in layers]
     failed = [-1 if saw_samples and name in recording.problems else 0 for name in layers]
-    kind = _NO_LABELS
+    kind = _UNLABELLED if saw_samples else _NO_LABELS
     if recording.labels is not None:
         kind = _REAL_LABELS if recording.labels.is_floating_point() else _INTEGER_LABELS
     own = torch.tensor([*(w or f for w, f in zip(widths, failed, strict=True)), kind], device=device)
@@ -74,8 +74,10 @@ def _agree(
         if len(found) == 1 and -1 not in found:
             agreed[name] = found.pop()
         else:
-            problems[name] = recording.problems.get(name, f"processes disagree: {_describe(column)}.")
-    return agreed, problems, int(table[:, -1].max())
+            own_fault = recording.problems.get(name) if column[dist.get_rank()] < 0 else None
+            problems[name] = own_fault or f"processes disagree: {_describe(column)}."
+    kinds = table[:, -1]
+    return agreed, problems, int(_NO_LABELS if kinds.min() == _UNLABELLED else kinds.max())
 
 
 def _describe(column: np.ndarray) -> str:

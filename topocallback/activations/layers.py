@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import AveragedModel
 
 __all__ = ["LayerSpec", "choose_layers", "layer_names", "unwrap"]
@@ -110,11 +111,19 @@ def _named_layers(root: nn.Module) -> dict[str, nn.Module]:
 
 def _walk(module: nn.Module, name: str, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:
     yield name, module
-    for child_name, child in module.named_children():
+    for child_name, child in _children(module).items():
         if id(child) not in seen:
             seen.add(id(child))
             path = name if _is_transparent(module, child_name) else f"{name}.{child_name}".lstrip(".")
             yield from _walk(child, path, seen)
+
+
+def _children(module: nn.Module) -> dict[str, nn.Module]:
+    """The module's children without its parametrisations (weight norm and kin), whose outputs are weights."""
+    children = dict(module.named_children())
+    if is_parametrized(module):
+        children.pop("parametrizations")
+    return children
 
 
 def _is_transparent(parent: nn.Module, child_name: str) -> bool:
@@ -151,7 +160,7 @@ def _repeated_blocks(named: dict[str, nn.Module]) -> list[str]:
         name: unwrap(layer)
         for name, layer in named.items()
         if not isinstance(unwrap(layer), (*_CONTAINERS, nn.MultiheadAttention))
-        and any(True for _ in unwrap(layer).children())
+        and _children(unwrap(layer))
         and any(True for _ in layer.parameters())
     }
     counts = Counter(type(layer) for layer in candidates.values())
@@ -167,7 +176,7 @@ def _leaves(named: dict[str, nn.Module]) -> list[str]:
     for name, layer in named.items():
         inner = unwrap(layer)
         # Attention uses its output projection's weight without calling the projection, so it counts as one leaf.
-        is_leaf = isinstance(inner, nn.MultiheadAttention) or not any(True for _ in inner.children())
+        is_leaf = isinstance(inner, nn.MultiheadAttention) or not _children(inner)
         inside = any(name.startswith(f"{leaf}.") for leaf in leaves[-1:])
         if is_leaf and not inside and any(True for _ in inner.parameters()):
             leaves.append(name)

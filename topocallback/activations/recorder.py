@@ -21,6 +21,7 @@ from topocallback.activations.clouds import (
     channel_axis,
     densify,
     first_tensor,
+    join_parts,
     take_rows,
     to_vectors,
 )
@@ -133,10 +134,12 @@ class ActivationRecorder:
             name: _Layer(layer, np.full(slots, -1)) for name, layer in choose_layers(module, layers).items()
         }
         self._labels: Tensor | None = None
+        self._labelled = np.zeros(slots, dtype=bool)
+        self._batch_labels: Tensor | None = None
         self._select = select or first_tensor
         self._channels = channels
         self._handles: list[RemovableHandle] = []
-        self._stance: Any = None
+        self._eager = False
         self._batch = -1
         self._active = False
         self._automatic = True
@@ -174,18 +177,23 @@ class ActivationRecorder:
         if _is_compiled(self.module):
             # Compiled code does not look for hooks that came after it was compiled: 0 of 4 calls arrived. Running it
             # eagerly for the time of the recording brings them all and costs no recompilation.
-            self._stance = torch.compiler.set_stance("force_eager")
-        self._handles.append(self.module.register_forward_pre_hook(self._on_model_call))
-        for name, layer in self._layers.items():
-            self._handles.append(layer.module.register_forward_hook(functools.partial(self._on_output, name)))
+            self._eager = True
+            _EagerStance.enter()
+        try:
+            self._handles.append(self.module.register_forward_pre_hook(self._on_model_call))
+            for name, layer in self._layers.items():
+                self._handles.append(layer.module.register_forward_hook(functools.partial(self._on_output, name)))
+        except BaseException:
+            self.detach()
+            raise
 
     def detach(self) -> None:
         """Remove the hooks. Doing so twice changes nothing."""
         while self._handles:
             self._handles.pop().remove()
-        if self._stance is not None:
-            self._stance.__exit__(None, None, None)
-            self._stance = None
+        if self._eager:
+            self._eager = False
+            _EagerStance.leave()
         self._active = False
 
     def start_batch(
@@ -241,7 +249,8 @@ class ActivationRecorder:
                 problems[name] = problem
             elif layer.vectors is not None:
                 complete[name] = layer.vectors
-        return Recording(ids, complete, self._labels, problems)
+        labels = self._labels if self._labelled[ids >= 0].all() else None
+        return Recording(ids, complete, labels, problems)
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
@@ -267,13 +276,14 @@ class ActivationRecorder:
 
     def _forget_batch(self) -> None:
         self._ids: NDArray[np.int64] | None = None
-        self._batch_labels: Tensor | None = None
+        self._batch_labels = None
         self._rows = self._slots = np.empty(0, dtype=np.intp)
 
     def _admit(self, ids: NDArray[np.int64]) -> None:
         self._ids = ids
         self._seen += len(ids)
         self._rows, self._slots = self._sample.admit(ids)
+        self._labelled[self._slots] = self._batch_labels is not None
         if self._batch_labels is not None:
             self._keep_labels(self._batch_labels, len(ids))
 
@@ -282,7 +292,8 @@ class ActivationRecorder:
             raise ValueError(f"Expected `labels` to be of shape ({count},), got {tuple(labels.shape)}.")
         if self._labels is None:
             dtype = torch.float64 if labels.is_floating_point() else torch.int64
-            self._labels = torch.zeros(len(self._sample.ids), dtype=dtype)
+            with torch.inference_mode(False):
+                self._labels = torch.zeros(len(self._sample.ids), dtype=dtype, device=labels.device)
         kept = labels.detach().index_select(0, torch.from_numpy(self._rows).to(labels.device))
         if len(kept):
             self._labels = self._labels.to(labels.device)
@@ -313,15 +324,26 @@ class ActivationRecorder:
         tensor = self._select(output)
         if not isinstance(tensor, Tensor):
             raise TypeError(f"Expected `select` to give a tensor, got {type(tensor).__name__}.")
+        nested = list(tensor.detach().unbind()) if tensor.is_nested else None
         tensor = self._samples_first(layer.module, densify(tensor))
         if self._ids is None or len(self._rows) == 0:
             return
-        values = take_rows(tensor, self._rows)
-        axis = self._channels or channel_axis(layer.module, values.ndim)
         ids = self._ids[self._rows]
-        vectors = to_vectors(values, self.cloud, axis, ids, self.seed)
+        axis = self._channels or channel_axis(layer.module, tensor.ndim)
+        if nested is None or self.cloud == "flatten":
+            values = take_rows(tensor, self._rows)
+            if tensor.is_complex():
+                values = join_parts(values, axis)
+            vectors = to_vectors(values, self.cloud, axis, ids, self.seed)
+        else:  # every sequence for itself: padding depends on the batch
+            parts = [
+                to_vectors(nested[row][None].float(), self.cloud, axis, ids[i : i + 1], self.seed)
+                for i, row in enumerate(self._rows)
+            ]
+            vectors = torch.cat(parts)
         if layer.vectors is None:
-            layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
+            with torch.inference_mode(False):
+                layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
         if layer.vectors.shape[1] != vectors.shape[1]:
             raise ValueError(
                 f"Expected vectors of one length, got {layer.vectors.shape[1]} and {vectors.shape[1]}. "
@@ -333,10 +355,11 @@ class ActivationRecorder:
     def _samples_first(self, module: nn.Module, tensor: Tensor) -> Tensor:
         if tensor.ndim == 0:
             raise ValueError("Expected one row per sample, got a single number.")
+        samples_second = tensor.ndim > 2 and not batch_first(module)
         if self._ids is None:
-            self._admit(np.arange(self._seen, self._seen + len(tensor)))
+            self._admit(np.arange(self._seen, self._seen + tensor.shape[int(samples_second)]))
         count = 0 if self._ids is None else len(self._ids)
-        if tensor.ndim > 2 and not batch_first(module) and tensor.shape[1] == count:
+        if samples_second and tensor.shape[1] == count:
             return tensor.transpose(0, 1)
         if len(tensor) != count:
             raise ValueError(
@@ -345,6 +368,26 @@ class ActivationRecorder:
                 "is a sample of its own."
             )
         return tensor
+
+
+class _EagerStance:
+    """The stance "force_eager" for as long as any recorder needs it: recorders may end in any order."""
+
+    _needed = 0
+    _stance: Any = None
+
+    @classmethod
+    def enter(cls) -> None:
+        cls._needed += 1
+        if cls._needed == 1:
+            cls._stance = torch.compiler.set_stance("force_eager")
+
+    @classmethod
+    def leave(cls) -> None:
+        cls._needed -= 1
+        if cls._needed == 0:
+            cls._stance.__exit__(None, None, None)
+            cls._stance = None
 
 
 def _is_compiled(module: nn.Module) -> bool:

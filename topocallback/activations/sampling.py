@@ -36,14 +36,14 @@ def sample_priorities(indices: ArrayLike, seed: int) -> NDArray[np.uint64]:
         True
     """
     index = np.asarray(indices).astype(np.uint64)
-    return _mix(_mix(np.array([seed & int(_EMPTY)], dtype=np.uint64)) ^ index)
+    return _mix(_mix(np.array([int(seed) & int(_EMPTY)], dtype=np.uint64)) ^ index)
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     z = values + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    return np.asarray(z ^ (z >> np.uint64(31)))
 
 
 def bottom_k(length: int, k: int, seed: int) -> NDArray[np.int64]:

@@ -252,7 +252,7 @@ def pairwise_distances(
                [0.   , 0.   , 0.794],
                [0.794, 0.794, 0.   ]])
     """
-    items = diagrams if prepared else [distance.prepare(_as_diagram(diagram)) for diagram in diagrams]
+    items = diagrams if prepared else map_threads(lambda d: distance.prepare(_as_diagram(d)), diagrams, n_threads)
     matrix = np.zeros((len(items), len(items)))
 
     def fill_row(i: int) -> None:

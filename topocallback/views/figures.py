@@ -88,7 +88,7 @@ def _typical_deaths(dim: int, bars: NDArray[np.float64]) -> NDArray[np.float64]:
     A single point far from all others, which is common, would otherwise squeeze everything else into a corner.
     """
     deaths = bars[np.isfinite(bars[:, 1]), 1]
-    return np.quantile(deaths, [0.99]) if dim == 0 and len(deaths) else deaths
+    return np.asarray(np.quantile(deaths, [0.99])) if dim == 0 and len(deaths) else deaths
 
 
 def _round_up(value: float) -> float:
@@ -118,7 +118,7 @@ def heatmap_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None
     pitch = side + 78
     heading = _heading("Layer distance", snapshot)
     width = max(names + pitch * len(snapshot.distances), lettering.width(heading, 11) + 20)
-    axis = _canvas(width, side + names + 66)
+    figure, axis = _canvas(width, side + names + 66)
     bottom = names + 20
     for position, key in enumerate(snapshot.distances):
         left = names + position * pitch
@@ -130,7 +130,7 @@ def heatmap_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None
     lettering.write(width / 2, bottom + side + 32, heading, size=11)
     lettering.write(width / 2, 10, "diagonal: noise floor; hatched: within noise", size=8, colour=_QUIET)
     lettering.draw(axis)
-    return axis.figure
+    return figure
 
 
 def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None) -> Figure:
@@ -152,7 +152,7 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
     lettering, heading = Lettering(), _heading("Persistence diagrams", snapshot)
     width = max(margin + columns * (side + 14), lettering.width(heading, 11) + 20)
     height = rows * (side + gap) + 66
-    axis = _canvas(width, height)
+    figure, axis = _canvas(width, height)
     origins = np.array(
         [
             (margin + (i % columns) * (side + 14), 24 + (rows - 1 - i // columns) * (side + gap))
@@ -170,7 +170,7 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
         lettering.write(x - 8, y + at, "death" if text == "birth" else text, colour=colour, up=True)
     lettering.write(width / 2, height - 18, heading, size=11)
     lettering.draw(axis)
-    return axis.figure
+    return figure
 
 
 def render(name: str, figure: Figure) -> Picture:
@@ -185,19 +185,23 @@ def render(name: str, figure: Figure) -> Picture:
     """
     canvas = FigureCanvasAgg(figure)
     buffer = io.BytesIO()
-    canvas.print_png(buffer)
+    canvas.print_png(buffer)  # type: ignore[no-untyped-call]
     width, height = canvas.get_width_height()
     return Picture(name, buffer.getvalue(), width, height)
 
 
-def _canvas(width: float, height: float) -> Axes:
-    """Axes that fill a new figure and whose coordinates are points."""
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """A new figure, and axes that fill it and whose coordinates are points."""
+    # Nothing is left to the user's own matplotlib settings.
     figure = Figure(
-        figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH), dpi=_DPI, facecolor="white", layout="none"
+        figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH),
+        dpi=_DPI,
+        facecolor="white",
+        layout="none",  # type: ignore[arg-type]
     )
     axis = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axis.set_axis_off()
-    return axis
+    return figure, axis
 
 
 def _draw_matrix(

@@ -62,7 +62,7 @@ def write_pictures(logger: Any, pictures: Sequence[Picture], step: int) -> None:
         pictures: The pictures.
         step: The logger's step.
     """
-    experiment = getattr(logger, "experiment", None)
+    experiment: Any = getattr(logger, "experiment", None)
     for picture in pictures:
         tag = f"{_PREFIX}/{picture.name}"
         if hasattr(experiment, "_get_file_writer"):

@@ -383,6 +383,18 @@ def test_a_failing_analysis_raises_if_asked_to(tmp_path, background):
         fit(tmp_path, monitor)
 
 
+def test_a_failing_analysis_does_not_hide_why_the_run_failed(tmp_path):
+    monitor = TopologyMonitor(measures=[failing_measure], on_error="raise")
+    trainer = trainer_for(tmp_path, monitor, Stop(RuntimeError("out of luck"), epoch=0))
+    with pytest.warns(UserWarning, match="no such distance"), pytest.raises(RuntimeError, match="out of luck"):
+        trainer.fit(Net(), loader(), loader())
+
+
+def test_ripser_in_the_background_is_warned_about(tmp_path):
+    with pytest.warns(UserWarning, match="holds Python's global lock"):
+        fit(tmp_path, TopologyMonitor(backend="ripser"), max_epochs=1)
+
+
 def test_an_unwritable_archive_costs_one_warning_and_no_number(tmp_path):
     trainer = trainer_for(tmp_path, TopologyMonitor())
     Path(trainer.log_dir).mkdir(parents=True)
@@ -393,13 +405,18 @@ def test_an_unwritable_archive_costs_one_warning_and_no_number(tmp_path):
 
 
 class Stop(pl.Callback):
-    """Ends the second epoch's validation with an exception."""
+    """Ends an epoch with an exception: in its validation, or before the next one's first step."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, epoch: int = 1) -> None:
         self.error = error
+        self.epoch = epoch
 
     def on_validation_batch_end(self, trainer, *args, **kwargs):
-        if trainer.current_epoch == 1 and not trainer.sanity_checking:
+        if trainer.current_epoch == self.epoch > 0 and not trainer.sanity_checking:
+            raise self.error
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch == 0:
             raise self.error
 
 

@@ -195,6 +195,11 @@ class TopologyMonitor(Callback):
         self._validations = 0
         with self._guarded("choosing layers"):
             choose_layers(pl_module, self.layers)
+        if self.background and self.options.describe()["backend"] == "ripser":
+            self._warn(
+                "ripser.py holds Python's global lock while it computes, so training waits for it even in the "
+                "background. `backend='redzed'` (pip install redzed-tda) does not."
+            )
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -270,9 +275,12 @@ class TopologyMonitor(Callback):
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        # The other hooks are not called after an exception, this one is.
+        # The other hooks are not called after an exception, this one is; it must not hide the run's own exception.
         self._stop_recording()
-        self._drain(trainer)
+        try:
+            self._drain(trainer)
+        except Exception as error:
+            self._warn(f"{type(error).__name__} after the run had failed: {error}")
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -288,7 +296,12 @@ class TopologyMonitor(Callback):
                 f"Expected `dataloader_idx` to be below {len(loaders)}, the number of validation data loaders, "
                 f"got {self.dataloader_idx}."
             )
-        indices = BatchIndices(loaders[self.dataloader_idx], trainer.num_val_batches[self.dataloader_idx])
+        indices = BatchIndices(
+            loaders[self.dataloader_idx],
+            trainer.num_val_batches[self.dataloader_idx],
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
         if indices.shuffled:
             self._warn(
                 "the validation data loader shuffles, so every snapshot sees other samples, and drift shows the "

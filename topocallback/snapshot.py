@@ -215,7 +215,7 @@ class Snapshot:
             seconds=facts["seconds"],
             options=facts["options"],
             versions=facts["versions"],
-            **tables,  # type: ignore[arg-type]  # the five tables are keyed by field
+            **tables,
         )
 
 

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.patches import PathPatch
 from PIL import Image
 
@@ -79,7 +79,16 @@ class Drawn:
 
     def panels(self, size):
         """Left, right, bottom and top of the square matrices."""
-        return [image.get_extent() for image in self.axis.images if image.get_array().shape == (size, size)]
+        return [extent for shape, extent in self.meshes() if shape == (size, size)]
+
+    def meshes(self):
+        """Shape, and left, right, bottom and top, of everything that is drawn in cells."""
+        found = [artist for artist in self.axis.collections if isinstance(artist, QuadMesh)]
+        corners = [mesh.get_coordinates() for mesh in found]
+        return [
+            (mesh.get_array().shape, (*corner[0, [0, -1], 0], *corner[[-1, 0], 0, 1]))
+            for mesh, corner in zip(found, corners, strict=True)
+        ]
 
     def cell(self, i, j, size, panel=0):
         """The pixels inside a cell: row i from the top, column j from the left."""
@@ -406,8 +415,7 @@ def test_rows_and_columns_are_named_beside_their_cells(labels):
 def test_the_colour_bar_runs_from_zero_to_the_limit(labels):
     figure = heatmap_figure(example(3), {f"distances/{KEY}": 40.0})
     drawn = Drawn(figure)
-    bar = next(image for image in drawn.axis.images if image.get_array().shape != (3, 3))
-    left, right, bottom, top = bar.get_extent()
+    left, right, bottom, top = next(extent for shape, extent in drawn.meshes() if shape != (3, 3))
     for share, text in ((0.25, "10"), (0.5, "20"), (0.75, "30")):
         label = next(label for label in labels if label.text == text)
         height = (label.bottom + label.top) / 2

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DistributedSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import (
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
 from topocallback.activations.clouds import first_tensor
 
@@ -22,11 +28,14 @@ class BatchIndices:
     """The sample indices of a data loader's batches, one batch after the other.
 
     A sample's index is its place in the loader's order: for a loader that does not shuffle, its index in the data set.
-    Under a distributed sampler, process r's j-th sample is number j * world_size + r.
+    Under a distributed sampler, process r's j-th sample is number j * world_size + r; so it is for an iterable data
+    set, whose processes are taken to read different shares.
 
     Args:
         loader: A ``DataLoader``, or any iterable.
         max_batches: How many batches will be run; ``inf`` for all.
+        rank: This process's number.
+        world_size: How many processes there are.
 
     Attributes:
         length: How many samples there will be on all processes together, or ``None`` if that cannot be known.
@@ -39,12 +48,13 @@ class BatchIndices:
         (10, [0, 1, 2, 3], [4, 5, 6, 7])
     """
 
-    def __init__(self, loader: Any, max_batches: float = float("inf")) -> None:
+    def __init__(self, loader: Any, max_batches: float = float("inf"), *, rank: int = 0, world_size: int = 1) -> None:
         sampler = getattr(loader, "sampler", None)
         if getattr(loader, "batch_size", None) is None:  # under a batch sampler of the user's own, its sampler counts
             sampler = getattr(getattr(loader, "batch_sampler", None), "sampler", sampler)
-        self._world_size = int(getattr(sampler, "num_replicas", 1))
-        self._rank = int(getattr(sampler, "rank", 0))
+        if not isinstance(getattr(loader, "dataset", None), IterableDataset):
+            rank, world_size = int(getattr(sampler, "rank", 0)), int(getattr(sampler, "num_replicas", 1))
+        self._rank, self._world_size = rank, world_size
         self._seen = 0
         self.shuffled = isinstance(sampler, _RANDOM_SAMPLERS) or bool(
             isinstance(sampler, DistributedSampler) and sampler.shuffle

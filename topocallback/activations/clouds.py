@@ -110,11 +110,14 @@ def densify(tensor: Tensor) -> Tensor:
     tensor = tensor.detach()
     if tensor.is_meta:
         raise TypeError("Expected an activation with data, got a tensor on the device 'meta'.")
+    dense = tensor
     if tensor.is_nested:
-        return torch.nested.to_padded_tensor(tensor, 0.0)
-    if tensor.is_quantized:
-        return torch.dequantize(tensor)
-    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+        dense = torch.nested.to_padded_tensor(tensor, 0.0)
+    elif tensor.is_quantized:
+        dense = torch.dequantize(tensor)
+    elif tensor.layout != torch.strided:
+        dense = tensor.to_dense()
+    return dense
 
 
 def take_rows(tensor: Tensor, rows: NDArray[np.intp]) -> Tensor:

@@ -72,6 +72,7 @@ class _Layer:
     last_batch: int = -1
     repeated: bool = False
     problem: str | None = None
+    samples_axis: int | None = None
 
 
 class ActivationRecorder:
@@ -324,23 +325,11 @@ class ActivationRecorder:
         tensor = self._select(output)
         if not isinstance(tensor, Tensor):
             raise TypeError(f"Expected `select` to give a tensor, got {type(tensor).__name__}.")
-        nested = list(tensor.detach().unbind()) if tensor.is_nested else None
-        tensor = self._samples_first(layer.module, densify(tensor))
+        dense = self._samples_first(layer, densify(tensor))
         if self._ids is None or len(self._rows) == 0:
             return
         ids = self._ids[self._rows]
-        axis = self._channels or channel_axis(layer.module, tensor.ndim)
-        if nested is None or self.cloud == "flatten":
-            values = take_rows(tensor, self._rows)
-            if tensor.is_complex():
-                values = join_parts(values, axis)
-            vectors = to_vectors(values, self.cloud, axis, ids, self.seed)
-        else:  # every sequence for itself: padding depends on the batch
-            parts = [
-                to_vectors(nested[row][None].float(), self.cloud, axis, ids[i : i + 1], self.seed)
-                for i, row in enumerate(self._rows)
-            ]
-            vectors = torch.cat(parts)
+        vectors = self._vectors(layer.module, tensor, dense, ids)
         if layer.vectors is None:
             with torch.inference_mode(False):
                 layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
@@ -352,22 +341,37 @@ class ActivationRecorder:
         layer.vectors[torch.from_numpy(self._slots).to(vectors.device, non_blocking=True)] = vectors
         layer.held[self._slots] = ids
 
-    def _samples_first(self, module: nn.Module, tensor: Tensor) -> Tensor:
+    def _vectors(self, module: nn.Module, output: Tensor, dense: Tensor, ids: NDArray[np.int64]) -> Tensor:
+        axis = self._channels or channel_axis(module, dense.ndim)
+        if output.is_nested and self.cloud != "flatten":
+            # Every sequence for itself: how much it is padded depends on the rest of the batch.
+            sequences = output.detach().unbind()
+            parts = [
+                to_vectors(sequences[row][None].float(), self.cloud, axis, ids[i : i + 1], self.seed)
+                for i, row in enumerate(self._rows)
+            ]
+            return torch.cat(parts)
+        values = take_rows(dense, self._rows)
+        return to_vectors(join_parts(values, axis) if dense.is_complex() else values, self.cloud, axis, ids, self.seed)
+
+    def _samples_first(self, layer: _Layer, tensor: Tensor) -> Tensor:
         if tensor.ndim == 0:
             raise ValueError("Expected one row per sample, got a single number.")
-        samples_second = tensor.ndim > 2 and not batch_first(module)
+        axes = (1, 0) if tensor.ndim > 2 and not batch_first(layer.module) else (0,)
         if self._ids is None:
-            self._admit(np.arange(self._seen, self._seen + tensor.shape[int(samples_second)]))
+            self._admit(np.arange(self._seen, self._seen + tensor.shape[axes[0]]))
         count = 0 if self._ids is None else len(self._ids)
-        if samples_second and tensor.shape[1] == count:
-            return tensor.transpose(0, 1)
-        if len(tensor) != count:
+        fitting = [axis for axis in axes if tensor.shape[axis] == count]
+        if not fitting:
             raise ValueError(
                 f"Expected one row for each of the batch's {count} samples, got an output of shape "
                 f"{tuple(tensor.shape)}. Pass `select=` to bring it into that form, or `cloud='rows'` where every row "
                 "is a sample of its own."
             )
-        return tensor
+        # With as many positions as samples the shape does not tell; then an earlier batch does.
+        if len(fitting) == 1 or layer.samples_axis is None:
+            layer.samples_axis = fitting[0]
+        return tensor.movedim(layer.samples_axis, 0)
 
 
 class _EagerStance:

@@ -232,7 +232,8 @@ def resolve_backend(backend: str, highest_dim: int = 1) -> str:
 def _redzed(matrix: NDArray[np.float64], highest_dim: int) -> list[Diagram]:
     import redzed_tda
 
-    return redzed_tda.rips(matrix, maxdim=highest_dim)
+    diagrams: list[Diagram] = redzed_tda.rips(matrix, maxdim=highest_dim)  # type: ignore[assignment]
+    return diagrams
 
 
 def _gudhi(matrix: NDArray[np.float64], highest_dim: int) -> list[Diagram]:

@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from topocallback.snapshot import Snapshot
 from topocallback.views.lettering import Lettering
@@ -29,7 +30,7 @@ _COLOUR_MAP = "viridis"
 _QUIET = "0.35"
 _MOST_LAYERS_WITH_NUMBERS = 16
 _HEADROOM = 1.25
-_DPI = 110
+_DPI = 100
 _POINTS_PER_INCH = 72
 
 
@@ -184,10 +185,13 @@ def render(name: str, figure: Figure) -> Picture:
         The picture.
     """
     canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    # Without the alpha channel, and at level 1: a third of the time of the default, for a file a tenth larger.
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    image = Image.fromarray(pixels).convert("RGB")
     buffer = io.BytesIO()
-    canvas.print_png(buffer)  # type: ignore[no-untyped-call]
-    width, height = canvas.get_width_height()
-    return Picture(name, buffer.getvalue(), width, height)
+    image.save(buffer, format="png", compress_level=1)
+    return Picture(name, buffer.getvalue(), image.width, image.height)
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
@@ -211,7 +215,7 @@ def _draw_matrix(
     matrix, noise = snapshot.distances[key], snapshot.noise[key]
     shown = matrix.copy()
     np.fill_diagonal(shown, noise)
-    _show_image(axis, shown, (left, left + side, bottom, bottom + side), limit)
+    _show_cells(axis, shown, (left, left + side, bottom, bottom + side), limit)
     cell = side / len(shown)
     centres = left + cell * (np.arange(len(shown)) + 0.5), bottom + side - cell * (np.arange(len(shown)) + 0.5)
     floor = np.fmax(noise[:, None], noise[None, :])
@@ -223,21 +227,14 @@ def _draw_matrix(
             lettering.write(centres[0][j], centres[1][i], _number(shown[i, j]), size=6.5, colour=colour)
 
 
-def _show_image(
+def _show_cells(
     axis: Axes, values: NDArray[np.float64], extent: tuple[float, float, float, float], limit: float
 ) -> None:
-    limits = axis.get_xlim(), axis.get_ylim()
-    axis.imshow(
-        values,
-        cmap=_COLOUR_MAP,
-        vmin=0,
-        vmax=limit,
-        extent=extent,
-        aspect="auto",
-        interpolation="nearest",
-        origin="upper",
-    )
-    axis.set(xlim=limits[0], ylim=limits[1])  # imshow moves them
+    """Row 0 on top. Quadrilaterals, because resampling an image of this size takes ten times as long."""
+    left, right, bottom, top = extent
+    across = np.linspace(left, right, values.shape[1] + 1)
+    down = np.linspace(top, bottom, values.shape[0] + 1)
+    axis.pcolormesh(across, down, values, cmap=_COLOUR_MAP, vmin=0, vmax=limit, edgecolors="none", linewidth=0)
 
 
 def _hatch(axis: Axes, centres: list[tuple[float, float]], cell: float) -> None:
@@ -252,7 +249,7 @@ def _hatch(axis: Axes, centres: list[tuple[float, float]], cell: float) -> None:
 def _draw_colour_bar(axis: Axes, lettering: Lettering, place: tuple[float, float, float], limit: float) -> None:
     left, bottom, height = place
     gradient = np.linspace(limit, 0, 128)[:, None]
-    _show_image(axis, gradient, (left, left + 10, bottom, bottom + height), limit)
+    _show_cells(axis, gradient, (left, left + 10, bottom, bottom + height), limit)
     for share in (0, 0.25, 0.5, 0.75, 1):
         lettering.write(left + 14, bottom + share * height, f"{share * limit:g}", align=0, colour=_QUIET)
 

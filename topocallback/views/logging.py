@@ -77,7 +77,7 @@ def _write_to_tensorboard(experiment: Any, tag: str, picture: Picture, step: int
     """Straight from the PNG: ``add_image`` would decode and encode it again in the training thread (40 ms)."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    image = Summary.Image(height=picture.height, width=picture.width, colorspace=4, encoded_image_string=picture.png)
+    image = Summary.Image(height=picture.height, width=picture.width, colorspace=3, encoded_image_string=picture.png)
     writer = experiment._get_file_writer()
     if writer is not None:  # Lightning's dummy logger answers every call with None
         writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)

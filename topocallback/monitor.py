@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,9 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
-import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from typing_extensions import override
@@ -27,12 +24,13 @@ from topocallback.background import BackgroundWorker
 from topocallback.point_clouds import PointClouds
 from topocallback.run import Measured, Run, new_folder
 from topocallback.snapshot import Snapshot
+from topocallback.topology.parallel import available_threads
+from topocallback.trainer import everyone, is_distributed, logging_step, run_directory, validation_loaders
 from topocallback.views.logging import scalars, write_pictures, write_scalars
 
 __all__ = ["TopologyMonitor"]
 
 _LONGEST_WAIT = 300.0  # seconds, for a place in the queue and at the end of a run
-_MOST_THREADS = 4
 
 
 class TopologyMonitor(Callback):
@@ -249,7 +247,7 @@ class TopologyMonitor(Callback):
         if recorder is not None:
             recorder.detach()
         with self._guarded("measuring"):
-            if not self._due or not _everyone(trainer, recorder is not None) or recorder is None:
+            if not self._due or not everyone(trainer, recorder is not None) or recorder is None:
                 return
             if trainer.sanity_checking:
                 self._report(recorder.recording().problems, recorder.repeated)
@@ -290,7 +288,7 @@ class TopologyMonitor(Callback):
     # -- Recording --------------------------------------------------------------------------------------------------
 
     def _batch_indices(self, trainer: pl.Trainer) -> BatchIndices:
-        loaders = _flatten(trainer.val_dataloaders)
+        loaders = validation_loaders(trainer)
         if self.dataloader_idx >= len(loaders):
             raise ValueError(
                 f"Expected `dataloader_idx` to be below {len(loaders)}, the number of validation data loaders, "
@@ -335,9 +333,9 @@ class TopologyMonitor(Callback):
 
     def _finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, recorder: ActivationRecorder) -> None:
         recording = recorder.recording()
-        if _is_distributed(trainer):
+        if is_distributed(trainer):
             recording = gather_recordings(recording, recorder.layers, self.seed, trainer.strategy.root_device)
-        directory = _run_directory(trainer)
+        directory = run_directory(trainer)
         measured: Measured | None = None
         if trainer.is_global_zero:
             # Guarded on its own, because the other processes wait for the broadcast below.
@@ -352,9 +350,9 @@ class TopologyMonitor(Callback):
     def _measure(self, trainer: pl.Trainer, clouds: PointClouds, directory: Path) -> Measured | None:
         """Analyse now and give the result, or hand it to the background thread and give nothing."""
         run = self._run_for(trainer, directory)
-        step, epoch = _logging_step(trainer), trainer.current_epoch
+        step, epoch = logging_step(trainer), trainer.current_epoch
         if not self.background:
-            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=_available_threads())
+            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads())
             self._report_measured(measured)
             return measured
         if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch), _LONGEST_WAIT):
@@ -448,41 +446,3 @@ class TopologyMonitor(Callback):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._worker = BackgroundWorker()
-
-
-def _logging_step(trainer: pl.Trainer) -> int:
-    """The step under which Lightning logs validation metrics; ``trainer.global_step`` is one ahead of it or more."""
-    return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
-
-
-def _is_distributed(trainer: pl.Trainer) -> bool:
-    return trainer.world_size > 1 and dist.is_available() and dist.is_initialized()
-
-
-def _everyone(trainer: pl.Trainer, ready: bool) -> bool:
-    """Whether all processes are ready for what they must do together: one that failed must not leave others waiting."""
-    return bool(trainer.strategy.reduce_boolean_decision(ready, all=True)) if _is_distributed(trainer) else ready
-
-
-def _run_directory(trainer: pl.Trainer) -> Path:
-    """Where the run logs. Every process must call this: ``log_dir`` broadcasts."""
-    base = Path(trainer.log_dir or trainer.default_root_dir)
-    logger = trainer.loggers[0] if trainer.loggers else None
-    if logger is None or isinstance(logger, (TensorBoardLogger, CSVLogger)):
-        return base
-    # Other loggers share one `save_dir` among all runs.
-    version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
-    return base / str(logger.name) / version
-
-
-def _flatten(loaders: Any) -> list[Any]:
-    if isinstance(loaders, (list, tuple)):
-        return [leaf for loader in loaders for leaf in _flatten(loader)]
-    if isinstance(loaders, Mapping):
-        return _flatten(list(loaders.values()))
-    return [] if loaders is None else [loaders]
-
-
-def _available_threads() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(_MOST_THREADS, cores)

@@ -25,6 +25,7 @@ from topocallback.activations.clouds import (
     take_rows,
     to_vectors,
 )
+from topocallback.activations.compiled import EagerStance, is_compiled
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.sampling import KnownSample, Sample, StreamedSample
 from topocallback.point_clouds import PointClouds
@@ -175,11 +176,9 @@ class ActivationRecorder:
         """Register the hooks. Doing so twice changes nothing."""
         if self._handles:
             return
-        if _is_compiled(self.module):
-            # Compiled code does not look for hooks that came after it was compiled: 0 of 4 calls arrived. Running it
-            # eagerly for the time of the recording brings them all and costs no recompilation.
+        if is_compiled(self.module):
             self._eager = True
-            _EagerStance.enter()
+            EagerStance.enter()
         try:
             self._handles.append(self.module.register_forward_pre_hook(self._on_model_call))
             for name, layer in self._layers.items():
@@ -194,7 +193,7 @@ class ActivationRecorder:
             self._handles.pop().remove()
         if self._eager:
             self._eager = False
-            _EagerStance.leave()
+            EagerStance.leave()
         self._active = False
 
     def start_batch(
@@ -372,30 +371,3 @@ class ActivationRecorder:
         if len(fitting) == 1 or layer.samples_axis is None:
             layer.samples_axis = fitting[0]
         return tensor.movedim(layer.samples_axis, 0)
-
-
-class _EagerStance:
-    """The stance "force_eager" for as long as any recorder needs it: recorders may end in any order."""
-
-    _needed = 0
-    _stance: Any = None
-
-    @classmethod
-    def enter(cls) -> None:
-        cls._needed += 1
-        if cls._needed == 1:
-            cls._stance = torch.compiler.set_stance("force_eager")
-
-    @classmethod
-    def leave(cls) -> None:
-        cls._needed -= 1
-        if cls._needed == 0:
-            cls._stance.__exit__(None, None, None)
-            cls._stance = None
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    """Whether a forward pass runs compiled code: the module's own, a submodule's, or Lightning's wrapping of it."""
-    return getattr(module, "_compiler_ctx", None) is not None or any(
-        "_orig_mod" in layer._modules or layer._compiled_call_impl is not None for layer in module.modules()
-    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["map_threads"]
+__all__ = ["available_threads", "map_threads"]
+
+_MOST_THREADS = 4
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,3 +34,9 @@ def map_threads(function: Callable[[Item], Result], items: Iterable[Item], n_thr
         return [function(item) for item in items]
     with ThreadPoolExecutor(n_threads) as pool:
         return list(pool.map(function, items))
+
+
+def available_threads() -> int:
+    """How many threads a computation in the foreground should use: the process's cores, and at most 4."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_THREADS, cores)

@@ -1,0 +1,43 @@
+"""Running compiled models so that forward hooks fire.
+
+Compiled code does not look for hooks that came after it was compiled: 0 of 4 calls arrived, without an error. Running
+it eagerly for the time of a recording brings them all, and costs no recompilation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["EagerStance", "is_compiled"]
+
+
+class EagerStance:
+    """The compiler's stance "force_eager", for as long as anyone needs it: recorders may end in any order."""
+
+    _needed = 0
+    _stance: Any = None
+
+    @classmethod
+    def enter(cls) -> None:
+        """Need it."""
+        cls._needed += 1
+        if cls._needed == 1:
+            cls._stance = torch.compiler.set_stance("force_eager")
+
+    @classmethod
+    def leave(cls) -> None:
+        """Need it no longer; the last one to leave brings the earlier stance back."""
+        cls._needed -= 1
+        if cls._needed == 0:
+            cls._stance.__exit__(None, None, None)
+            cls._stance = None
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether a forward pass runs compiled code: the module's own, a submodule's, or Lightning's wrapping of it."""
+    return getattr(module, "_compiler_ctx", None) is not None or any(
+        "_orig_mod" in layer._modules or layer._compiled_call_impl is not None for layer in module.modules()
+    )

@@ -1,0 +1,52 @@
+"""What a Lightning Trainer says about its run: step, folder, data loaders and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch.distributed as dist
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+__all__ = ["everyone", "is_distributed", "logging_step", "run_directory", "validation_loaders"]
+
+
+def logging_step(trainer: pl.Trainer) -> int:
+    """The step under which Lightning logs validation metrics; ``trainer.global_step`` is one ahead of it or more."""
+    return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
+def run_directory(trainer: pl.Trainer) -> Path:
+    """Where the run logs. Every process must call this, because ``trainer.log_dir`` broadcasts."""
+    base = Path(trainer.log_dir or trainer.default_root_dir)
+    logger = trainer.loggers[0] if trainer.loggers else None
+    if logger is None or isinstance(logger, (TensorBoardLogger, CSVLogger)):
+        return base
+    # Other loggers share one `save_dir` among all runs.
+    version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
+    return base / str(logger.name) / version
+
+
+def validation_loaders(trainer: pl.Trainer) -> list[Any]:
+    """The validation data loaders in the order of their indices."""
+    return _flatten(trainer.val_dataloaders)
+
+
+def _flatten(loaders: Any) -> list[Any]:
+    if isinstance(loaders, (list, tuple)):
+        return [leaf for loader in loaders for leaf in _flatten(loader)]
+    if isinstance(loaders, Mapping):
+        return _flatten(list(loaders.values()))
+    return [] if loaders is None else [loaders]
+
+
+def is_distributed(trainer: pl.Trainer) -> bool:
+    """Whether the run has several processes that can exchange tensors."""
+    return trainer.world_size > 1 and dist.is_available() and dist.is_initialized()
+
+
+def everyone(trainer: pl.Trainer, ready: bool) -> bool:
+    """Whether all processes are ready for what they must do together: one that failed must not leave others waiting."""
+    return bool(trainer.strategy.reduce_boolean_decision(ready, all=True)) if is_distributed(trainer) else ready

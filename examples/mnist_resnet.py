@@ -168,6 +168,7 @@ def main() -> None:
     options = parser.parse_args()
 
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 28 x 28 images in memory need none
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 under torch 2.13
     pl.seed_everything(0)
     train, validation = mnist_loaders()
     monitor = TopologyMonitor(n_samples=options.samples)

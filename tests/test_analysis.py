@@ -347,8 +347,9 @@ def test_constant_layers_have_no_bars_and_are_no_problem():
         h0, h1 = snapshot.diagrams[layer]
         assert h0.tolist() == [[0.0, np.inf]]
         assert h1.shape == (0, 2)
+        assert snapshot.mappers[layer].n_nodes == 1
     for key, values in snapshot.statistics.items():
-        assert values[:2].tolist() == [0.0, 0.0], key
+        assert values[:2].tolist() == ([1.0, 1.0] if key == "mapper_coverage" else [0.0, 0.0]), key
     for key, matrix in snapshot.distances.items():
         assert matrix[0, 1] == 0
         assert snapshot.noise[key][:2].tolist() == [0.0, 0.0]
@@ -432,6 +433,14 @@ def test_a_snapshot_records_its_options_and_versions():
         "scale": "none",
         "backend": "redzed",
         "n_directions": 20,
+        "mapper": {
+            "filter": "l2norm",
+            "n_intervals": 40,
+            "overlap": 0.3,
+            "clusterer": "dbscan",
+            "min_samples": 5,
+            "radius": "elbow",
+        },
     }
     for package in ("topocallback", "numpy", "redzed-tda", "ripser"):
         assert snapshot.versions[package] == importlib.metadata.version(package)
@@ -439,7 +448,7 @@ def test_a_snapshot_records_its_options_and_versions():
 
 def test_a_snapshot_says_how_long_each_stage_took():
     seconds = analyse(random_clouds()).seconds
-    assert seconds.keys() == {"total", "diagrams", "noise", "distances", "drift", "statistics"}
+    assert seconds.keys() == {"total", "diagrams", "noise", "mapper", "distances", "drift", "statistics"}
     assert seconds["total"] > 0
     assert seconds["total"] >= sum(seconds[stage] for stage in seconds.keys() - {"total"})
 

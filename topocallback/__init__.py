@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from topocallback.activations.layers import layer_names
     from topocallback.activations.recorder import ActivationRecorder
     from topocallback.analysis import AnalysisOptions, analyse
+    from topocallback.graphs import MapperGraph
     from topocallback.metric import LayerDistanceMatrix, PersistenceDistance
     from topocallback.monitor import TopologyMonitor
     from topocallback.point_clouds import PointClouds
     from topocallback.snapshot import History, Snapshot, load_history
+    from topocallback.topology.mapper import MapperOptions
 
 __version__ = "0.1.0"
 
@@ -25,6 +27,8 @@ __all__ = [
     "AnalysisOptions",
     "History",
     "LayerDistanceMatrix",
+    "MapperGraph",
+    "MapperOptions",
     "PersistenceDistance",
     "PointClouds",
     "Snapshot",
@@ -39,6 +43,8 @@ _HOMES = {
     "AnalysisOptions": "analysis",
     "History": "snapshot",
     "LayerDistanceMatrix": "metric",
+    "MapperGraph": "graphs",
+    "MapperOptions": "topology.mapper",
     "PersistenceDistance": "metric",
     "PointClouds": "point_clouds",
     "Snapshot": "snapshot",

@@ -7,12 +7,13 @@ import importlib.metadata
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.activations.sampling import sample_priorities
+from topocallback.graphs import MapperGraph
 from topocallback.point_clouds import PointClouds
 from topocallback.snapshot import Snapshot
 from topocallback.topology.diagrams import (
@@ -23,6 +24,8 @@ from topocallback.topology.diagrams import (
     pairwise_distances,
     resolve_distance,
 )
+from topocallback.topology.mapper import MapperOptions, mapper_graph
+from topocallback.topology.neighbours import MatrixNeighbours
 from topocallback.topology.parallel import map_threads
 from topocallback.topology.rips import (
     BACKENDS,
@@ -55,6 +58,7 @@ class AnalysisOptions:
         scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, ``"none"`` does not.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
         n_directions: Directions of the sliced Wasserstein distance, at least 1.
+        mapper: How to make a Mapper graph of every layer, in the activations' own units; ``None`` makes none.
 
     Raises:
         ValueError: If an option is not one of those allowed.
@@ -71,6 +75,7 @@ class AnalysisOptions:
     scale: str = "quantile"
     backend: str = "auto"
     n_directions: int = 50
+    mapper: MapperOptions | None = field(default_factory=MapperOptions)
 
     def __post_init__(self) -> None:
         dims = tuple(self.homology_dims)
@@ -107,6 +112,7 @@ class AnalysisOptions:
             "scale": self.scale,
             "backend": resolve_backend(self.backend, max(self.homology_dims)),
             "n_directions": self.n_directions,
+            "mapper": self.mapper and self.mapper.describe(),
         }
 
 
@@ -153,11 +159,11 @@ def analyse(
     with clock("total"):
         priorities = _split_priorities(clouds)
         topologies = map_threads(
-            lambda cloud: _topology(cloud, priorities, options, clock), clouds.clouds.values(), n_threads
+            lambda layer: _topology(clouds, layer, priorities, options, previous, clock), clouds.layers, n_threads
         )
         tables = _compare(topologies, clouds.layers, options, previous, first, n_threads, clock)
         with clock("statistics"):
-            statistics = _statistics(topologies, options.homology_dims)
+            statistics = _diagram_statistics(topologies, options) | _mapper_statistics(topologies, clouds, options)
     return Snapshot(
         step=step,
         epoch=epoch,
@@ -167,6 +173,11 @@ def analyse(
         labels=clouds.labels,
         diagrams={layer: topology.diagrams for layer, topology in zip(clouds.layers, topologies, strict=True)},
         scales=np.array([topology.scale for topology in topologies]),
+        mappers={
+            layer: topology.mapper
+            for layer, topology in zip(clouds.layers, topologies, strict=True)
+            if topology.mapper is not None
+        },
         statistics=statistics,
         problems=_problems(clouds, topologies),
         seconds=dict(clock.seconds),
@@ -178,12 +189,14 @@ def analyse(
 
 @dataclass(frozen=True)
 class _Topology:
-    """One layer: its diagrams, those of its two halves, and the length it was divided by."""
+    """One layer: its diagrams, those of its two halves, the length it was divided by, and its Mapper graph."""
 
     diagrams: list[Diagram]
     halves: tuple[list[Diagram], list[Diagram]] | None
     scale: float
     n_points: int
+    mapper: MapperGraph | None
+    problem: str
 
 
 class _Clock:
@@ -211,24 +224,65 @@ def _split_priorities(clouds: PointClouds) -> NDArray[np.uint64]:
 
 
 def _topology(
-    cloud: NDArray[np.floating], priorities: NDArray[np.uint64], options: AnalysisOptions, clock: _Clock
+    clouds: PointClouds,
+    layer: str,
+    priorities: NDArray[np.uint64],
+    options: AnalysisOptions,
+    previous: Snapshot | None,
+    clock: _Clock,
 ) -> _Topology:
+    cloud = clouds.clouds[layer]
+    finite = np.isfinite(cloud).all(axis=1)
     with clock("diagrams"):
-        finite = np.isfinite(cloud).all(axis=1)
         distances = distance_matrix(cloud[finite])
+    mapper, problem = None, ""
+    if options.mapper is not None:
+        with clock("mapper"):
+            mapper, problem = _mapper(clouds, layer, distances, options.mapper, previous)
+    with clock("diagrams"):
         scale = scale_of(distances, options.scale)
         distances /= scale
         diagrams = rips_diagrams(distances, options.homology_dims, options.backend)
-    if len(distances) < _FEWEST_POINTS_FOR_NOISE:
-        return _Topology(diagrams, None, scale, len(distances))
-    with clock("noise"):
-        by_hash = np.argsort(priorities[finite])
-        size = len(by_hash) // 2
-        of_first, of_second = (
-            rips_diagrams(distances[np.ix_(half, half)], options.homology_dims, options.backend)
-            for half in (by_hash[: 2 * size : 2], by_hash[1 : 2 * size : 2])
+    halves = None
+    if len(distances) >= _FEWEST_POINTS_FOR_NOISE:
+        with clock("noise"):
+            halves = _halves(distances, priorities[finite], options)
+    return _Topology(diagrams, halves, scale, len(distances), mapper, problem)
+
+
+def _halves(
+    distances: NDArray[np.float64], priorities: NDArray[np.uint64], options: AnalysisOptions
+) -> tuple[list[Diagram], list[Diagram]]:
+    """The diagrams of two random halves of the points."""
+    by_hash = np.argsort(priorities)
+    size = len(by_hash) // 2
+    of_first, of_second = (
+        rips_diagrams(distances[np.ix_(half, half)], options.homology_dims, options.backend)
+        for half in (by_hash[: 2 * size : 2], by_hash[1 : 2 * size : 2])
+    )
+    return of_first, of_second
+
+
+def _mapper(
+    clouds: PointClouds,
+    layer: str,
+    distances: NDArray[np.float64],
+    options: MapperOptions,
+    previous: Snapshot | None,
+) -> tuple[MapperGraph | None, str]:
+    """The layer's Mapper graph, or what kept it from being made: a filter of the user's own may fail."""
+    try:
+        graph = mapper_graph(
+            clouds.clouds[layer],
+            clouds.labels,
+            options,
+            sample_ids=clouds.sample_ids,
+            neighbours=MatrixNeighbours(distances),
+            previous=None if previous is None else previous.mappers.get(layer),
         )
-    return _Topology(diagrams, (of_first, of_second), scale, len(distances))
+    except Exception as error:  # the diagrams are there all the same
+        return None, f"It has no Mapper graph. {type(error).__name__}: {error}"
+    return graph, ""
 
 
 def _compare(
@@ -286,21 +340,34 @@ def _drift(
     return drift
 
 
-def _statistics(topologies: Sequence[_Topology], dims: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def _diagram_statistics(topologies: Sequence[_Topology], options: AnalysisOptions) -> dict[str, NDArray[np.float64]]:
     table: dict[str, list[float]] = {}
     for topology in topologies:
-        for dim, diagram in zip(dims, topology.diagrams, strict=True):
+        for dim, diagram in zip(options.homology_dims, topology.diagrams, strict=True):
             for name, value in diagram_statistics(diagram).items():
                 table.setdefault(f"{name}_H{dim}", []).append(value if topology.n_points else np.nan)
     return {name: np.array(values) for name, values in table.items()}
+
+
+def _mapper_statistics(
+    topologies: Sequence[_Topology], clouds: PointClouds, options: AnalysisOptions
+) -> dict[str, NDArray[np.float64]]:
+    if options.mapper is None:
+        return {}
+    graphs = [topology.mapper if topology.n_points else None for topology in topologies]
+    table = {"mapper_coverage": np.array([np.nan if graph is None else graph.coverage for graph in graphs])}
+    if clouds.labels is not None:
+        table["mapper_purity"] = np.array([np.nan if graph is None else graph.purity_point_wise for graph in graphs])
+    return table
 
 
 def _problems(clouds: PointClouds, topologies: Sequence[_Topology]) -> Mapping[str, str]:
     problems = dict(clouds.problems)
     for layer, topology in zip(clouds.layers, topologies, strict=True):
         bad = clouds.n_points - topology.n_points
-        if bad:
-            problems[layer] = f"{bad} of {clouds.n_points} points hold NaN or infinity and were left out."
+        left_out = f"{bad} of {clouds.n_points} points hold NaN or infinity and were left out." if bad else ""
+        if left_out or topology.problem:
+            problems[layer] = " ".join(filter(None, [left_out, topology.problem]))
     return problems
 
 

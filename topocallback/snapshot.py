@@ -20,6 +20,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.graphs import MapperGraph, name_classes
+
 __all__ = ["SCHEMA_VERSION", "History", "Snapshot", "archive_folder", "archive_path", "load_history"]
 
 SCHEMA_VERSION = 1
@@ -59,8 +61,11 @@ class Snapshot:
         noise: Measure to (L,): the distance between two random halves of the layer's own samples.
         drift: Measure to (L,): the distance from the same layer in the previous snapshot; 0 in the first one.
         drift_from_first: Measure to (L,): the distance from the same layer in the run's first snapshot.
-        statistics: Name (like ``"total_persistence_H1"``) to (L,) values; see ``topology.diagrams.diagram_statistics``.
+        statistics: Name to (L,) values: those of ``topology.diagrams.diagram_statistics`` per homology dimension (like
+            ``"total_persistence_H1"``), and of Mapper graphs ``"mapper_purity"`` (point-wise) and
+            ``"mapper_coverage"``.
         scales: (L,) the length by which each layer's cloud was divided, in activations' units.
+        mappers: Layer to its Mapper graph; its point numbers are positions in ``sample_ids``.
         problems: Layer to a sentence, for the layers that are missing or were measured on fewer points.
         seconds: Stage to seconds spent.
         options: What the analysis was asked to do.
@@ -88,6 +93,7 @@ class Snapshot:
     drift_from_first: Mapping[str, NDArray[np.float64]]
     statistics: Mapping[str, NDArray[np.float64]]
     scales: NDArray[np.float64]
+    mappers: Mapping[str, MapperGraph] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -183,6 +189,9 @@ class Snapshot:
         for index, layer in enumerate(self.layers):
             for dim, diagram in zip(self.homology_dims, self.diagrams[layer], strict=True):
                 arrays[f"diagrams/{index}/H{dim}"] = diagram
+            if layer in self.mappers:
+                graph = self.mappers[layer].to_arrays()
+                arrays |= {f"mappers/{index}/{name}": value for name, value in graph.items()}
         # Older versions of NumPy cannot be told to refuse them when it saves.
         if pickled := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
             raise ValueError(f"Expected arrays of numbers, got object arrays: {pickled}.")
@@ -211,6 +220,7 @@ class Snapshot:
             labels=arrays.get("labels"),
             diagrams={layer: [arrays[f"diagrams/{i}/H{dim}"] for dim in dims] for i, layer in enumerate(layers)},
             scales=arrays["scales"],
+            mappers=_mappers(arrays, layers),
             problems=facts["problems"],
             seconds=facts["seconds"],
             options=facts["options"],
@@ -300,6 +310,20 @@ def load_history(path: str | os.PathLike[str]) -> History:
     runs = sorted({str(file.parent.parent) for file in given.glob(f"**/{_FOLDER}/step=*.npz")})
     hint = f"There are runs below it: {runs[:5]}." if runs else "There are none below it either."
     raise FileNotFoundError(f"Expected snapshots (step=<n>.npz) in {given} or {given / _FOLDER}, got none. {hint}")
+
+
+def _mappers(arrays: Mapping[str, NDArray[Any]], layers: Sequence[str]) -> dict[str, MapperGraph]:
+    parts: dict[int, dict[str, NDArray[Any]]] = {}
+    for key, value in arrays.items():
+        if key.startswith("mappers/"):
+            _, index, name = key.split("/")
+            parts.setdefault(int(index), {})[name] = value
+    labels = arrays.get("labels")
+    codes, classes = (None, ()) if labels is None else name_classes(labels)
+    return {
+        layers[index]: MapperGraph.from_arrays(graph, arrays["sample_ids"], codes, classes)
+        for index, graph in parts.items()
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from topocallback import Snapshot, TopologyMonitor, load_history
+from topocallback import MapperOptions, Snapshot, TopologyMonitor, load_history
 from topocallback.views.logging import scalars
 
 
@@ -516,6 +516,7 @@ def test_the_paper_setting_records_raw_convolutions(tmp_path):
         "scale": "none",
         "backend": "redzed",
         "n_directions": 50,
+        "mapper": MapperOptions().describe(),
     }
     assert TopologyMonitor.purvine2023().n_samples == 1000
 

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from topocallback import load_history
-from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure, render
+from topocallback.views.canvas import render
+from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
 
 IMAGES = Path(__file__).parent / "images"
 

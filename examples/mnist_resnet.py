@@ -179,6 +179,7 @@ def main() -> None:
         callbacks=[monitor, table, RichProgressBar()],
         logger=TensorBoardLogger(options.out, name="mnist_resnet"),
         enable_model_summary=False,
+        num_sanity_val_steps=-1,  # all of the validation data: the first snapshot is that of the untrained network
     )
     trainer.fit(Classifier(width=options.width), train, validation)
     table.print_new()

@@ -24,8 +24,9 @@ from topocallback.background import BackgroundWorker
 from topocallback.point_clouds import PointClouds
 from topocallback.run import Measured, Run, new_folder
 from topocallback.snapshot import Snapshot
+from topocallback.topology.mapper import MapperOptions
 from topocallback.topology.parallel import available_threads
-from topocallback.trainer import everyone, is_distributed, logging_step, run_directory, validation_loaders
+from topocallback.trainer import everyone, is_distributed, is_rehearsal, logging_step, run_directory, validation_loaders
 from topocallback.views.logging import scalars, write_pictures, write_scalars
 
 __all__ = ["TopologyMonitor"]
@@ -49,8 +50,13 @@ class TopologyMonitor(Callback):
     snapshot, added up over homology dimensions), ``topology/drift_from_first``, ``topology/noise`` (distance between
     two halves of the layer's own samples: smaller differences mean nothing), and per homology dimension
     ``topology/bars_H1``, ``topology/total_persistence_H1``, ``topology/longest_bar_H1`` and
-    ``topology/persistent_entropy_H1`` (bits); ``topology/seconds``. Pictures: ``topology/layer_distance`` and
-    ``topology/persistence_diagrams``, with ranges that stay fixed within a run.
+    ``topology/persistent_entropy_H1`` (bits); ``topology/mapper_purity`` (how well the nodes of the layer's Mapper
+    graph separate classes: the paper's point-wise purity) and ``topology/mapper_coverage`` (share of samples in a
+    node); ``topology/seconds``. Pictures: ``topology/layer_distance`` and ``topology/persistence_diagrams``, with
+    ranges that stay fixed within a run, and ``topology/mapper``, whose nodes start where they were at the step before.
+
+    The untrained network is the run's first snapshot, at step 0, if the Trainer's sanity check runs through all of the
+    validation data (``num_sanity_val_steps=-1``); a shorter sanity check is not measured.
 
     Args:
         layers: Which layers to record: ``"auto"``, names, globs, module classes or their names, or a sequence of them;
@@ -64,6 +70,8 @@ class TopologyMonitor(Callback):
             functions of two diagrams.
         scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, so that layers and
             steps can be compared; ``"none"`` keeps the activations' units.
+        mapper: Whether to make a Mapper graph of every layer, or ``MapperOptions`` that say how; see ``mapper_graph``.
+            Nodes are made from the activations in their own units, and coloured by the batches' labels.
         every_n_validations: Record the first of every so many validation runs.
         dataloader_idx: Which validation data loader to record.
         labels: Where a batch has its labels: ``"auto"``, an index, a key, or ``None``; see ``find_labels``.
@@ -78,7 +86,8 @@ class TopologyMonitor(Callback):
 
     Raises:
         ValueError: If an option is not one of those allowed.
-        TypeError: If a measure is neither a name nor callable.
+        TypeError: If a measure is neither a name nor callable, or ``mapper`` neither a truth value nor
+            ``MapperOptions``.
         ModuleNotFoundError: If an option needs a package that is not installed.
 
     Example:
@@ -95,6 +104,7 @@ class TopologyMonitor(Callback):
         homology_dims: Sequence[int] = (0, 1),
         measures: Sequence[str | Callable[[Any, Any], float]] = ("sliced_wasserstein",),
         scale: Literal["quantile", "none"] = "quantile",
+        mapper: bool | MapperOptions = True,
         every_n_validations: int = 1,
         dataloader_idx: int = 0,
         labels: str | int | None = "auto",
@@ -128,11 +138,14 @@ class TopologyMonitor(Callback):
         self.archive = archive
         self.on_error = on_error
         self.seed = seed
-        self.options = AnalysisOptions(homology_dims, measures, scale=scale, backend=backend)
+        self.options = AnalysisOptions(
+            homology_dims, measures, scale=scale, backend=backend, mapper=_mapper_options(mapper)
+        )
         self._validations = 0
         self._due = False
         self._warned: set[str] = set()
         self._continues = False
+        self._has_begun = False
         self._run: Run | None = None
         self._run_directory: Path | None = None
         self._worker: BackgroundWorker[Measured] = BackgroundWorker()
@@ -200,21 +213,31 @@ class TopologyMonitor(Callback):
             )
 
     @override
+    def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begin_run(continues=False)
+
+    @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Here, and not before, a checkpoint's step has been restored.
-        self._continues = trainer.global_step > 0
-        if not self._continues:
+        if trainer.global_step > 0 or not self._has_begun:
+            self._begin_run(continues=trainer.global_step > 0)
+        self._has_begun = False  # for the next call of `fit`
+
+    def _begin_run(self, continues: bool) -> None:
+        self._continues = continues
+        self._has_begun = True
+        if not continues:
             self._run = None
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # A sanity check is not measured, but run through: a typo in a layer's name shows now, not after an epoch.
+        # Short sanity checks are not measured, but run through: a typo in a layer's name shows now, not after an epoch.
         self._due = trainer.sanity_checking or self._validations % self.every_n_validations == 0
         self._validations += not trainer.sanity_checking
         with self._guarded("starting to record"):
             self._deliver(trainer)
             if self._due:
-                indices = BatchIndices(None) if trainer.sanity_checking else self._batch_indices(trainer)
+                indices = BatchIndices(None) if is_rehearsal(trainer) else self._batch_indices(trainer)
                 self._start(pl_module, indices)
 
     @override
@@ -249,7 +272,7 @@ class TopologyMonitor(Callback):
         with self._guarded("measuring"):
             if not self._due or not everyone(trainer, recorder is not None) or recorder is None:
                 return
-            if trainer.sanity_checking:
+            if is_rehearsal(trainer):
                 self._report(recorder.recording().problems, recorder.repeated)
             else:
                 self._finish(trainer, pl_module, recorder)
@@ -342,10 +365,12 @@ class TopologyMonitor(Callback):
             with self._guarded("measuring"):
                 self._report(recording.problems, recorder.repeated)
                 measured = self._measure(trainer, recording.to_point_clouds(), directory)
-        if not self.background:
+        if not self.background and not trainer.sanity_checking:  # what is logged in a sanity check is thrown away
             pl_module.log_dict(trainer.strategy.broadcast(scalars(measured.snapshot) if measured else {}, src=0))
-            if measured is not None:
-                self._log_pictures(trainer, measured)
+        elif measured is not None:
+            self._log_scalars(trainer, measured)
+        if measured is not None:
+            self._log_pictures(trainer, measured)
 
     def _measure(self, trainer: pl.Trainer, clouds: PointClouds, directory: Path) -> Measured | None:
         """Analyse now and give the result, or hand it to the background thread and give nothing."""
@@ -379,11 +404,13 @@ class TopologyMonitor(Callback):
                 self._fail("analysing", result)
                 continue
             self._report_measured(result)
-            if self.background:
-                for logger in trainer.loggers:
-                    with self._guarded(f"logging to {type(logger).__name__}"):
-                        write_scalars(logger, result.snapshot)
-                self._log_pictures(trainer, result)
+            self._log_scalars(trainer, result)
+            self._log_pictures(trainer, result)
+
+    def _log_scalars(self, trainer: pl.Trainer, measured: Measured) -> None:
+        for logger in trainer.loggers:
+            with self._guarded(f"logging to {type(logger).__name__}"):
+                write_scalars(logger, measured.snapshot)
 
     def _log_pictures(self, trainer: pl.Trainer, measured: Measured) -> None:
         for logger in trainer.loggers:
@@ -446,3 +473,11 @@ class TopologyMonitor(Callback):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._worker = BackgroundWorker()
+
+
+def _mapper_options(mapper: bool | MapperOptions) -> MapperOptions | None:
+    if isinstance(mapper, MapperOptions):
+        return mapper
+    if isinstance(mapper, bool):
+        return MapperOptions() if mapper else None
+    raise TypeError(f"Expected `mapper` to be True, False or MapperOptions, got {type(mapper).__name__}.")

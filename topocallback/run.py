@@ -11,7 +11,9 @@ from pathlib import Path
 from topocallback.analysis import AnalysisOptions, analyse
 from topocallback.point_clouds import PointClouds
 from topocallback.snapshot import History, Snapshot, archive_folder, archive_path
-from topocallback.views.figures import Picture, Ranges, diagrams_figure, heatmap_figure, render
+from topocallback.views.canvas import Picture, render
+from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
+from topocallback.views.mapper_figure import mapper_figure
 
 __all__ = ["Measured", "Run"]
 
@@ -115,10 +117,11 @@ class Run:
 
     def _draw(self, snapshot: Snapshot) -> list[Picture]:
         limits = self._ranges.limits
-        return [
+        pictures = [
             render("layer_distance", heatmap_figure(snapshot, limits)),
             render("persistence_diagrams", diagrams_figure(snapshot, limits)),
         ]
+        return pictures + ([render("mapper", mapper_figure(snapshot))] if snapshot.mappers else [])
 
 
 def new_folder(run_directory: Path, continues: bool) -> Path:

@@ -10,12 +10,17 @@ import lightning.pytorch as pl
 import torch.distributed as dist
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-__all__ = ["everyone", "is_distributed", "logging_step", "run_directory", "validation_loaders"]
+__all__ = ["everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory", "validation_loaders"]
 
 
 def logging_step(trainer: pl.Trainer) -> int:
     """The step under which Lightning logs validation metrics; ``trainer.global_step`` is one ahead of it or more."""
     return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
+def is_rehearsal(trainer: pl.Trainer) -> bool:
+    """Whether this validation is a sanity check on a few batches only, which says nothing of the network."""
+    return bool(trainer.sanity_checking) and trainer.num_sanity_val_steps != float("inf")
 
 
 def run_directory(trainer: pl.Trainer) -> Path:

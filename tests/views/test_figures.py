@@ -18,7 +18,8 @@ from PIL import Image
 from topocallback.analysis import AnalysisOptions, analyse
 from topocallback.point_clouds import PointClouds
 from topocallback.snapshot import Snapshot
-from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure, render
+from topocallback.views.canvas import render
+from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
 from topocallback.views.lettering import Lettering
 
 FIGURES = (heatmap_figure, diagrams_figure)
@@ -281,7 +282,8 @@ def test_drawing_does_not_touch_pyplot():
     script = (
         "import sys, numpy as np\n"
         "from topocallback import PointClouds, analyse\n"
-        "from topocallback.views.figures import diagrams_figure, heatmap_figure, render\n"
+        "from topocallback.views.canvas import render\n"
+        "from topocallback.views.figures import diagrams_figure, heatmap_figure\n"
         "snapshot = analyse(PointClouds({'a': np.eye(5), 'b': np.ones((5, 2))}))\n"
         "[render('name', draw(snapshot)) for draw in (diagrams_figure, heatmap_figure)]\n"
         "assert 'matplotlib.figure' in sys.modules\n"

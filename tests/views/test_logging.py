@@ -11,7 +11,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from topocallback.snapshot import Snapshot
-from topocallback.views.figures import Picture
+from topocallback.views.canvas import Picture
 from topocallback.views.logging import scalars, write_pictures, write_scalars
 
 EXPECTED = {

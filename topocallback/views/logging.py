@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.snapshot import Snapshot
-from topocallback.views.figures import Picture
+from topocallback.views.canvas import Picture
 
 __all__ = ["scalars", "write_pictures", "write_scalars"]
 

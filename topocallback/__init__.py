@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from topocallback import functional as functional
     from topocallback.activations.layers import layer_names
+    from topocallback.activations.positions import Positions
     from topocallback.activations.recorder import ActivationRecorder
     from topocallback.analysis import AnalysisOptions, analyse
     from topocallback.graphs import MapperGraph
@@ -31,6 +32,7 @@ __all__ = [
     "MapperOptions",
     "PersistenceDistance",
     "PointClouds",
+    "Positions",
     "Snapshot",
     "TopologyMonitor",
     "analyse",
@@ -47,6 +49,7 @@ _HOMES = {
     "MapperOptions": "topology.mapper",
     "PersistenceDistance": "metric",
     "PointClouds": "point_clouds",
+    "Positions": "activations.positions",
     "Snapshot": "snapshot",
     "TopologyMonitor": "monitor",
     "analyse": "analysis",

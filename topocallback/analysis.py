@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.metadata
 import time
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.activations.sampling import sample_priorities
-from topocallback.graphs import MapperGraph
+from topocallback.graphs import MapperGraph, name_classes
 from topocallback.point_clouds import PointClouds
 from topocallback.snapshot import Snapshot
 from topocallback.topology.diagrams import (
@@ -171,6 +172,7 @@ def analyse(
         homology_dims=tuple(options.homology_dims),
         sample_ids=_sample_ids(clouds),
         labels=clouds.labels,
+        owners=clouds.owners,
         diagrams={layer: topology.diagrams for layer, topology in zip(clouds.layers, topologies, strict=True)},
         scales=np.array([topology.scale for topology in topologies]),
         mappers={
@@ -246,19 +248,24 @@ def _topology(
     halves = None
     if len(distances) >= _FEWEST_POINTS_FOR_NOISE:
         with clock("noise"):
-            halves = _halves(distances, priorities[finite], options)
+            halves = _halves(distances, clouds.owners_of(layer)[finite], priorities, options)
     return _Topology(diagrams, halves, scale, len(distances), mapper, problem)
 
 
 def _halves(
-    distances: NDArray[np.float64], priorities: NDArray[np.uint64], options: AnalysisOptions
+    distances: NDArray[np.float64],
+    owners: NDArray[np.int64],
+    priorities: NDArray[np.uint64],
+    options: AnalysisOptions,
 ) -> tuple[list[Diagram], list[Diagram]]:
-    """The diagrams of two random halves of the points."""
-    by_hash = np.argsort(priorities)
-    size = len(by_hash) // 2
+    """The diagrams of two random halves of the samples, of equally many points."""
+    by_hash = np.argsort(priorities[owners], kind="stable")
+    place = np.cumsum(np.diff(priorities[owners[by_hash]], prepend=0) != 0)  # the points of one sample share theirs
+    sides = by_hash[place % 2 == place[0] % 2], by_hash[place % 2 != place[0] % 2]
+    size = min(map(len, sides))
     of_first, of_second = (
-        rips_diagrams(distances[np.ix_(half, half)], options.homology_dims, options.backend)
-        for half in (by_hash[: 2 * size : 2], by_hash[1 : 2 * size : 2])
+        rips_diagrams(distances[np.ix_(half[:size], half[:size])], options.homology_dims, options.backend)
+        for half in sides
     )
     return of_first, of_second
 
@@ -272,14 +279,17 @@ def _mapper(
 ) -> tuple[MapperGraph | None, str]:
     """The layer's Mapper graph, or what kept it from being made: a filter of the user's own may fail."""
     try:
+        owners = clouds.owners_of(layer)
         graph = mapper_graph(
             clouds.clouds[layer],
-            clouds.labels,
-            options,
-            sample_ids=clouds.sample_ids,
+            options=options,
+            sample_ids=_sample_ids(clouds)[owners],
             neighbours=MatrixNeighbours(distances),
             previous=None if previous is None else previous.mappers.get(layer),
         )
+        if clouds.labels is not None:
+            codes, classes = name_classes(clouds.labels)  # the same classes in every layer
+            graph = dataclasses.replace(graph, labels=codes[owners], classes=classes)
     except Exception as error:  # the diagrams are there all the same
         return None, f"It has no Mapper graph. {type(error).__name__}: {error}"
     return graph, ""
@@ -364,8 +374,9 @@ def _mapper_statistics(
 def _problems(clouds: PointClouds, topologies: Sequence[_Topology]) -> Mapping[str, str]:
     problems = dict(clouds.problems)
     for layer, topology in zip(clouds.layers, topologies, strict=True):
-        bad = clouds.n_points - topology.n_points
-        left_out = f"{bad} of {clouds.n_points} points hold NaN or infinity and were left out." if bad else ""
+        count = len(clouds.clouds[layer])
+        bad = count - topology.n_points
+        left_out = f"{bad} of {count} points hold NaN or infinity and were left out." if bad else ""
         if left_out or topology.problem:
             problems[layer] = " ".join(filter(None, [left_out, topology.problem]))
     return problems

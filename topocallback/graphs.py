@@ -185,12 +185,16 @@ class MapperGraph:
 
     @property
     def purity_class_wise(self) -> dict[str, float]:
-        """The paper's class-wise purity: per class the mean ``point_purity`` of its points, in [0, 1]."""
+        """The paper's class-wise purity: per class the mean ``point_purity`` of its points, in [0, 1].
+
+        NaN for a class without points; empty without labels.
+        """
         if self.labels is None:
             return {}
         totals = np.bincount(self.labels, weights=self.point_purity, minlength=len(self.classes))
         counts = np.bincount(self.labels, minlength=len(self.classes))
-        return dict(zip(self.classes, (totals / counts).tolist(), strict=True))
+        means = np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)
+        return dict(zip(self.classes, means.tolist(), strict=True))
 
     @functools.cached_property
     def node_majority(self) -> NDArray[np.float64]:

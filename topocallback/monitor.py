@@ -18,6 +18,7 @@ from topocallback.activations.batches import BatchIndices, batch_size, find_labe
 from topocallback.activations.clouds import CLOUD_WAYS
 from topocallback.activations.gather import gather_recordings
 from topocallback.activations.layers import choose_layers
+from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.analysis import AnalysisOptions
 from topocallback.background import BackgroundWorker
@@ -62,7 +63,8 @@ class TopologyMonitor(Callback):
         layers: Which layers to record: ``"auto"``, names, globs, module classes or their names, or a sequence of them;
             see ``choose_layers``.
         cloud: How a layer's positions become one vector per sample: ``"auto"``, ``"max_norm"``, ``"random"``,
-            ``"mean"``, ``"flatten"``, ``"token"``, ``"rows"`` or a function; see ``to_vectors``.
+            ``"mean"``, ``"flatten"``, ``"token"``, ``"rows"`` or a function, see ``to_vectors``; or ``Positions``,
+            which makes several positions of a sample points of their own.
         n_samples: How many validation samples to use, at least 2. Which ones is a pure function of ``seed`` and the
             samples' indices.
         homology_dims: Homology dimensions, ascending.
@@ -99,7 +101,7 @@ class TopologyMonitor(Callback):
         self,
         layers: str | type | Sequence[str | type] = "auto",
         *,
-        cloud: str | Callable[[Tensor], Tensor] = "auto",
+        cloud: str | Positions | Callable[[Tensor], Tensor] = "auto",
         n_samples: int = 512,
         homology_dims: Sequence[int] = (0, 1),
         measures: Sequence[str | Callable[[Any, Any], float]] = ("sliced_wasserstein",),

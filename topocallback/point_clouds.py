@@ -14,17 +14,20 @@ __all__ = ["PointClouds"]
 
 @dataclass(frozen=True)
 class PointClouds:
-    """One cloud per layer; row i of every cloud comes from the same sample.
+    """One cloud per layer, all of the same n samples.
+
+    Row i of every cloud comes from sample i, unless ``owners`` says that a layer has several points per sample.
 
     Args:
-        clouds: Layer name to an (n, d) array; n is the same for all layers, d is the layer's own.
-        sample_ids: (n,) int64, ascending indices into the data set. ``None`` numbers the samples from 0.
+        clouds: Layer name to an (n, d) array, or (m, d) for a layer with ``owners``; d is the layer's own.
+        sample_ids: (n,) int64, ascending indices into the data set. ``None`` numbers the points from 0.
         labels: (n,) integers or floats, or ``None`` where the samples have no labels.
         problems: Layer name to a sentence, for chosen layers that could not be recorded.
+        owners: Layer name to (m,) sample numbers, 0 to n - 1, ascending: which sample each point comes from.
 
     Raises:
-        ValueError: If a cloud has more than two axes, or the clouds, ids and labels disagree about the number of
-            samples.
+        ValueError: If a cloud has more than two axes, the clouds, ids and labels disagree about the number of samples,
+            or owners are not one sample number per point.
 
     Example:
         >>> clouds = PointClouds({"stem": np.zeros((5, 16)), "head": np.zeros((5, 10))})
@@ -36,6 +39,7 @@ class PointClouds:
     sample_ids: NDArray[np.int64] | None = None
     labels: NDArray[Any] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for layer, cloud in self.clouds.items():
@@ -44,7 +48,11 @@ class PointClouds:
         if self.sample_ids is None:
             count = len(next(iter(self.clouds.values()), ()))
             object.__setattr__(self, "sample_ids", np.arange(count, dtype=np.int64))
-        counts = {layer: len(cloud) for layer, cloud in self.clouds.items()}
+        for layer, owners in self.owners.items():
+            outside = len(owners) and not 0 <= owners.min() <= owners.max() < self.n_points
+            if len(owners) != len(self.clouds[layer]) or outside:
+                raise ValueError(f"Expected the owners of layer {layer!r} to be one sample number for every point.")
+        counts = {layer: len(cloud) for layer, cloud in self.clouds.items() if layer not in self.owners}
         counts |= {} if self.labels is None else {"labels": len(self.labels)}
         wrong = {name: count for name, count in counts.items() if count != self.n_points}
         if wrong:
@@ -57,5 +65,9 @@ class PointClouds:
 
     @property
     def n_points(self) -> int:
-        """How many samples every cloud holds."""
+        """How many samples there are: the number of points of every layer that has one per sample."""
         return 0 if self.sample_ids is None else len(self.sample_ids)
+
+    def owners_of(self, layer: str) -> NDArray[np.int64]:
+        """(m,) which sample each point of a layer comes from, as a position in ``sample_ids``."""
+        return self.owners[layer] if layer in self.owners else np.arange(self.n_points)

@@ -65,7 +65,10 @@ class Snapshot:
             ``"total_persistence_H1"``), and of Mapper graphs ``"mapper_purity"`` (point-wise) and
             ``"mapper_coverage"``.
         scales: (L,) the length by which each layer's cloud was divided, in activations' units.
-        mappers: Layer to its Mapper graph; its point numbers are positions in ``sample_ids``.
+        mappers: Layer to its Mapper graph; its point numbers are positions in ``sample_ids``, or in the layer's
+            ``owners``.
+        owners: Layer to (m,) positions in ``sample_ids``: which sample each point comes from, for the layers that have
+            several points per sample.
         problems: Layer to a sentence, for the layers that are missing or were measured on fewer points.
         seconds: Stage to seconds spent.
         options: What the analysis was asked to do.
@@ -94,6 +97,7 @@ class Snapshot:
     statistics: Mapping[str, NDArray[np.float64]]
     scales: NDArray[np.float64]
     mappers: Mapping[str, MapperGraph] = field(default_factory=dict)
+    owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -189,6 +193,8 @@ class Snapshot:
         for index, layer in enumerate(self.layers):
             for dim, diagram in zip(self.homology_dims, self.diagrams[layer], strict=True):
                 arrays[f"diagrams/{index}/H{dim}"] = diagram
+            if layer in self.owners:
+                arrays[f"owners/{index}"] = self.owners[layer]
             if layer in self.mappers:
                 graph = self.mappers[layer].to_arrays()
                 arrays |= {f"mappers/{index}/{name}": value for name, value in graph.items()}
@@ -221,6 +227,7 @@ class Snapshot:
             diagrams={layer: [arrays[f"diagrams/{i}/H{dim}"] for dim in dims] for i, layer in enumerate(layers)},
             scales=arrays["scales"],
             mappers=_mappers(arrays, layers),
+            owners={layer: arrays[key] for i, layer in enumerate(layers) if (key := f"owners/{i}") in arrays},
             problems=facts["problems"],
             seconds=facts["seconds"],
             options=facts["options"],
@@ -318,12 +325,14 @@ def _mappers(arrays: Mapping[str, NDArray[Any]], layers: Sequence[str]) -> dict[
         if key.startswith("mappers/"):
             _, index, name = key.split("/")
             parts.setdefault(int(index), {})[name] = value
-    labels = arrays.get("labels")
+    sample_ids, labels = arrays["sample_ids"], arrays.get("labels")
     codes, classes = (None, ()) if labels is None else name_classes(labels)
-    return {
-        layers[index]: MapperGraph.from_arrays(graph, arrays["sample_ids"], codes, classes)
-        for index, graph in parts.items()
-    }
+    graphs = {}
+    for index, part in parts.items():
+        owners = arrays.get(f"owners/{index}", np.arange(len(sample_ids)))
+        of_points = None if codes is None else codes[owners]
+        graphs[layers[index]] = MapperGraph.from_arrays(part, sample_ids[owners], of_points, classes)
+    return graphs
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from topocallback.activations.layers import unwrap
+from topocallback.activations.positions import Positions
 from topocallback.activations.sampling import sample_priorities
 
 __all__ = [
@@ -146,7 +147,7 @@ def join_parts(values: Tensor, axis: int) -> Tensor:
     return values.movedim(-1, 2).flatten(1, 2) if axis == 1 and values.ndim > 3 else values.flatten(-2)
 
 
-def to_vectors(values: Tensor, way: CloudWay, axis: int, ids: NDArray[np.int64], seed: int = 0) -> Tensor:
+def to_vectors(values: Tensor, way: CloudWay | Positions, axis: int, ids: NDArray[np.int64], seed: int = 0) -> Tensor:
     """One vector per sample.
 
     Args:
@@ -161,6 +162,7 @@ def to_vectors(values: Tensor, way: CloudWay, axis: int, ids: NDArray[np.int64],
             - ``"flatten"``: all C * P values;
             - ``"rows"``: the row as it is; every row of the layer's output counts as a sample of its own (graph nodes);
             - ``"auto"``: ``"max_norm"`` where channels come first (images), ``"mean"`` where they come last;
+            - ``Positions``: several positions of a sample, packed into one row, to be points of their own;
             - a function of the (n, ...) activations that gives (n, d) vectors.
         axis: Where the channels are, as in ``channel_axis``.
         ids: (n,) sample indices, for ``"random"``.
@@ -177,6 +179,8 @@ def to_vectors(values: Tensor, way: CloudWay, axis: int, ids: NDArray[np.int64],
         >>> to_vectors(image, "max_norm", axis=1, ids=np.array([0]))
         tensor([[3., 4.]])
     """
+    if isinstance(way, Positions):
+        return way.pack(values, axis, ids, seed)
     if not isinstance(way, str):
         return _checked(way(values), len(values), way)
     if way not in CLOUD_WAYS:

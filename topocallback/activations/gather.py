@@ -49,7 +49,7 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
         labels = merge(own.to(_LABEL_TYPES[label_kind]))
     if all_ids is None:
         return Recording(recording.ids, {}, None, problems)
-    return Recording(ids[chosen.cpu().numpy()], vectors, labels, problems)
+    return Recording(ids[chosen.cpu().numpy()], vectors, labels, problems, recording.positions)
 
 
 def _agree(

@@ -27,6 +27,7 @@ from topocallback.activations.clouds import (
 )
 from topocallback.activations.compiled import EagerStance, is_compiled
 from topocallback.activations.layers import LayerSpec, choose_layers
+from topocallback.activations.positions import Positions
 from topocallback.activations.sampling import KnownSample, Sample, StreamedSample
 from topocallback.point_clouds import PointClouds
 
@@ -42,20 +43,28 @@ class Recording:
         vectors: Layer name to (slots, d) float32, on the device where the layer ran.
         labels: (slots,) int64 or float64, or ``None``.
         problems: Layer name to a sentence, for the layers that could not be recorded.
+        positions: How several positions of a sample were packed into its vector, if they were.
     """
 
     ids: NDArray[np.int64]
     vectors: dict[str, Tensor]
     labels: Tensor | None = None
     problems: dict[str, str] = field(default_factory=dict)
+    positions: Positions | None = None
 
     def to_point_clouds(self) -> PointClouds:
         """The filled slots in the order of their sample indices, on the CPU."""
         filled = np.flatnonzero(self.ids >= 0)
         slots = filled[np.argsort(self.ids[filled])]
         index = torch.from_numpy(slots)
+        clouds = {name: values.cpu()[index].numpy() for name, values in self.vectors.items()}
+        owners = {}
+        if self.positions is not None:
+            for name, rows in clouds.items():
+                clouds[name], owners[name] = self.positions.unpack(rows)
         return PointClouds(
-            clouds={name: values.cpu()[index].numpy() for name, values in self.vectors.items()},
+            clouds=clouds,
+            owners=owners,
             sample_ids=self.ids[slots],
             labels=None if self.labels is None else self.labels.cpu()[index].numpy(),
             problems=dict(self.problems),
@@ -89,7 +98,7 @@ class ActivationRecorder:
     Args:
         module: The model.
         layers: Which layers; see ``choose_layers``.
-        cloud: How positions become one vector; see ``to_vectors``.
+        cloud: How positions become one vector, or ``Positions`` for points of their own; see ``to_vectors``.
         n_samples: How many samples to keep, at least 1.
         length: Number of samples in the data set, if known: then rows that will not be kept are never touched.
         seed: Seed of the choice of samples.
@@ -114,7 +123,7 @@ class ActivationRecorder:
         module: nn.Module,
         layers: LayerSpec = "auto",
         *,
-        cloud: CloudWay = "auto",
+        cloud: CloudWay | Positions = "auto",
         n_samples: int = 512,
         length: int | None = None,
         seed: int = 0,
@@ -250,7 +259,8 @@ class ActivationRecorder:
             elif layer.vectors is not None:
                 complete[name] = layer.vectors
         labels = self._labels if self._labelled[ids >= 0].all() else None
-        return Recording(ids, complete, labels, problems)
+        positions = self.cloud if isinstance(self.cloud, Positions) else None
+        return Recording(ids, complete, labels, problems, positions)
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.

@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import kmapper
 import numpy as np
@@ -21,13 +23,16 @@ from kneed import KneeLocator
 from numpy.typing import NDArray
 from sklearn.cluster import DBSCAN
 from sklearn.neighbors import NearestNeighbors
-from snapshot import mnist_loaders, real_clouds
+from snapshot import real_clouds
 
 from topocallback.functional import mapper_graph as mapper_graph_of_any_size
 from topocallback.topology.mapper import mapper_graph
 from topocallback.topology.neighbours import MatrixNeighbours
 from topocallback.topology.parallel import map_threads
 from topocallback.topology.rips import distance_matrix
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+from mnist_resnet import mnist_loaders
 
 Cloud = NDArray[np.float32]
 Shape = tuple[int, int, int]  # nodes, edges, points in nodes
@@ -91,6 +96,11 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
+def mnist_labels() -> NDArray[np.int64]:
+    """The labels of the demo's validation images."""
+    return np.concatenate([labels.numpy() for _, labels in mnist_loaders()[1]])
+
+
 def in_turn(first: Callable[[], object], second: Callable[[], object], repeats: int) -> list[list[float]]:
     seconds: list[list[float]] = [[], []]
     for _ in range(repeats):
@@ -110,7 +120,7 @@ def main() -> None:
 
     recorded = real_clouds(options.samples)
     clouds = list(recorded.clouds.values())
-    labels = mnist_loaders()[1].dataset[recorded.sample_ids][1].numpy()
+    labels = mnist_labels()[recorded.sample_ids]
     matrices = [distance_matrix(cloud) for cloud in clouds]
     assert ours(clouds, labels, matrices) == [kepler_mapper(cloud) for cloud in clouds]
     own, peer = in_turn(

@@ -26,3 +26,10 @@ def reference_clouds(reference):
     """Layer -> (300, channels) float32 activations, in the order of the layers."""
     with np.load(DATA / "activations.npz") as data:
         return {layer: data[layer] for layer in reference["layers"]}
+
+
+@pytest.fixture(scope="session")
+def reference_labels():
+    """(300,) the digits of the images behind the reference clouds."""
+    with np.load(DATA / "activations.npz") as data:
+        return data["y"]

@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from topocallback.activations.clouds import densify
-from topocallback.activations.neighbours import TensorNeighbours
 from topocallback.activations.reservoir import sample_rows
 from topocallback.graphs import MapperGraph
+from topocallback.large_clouds import TensorNeighbours
 from topocallback.topology import mapper
 from topocallback.topology.diagrams import DiagramDistance, paired_distances, pairwise_distances, resolve_distance
 from topocallback.topology.mapper import MapperOptions

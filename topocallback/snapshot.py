@@ -328,10 +328,10 @@ def _mappers(arrays: Mapping[str, NDArray[Any]], layers: Sequence[str]) -> dict[
     sample_ids, labels = arrays["sample_ids"], arrays.get("labels")
     codes, classes = (None, ()) if labels is None else name_classes(labels)
     graphs = {}
-    for index, part in parts.items():
-        owners = arrays.get(f"owners/{index}", np.arange(len(sample_ids)))
+    for position, part in parts.items():
+        owners = arrays.get(f"owners/{position}", np.arange(len(sample_ids)))
         of_points = None if codes is None else codes[owners]
-        graphs[layers[index]] = MapperGraph.from_arrays(part, sample_ids[owners], of_points, classes)
+        graphs[layers[position]] = MapperGraph.from_arrays(part, sample_ids[owners], of_points, classes)
     return graphs
 
 

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from topocallback import MapperOptions, Snapshot, TopologyMonitor, load_history
+from topocallback import MapperOptions, Positions, Snapshot, TopologyMonitor, load_history
 from topocallback.views.logging import scalars
 
 
@@ -140,8 +140,62 @@ def test_every_number_and_picture_stands_at_the_steps_of_val_loss(tmp_path, back
             assert at_step == [pytest.approx(value, rel=1e-6)]
     ours = {tag for tag in logged.Tags()["scalars"] if tag.startswith("topology/")}
     assert ours == set(scalars(monitor.history[0]))
-    for picture in ("topology/layer_distance", "topology/persistence_diagrams"):
+    for picture in ("topology/layer_distance", "topology/persistence_diagrams", "topology/mapper"):
         assert [event.step for event in logged.Images(picture)] == steps
+
+
+def test_mapper_graphs_lead_back_to_the_validation_set(tmp_path):
+    monitor = TopologyMonitor(n_samples=30, mapper=MapperOptions(n_intervals=3, min_samples=2))
+    trainer = fit(tmp_path, monitor)
+    data_set = trainer.val_dataloaders.dataset
+    for snapshot in load_history(trainer.log_dir):
+        for graph in snapshot.mappers.values():
+            assert graph.n_nodes > 0
+            for node in range(graph.n_nodes):
+                labels = [int(data_set[index][1]) for index in graph.samples(node)]
+                counts = np.bincount(labels, minlength=len(graph.classes))
+                np.testing.assert_array_equal(counts, graph.label_counts[node])
+
+
+def test_mapper_graphs_can_be_left_out(tmp_path):
+    monitor = TopologyMonitor(mapper=False)
+    trainer = fit(tmp_path, monitor)
+    assert not any(snapshot.mappers for snapshot in monitor.history)
+    assert not any("mapper" in tag for tag in scalars(monitor.history[0]))
+    assert "topology/mapper" not in events(trainer.log_dir).Tags()["images"]
+    with pytest.raises(TypeError, match="Expected `mapper` to be True, False or MapperOptions, got str"):
+        TopologyMonitor(mapper="yes")
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_whole_sanity_check_measures_the_untrained_network(tmp_path, background):
+    monitor = TopologyMonitor(background=background)
+    trainer = fit(tmp_path, monitor, num_sanity_val_steps=-1)
+    logged = events(trainer.log_dir)
+    steps = [event.step for event in logged.Scalars("val_loss")]
+    assert monitor.history.steps == (0, *steps)
+    assert load_history(trainer.log_dir).steps == (0, *steps)
+    untrained, first, _ = monitor.history
+    assert not untrained.total(untrained.drift).any()
+    assert first.total(first.drift).any()
+    layer = untrained.layers[0]
+    for tag in (f"topology/drift/{layer}", f"topology/mapper_coverage/{layer}"):
+        assert [event.step for event in logged.Scalars(tag)] == [0, *steps]
+    assert [event.step for event in logged.Images("topology/mapper")] == [0, *steps]
+
+
+def test_several_positions_of_a_sample_are_points_of_their_own(tmp_path):
+    monitor = TopologyMonitor("blocks.*", cloud=Positions(5), n_samples=12)
+    trainer = trainer_for(tmp_path, monitor)
+    validation = DataLoader(TensorDataset(torch.randn(40, 1, 6, 6), torch.arange(40) % 3), batch_size=9)
+    trainer.validate(ExactConvNet(), validation, verbose=False)
+    snapshot = load_history(trainer.log_dir)[0]
+    graph = snapshot.mappers["blocks.0"]
+    assert snapshot.owners["blocks.0"].tolist() == np.repeat(np.arange(12), 5).tolist()
+    assert len(snapshot.sample_ids) == 12
+    assert graph.n_points == 60
+    np.testing.assert_array_equal(graph.sample_ids, np.repeat(snapshot.sample_ids, 5))
+    np.testing.assert_array_equal(graph.labels, graph.sample_ids % 3)
 
 
 def test_weights_and_random_generators_are_the_same_with_and_without(tmp_path):

@@ -175,7 +175,7 @@ def test_a_snapshot_that_cannot_be_saved_is_not_lost(tmp_path):
     first, second = measure(run, range(2))
     for measured in (first, second):
         assert [isinstance(error, OSError) for error in measured.errors] == [True]
-        assert len(measured.pictures) == 2
+        assert len(measured.pictures) == 3
     expected = measure(Run(None, OPTIONS), range(2))
     assert_same(second, expected[1])
     assert folder.read_text() == "a file where the folder should be"
@@ -185,7 +185,7 @@ def test_options_that_json_cannot_hold_do_not_cost_the_snapshot(tmp_path):
     run = Run(tmp_path / "topology", AnalysisOptions(n_directions=np.int64(20)))
     measured = measure(run, [0])[0]
     assert measured.snapshot.options["n_directions"] == 20
-    assert len(measured.pictures) == 2
+    assert len(measured.pictures) == 3
 
 
 def test_a_save_that_fails_in_an_unexpected_way_costs_neither_numbers_nor_pictures(tmp_path, monkeypatch):
@@ -195,10 +195,10 @@ def test_a_save_that_fails_in_an_unexpected_way_costs_neither_numbers_nor_pictur
     monkeypatch.setattr(Snapshot, "save", fail)
     measured = measure(Run(tmp_path, OPTIONS), [0])[0]
     assert [type(error) for error in measured.errors] == [TypeError]
-    assert len(measured.pictures) == 2
+    assert len(measured.pictures) == 3
 
 
-@pytest.mark.parametrize("what", ["heatmap_figure", "diagrams_figure", "render"])
+@pytest.mark.parametrize("what", ["heatmap_figure", "diagrams_figure", "mapper_figure", "render"])
 def test_pictures_that_cannot_be_drawn_do_not_cost_the_numbers(tmp_path, monkeypatch, what):
     def fail(*args):
         raise RuntimeError("no fonts")
@@ -212,18 +212,23 @@ def test_pictures_that_cannot_be_drawn_do_not_cost_the_numbers(tmp_path, monkeyp
     assert run.history.steps == (0,)
     later = measure(run, [1])[0]
     assert later.errors == []
-    assert len(later.pictures) == 2
+    assert len(later.pictures) == 3
 
 
 # -- Pictures --------------------------------------------------------------------------------------------------------
 
 
-def test_every_step_has_a_heatmap_and_the_diagrams():
+def test_every_step_has_a_heatmap_the_diagrams_and_the_mapper_graphs():
     pictures = measure(Run(None, OPTIONS), [0])[0].pictures
-    assert [picture.name for picture in pictures] == ["layer_distance", "persistence_diagrams"]
+    assert [picture.name for picture in pictures] == ["layer_distance", "persistence_diagrams", "mapper"]
     for picture in pictures:
         with Image.open(io.BytesIO(picture.png)) as image:
             assert image.size == (picture.width, picture.height)
+
+
+def test_without_mapper_graphs_there_is_no_picture_of_them():
+    pictures = measure(Run(None, AnalysisOptions(mapper=None)), [0])[0].pictures
+    assert [picture.name for picture in pictures] == ["layer_distance", "persistence_diagrams"]
 
 
 def test_pictures_can_be_left_out():

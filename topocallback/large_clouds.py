@@ -68,18 +68,27 @@ class TensorNeighbours:
         rounding = 4 * torch.finfo(torch.float32).eps * self._points.shape[1] ** 0.5
         in_doubt = rounding * (self._norms + self._norms.max())
         searched = closest <= closest.amin(dim=0) + in_doubt.float()
-        return _on_cpu(self._search(slices, searched).clamp_(min=0).sqrt_())
+        other = self._nearest_among(slices, searched)
+        # By their difference, two points nearest to one another are equally far both ways, to the last bit, on which
+        # the elbow of the sorted distances can depend.
+        strips = _slices(len(other), _STRIP)
+        exact = [(self._points[rows] - self._points[other[rows]]).square_().sum(dim=1) for rows in strips]
+        return _on_cpu(torch.cat(exact).sqrt_())
 
-    def _search(self, slices: list[slice], searched: Tensor) -> Tensor:
-        """(n,) squared distance to the nearest other point among those of the searched (slices, n) tiles."""
+    def _nearest_among(self, slices: list[slice], searched: Tensor) -> Tensor:
+        """(n,) the number of the nearest other point among those of the searched (slices, n) tiles."""
         nearest = torch.full_like(self._norms, torch.inf)
+        other = torch.zeros(len(nearest), dtype=torch.int64, device=nearest.device)
         for columns, wanted in zip(slices, searched, strict=True):
             for rows in torch.split(torch.nonzero(wanted)[:, 0], self._tile):
                 squared = _squared(self._points[rows], self._norms[rows], self._points[columns], self._norms[columns])
                 own = (rows >= columns.start) & (rows < columns.stop)
                 squared[own, rows[own] - columns.start] = torch.inf
-                nearest[rows] = torch.minimum(nearest[rows], squared.amin(dim=1))
-        return nearest
+                values, places = squared.min(dim=1)
+                nearer = values < nearest[rows]
+                nearest[rows[nearer]] = values[nearer]
+                other[rows[nearer]] = places[nearer] + columns.start
+        return other
 
     def mean(self) -> NDArray[np.float64]:
         """(n,) each point's mean distance to the other points; 0 for a point alone."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from topocallback import load_history
 from topocallback.views.canvas import render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
+from topocallback.views.mapper_figure import mapper_figure
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -20,8 +21,13 @@ def main(run: str) -> None:
     ranges = Ranges()
     for snapshot in load_history(run):
         ranges.include(snapshot)
-    for name, figure in (("layer_distance", heatmap_figure), ("persistence_diagrams", diagrams_figure)):
-        (IMAGES / f"{name}.png").write_bytes(render(name, figure(snapshot, ranges.limits)).png)
+    figures = {
+        "layer_distance": heatmap_figure(snapshot, ranges.limits),
+        "persistence_diagrams": diagrams_figure(snapshot, ranges.limits),
+        "mapper": mapper_figure(snapshot),
+    }
+    for name, figure in figures.items():
+        (IMAGES / f"{name}.png").write_bytes(render(name, figure).png)
 
 
 if __name__ == "__main__":

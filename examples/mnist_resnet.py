@@ -123,11 +123,15 @@ class EpochTable(pl.Callback):
 
 
 def epoch_table(snapshot: Snapshot) -> Table:
-    """One row per layer. Distances are sliced Wasserstein, added up over H0 and H1; dim ones are within noise."""
+    """One row per layer. Distances are sliced Wasserstein, added up over H0 and H1; dim ones are within noise.
+
+    Purity says how well the nodes of the layer's Mapper graph separate the digits.
+    """
     drift, start = snapshot.total(snapshot.drift), snapshot.total(snapshot.drift_from_first)
     noise = snapshot.total(snapshot.noise)
-    table = Table(title=f"epoch {snapshot.epoch}, step {snapshot.step}", title_justify="left", box=None)
-    for heading in ("layer", "moved", "since epoch 0", "noise", "H1 bars", "longest"):
+    when = f"epoch {snapshot.epoch}, step {snapshot.step}" if snapshot.step else "before training"
+    table = Table(title=when, title_justify="left", box=None)
+    for heading in ("layer", "moved", "since start", "noise", "H1 bars", "longest", "purity"):
         table.add_column(heading, justify="left" if heading == "layer" else "right")
     for i, layer in enumerate(snapshot.layers):
         table.add_row(
@@ -137,20 +141,29 @@ def epoch_table(snapshot: Snapshot) -> Table:
             f"{noise[i]:.2f}",
             f"{snapshot.statistics['bars_H1'][i]:.0f}",
             f"{snapshot.statistics['longest_bar_H1'][i]:.3f}",
+            f"{snapshot.statistics['mapper_purity'][i]:.2f}",
         )
     return table
 
 
+def purity(snapshot: Snapshot, layer: str) -> str:
+    """How well the nodes of a layer's Mapper graph separate the digits."""
+    return f"{snapshot.statistics['mapper_purity'][snapshot.layers.index(layer)]:.2f}"
+
+
 def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
     """Which layers moved most, and where everything lies."""
-    last = monitor.history[-1]
+    first, last = monitor.history[0], monitor.history[-1]
     moved, noise = last.total(last.drift_from_first), last.total(last.noise)
     ranked = [f"{last.layers[i]} ({moved[i]:.1f}, noise {noise[i]:.1f})" for i in np.argsort(-moved)[:3]]
+    blocks = [layer for layer in last.layers if "blocks" in layer]
     log_dir = Path(trainer.log_dir or ".")
     return "\n".join(
         [
             f"Validation accuracy {float(trainer.callback_metrics['val_accuracy']):.3f}.",
-            f"Moved most since the first epoch: {', '.join(ranked)}.",
+            f"Moved most since the start: {', '.join(ranked)}.",
+            f"Purity of {blocks[-1]}: {purity(first, blocks[-1])} before training, now {purity(last, blocks[-1])}; "
+            f"of {blocks[0]} now {purity(last, blocks[0])}.",
             f"Snapshots: {log_dir / 'topology'}  (topocallback.load_history reads them)",
             f"Event file: {next(log_dir.glob('events.out.tfevents.*'), 'none')}",
             f"Look at it: tensorboard --logdir {log_dir.parent} --samples_per_plugin images=0",

@@ -194,7 +194,8 @@ def watch(train: Callable[..., pl.Trainer], *, counted: bool = True, **options) 
         assert cloud.calls == len(layers) * batches.batches > 0
         if trainer.logger is not None:
             steps = steps_of(trainer.log_dir)
-            assert steps == load_history(trainer.log_dir).steps == steps_of(trainer.log_dir, f"topology/noise/{layers[0]}")
+            assert load_history(trainer.log_dir).steps == steps
+            assert steps_of(trainer.log_dir, f"topology/noise/{layers[0]}") == steps
     return Watched(trainer, monitor, our_warnings(caught), unwatched)
 
 

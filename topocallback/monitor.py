@@ -362,6 +362,7 @@ class TopologyMonitor(Callback):
             length=indices.length,
             seed=self.seed,
         )
+        self._recorder.end_batch()  # nothing is recorded before a batch of the chosen loader starts
         self._recorder.attach()
 
     def _find_labels(self, batch: Any, size: int | None) -> Tensor | None:

@@ -3,19 +3,14 @@
 import dataclasses
 import math
 import re
-import warnings
 
-import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
-from topocallback import TopologyMonitor
-from topocallback.activations import clouds, recorder
 from topocallback.activations.clouds import CLOUD_WAYS
 from topocallback.activations.recorder import ActivationRecorder
 
@@ -27,7 +22,7 @@ pytestmark = [
 
 
 def is_storable(dtype):
-    """Whether tensors of the type can be made from bytes: all but those with a quantiser, which have ways of their own."""
+    """Whether tensors of the type can be made from bytes: all but those with a quantiser."""
     return not str(dtype).startswith(("torch.q", "torch.bits"))
 
 
@@ -65,6 +60,10 @@ class Refusing(torch.Tensor):
         raise RuntimeError("no operations on this tensor")
 
 
+def backwards(shape):
+    return tuple(range(len(shape)))[::-1]
+
+
 def blocks(shape):
     """A block of sparse rows that fits any matrix."""
     return tuple(2 if size % 2 == 0 and size else 1 for size in shape[-2:])
@@ -73,12 +72,15 @@ def blocks(shape):
 def nested(shape, layout, seed):
     lengths = torch.randint(1, 6, (shape[0],), generator=torch.Generator().manual_seed(seed)).tolist()
     width = max(1, shape[-1])
-    return torch.nested.nested_tensor([reals((length, width), seed + i) for i, length in enumerate(lengths)], layout=layout)
+    sequences = [reals((length, width), seed + i) for i, length in enumerate(lengths)]
+    return torch.nested.nested_tensor(sequences, layout=layout)
 
 
 PLAIN = {
     "contiguous": lambda shape, dtype, seed: from_bytes(shape, dtype, seed),
-    "column-major": lambda shape, dtype, seed: from_bytes(shape[::-1], dtype, seed).permute(*reversed(range(len(shape)))),
+    "column-major": lambda shape, dtype, seed: from_bytes(shape[::-1], dtype, seed).permute(
+        tuple(range(len(shape)))[::-1]
+    ),
     "every other": lambda shape, dtype, seed: from_bytes((*shape, 2), dtype, seed)[..., 1],
     "in the middle": lambda shape, dtype, seed: from_bytes((3, *shape), dtype, seed)[1],
     "expanded": lambda shape, dtype, seed: from_bytes([1] * len(shape), dtype, seed).expand(shape),
@@ -120,7 +122,9 @@ HOSTILE = {
     "sparse without end": lambda shape, seed: torch.sparse_coo_tensor(
         [[0], [7]], [1.0], (*shape[:1], 10**13), check_invariants=False
     ),
-    "one long sequence": lambda shape, seed: torch.nested.nested_tensor([torch.ones(10**5, 1)] + [torch.ones(2, 1)] * 10**5),
+    "one long sequence": lambda shape, seed: torch.nested.nested_tensor(
+        [torch.ones(10**5, 1), *[torch.ones(2, 1)] * 10**5]
+    ),
 }
 
 
@@ -208,8 +212,8 @@ class Recipe:
 def recipes(draw, rows=None):
     rows = draw(st.sampled_from([0, 1, 2, 3, 3, 4])) if rows is None else rows
     shape = (rows, *draw(st.lists(st.sampled_from([0, 1, 2, 2, 3, 5]), max_size=4)))
-    kinds = [[*PLAIN] * 3, [*SPECIAL], [*SPECIAL_FROM_ONE_AXIS], [*SPECIAL_FROM_TWO_AXES], [*HOSTILE]]
-    kind = draw(st.sampled_from(sum(kinds, [])))
+    kinds = [*PLAIN, *PLAIN, *PLAIN, *SPECIAL, *SPECIAL_FROM_ONE_AXIS, *SPECIAL_FROM_TWO_AXES, *HOSTILE]
+    kind = draw(st.sampled_from(kinds))
     if kind in SPECIAL_FROM_TWO_AXES:
         shape = (shape[0], (shape[1:] or (2,))[0])
     if kind in PLAIN and draw(st.integers(0, 19)) == 0:
@@ -227,12 +231,14 @@ def recipes(draw, rows=None):
 
 
 class Give(nn.Module):
-    """Gives what it is told to."""
+    """Gives what it is told to: one thing in a list, for a module would register a parameter."""
 
-    output = None
+    def __init__(self):
+        super().__init__()
+        self.held = [None]
 
     def forward(self, x):
-        return self.output
+        return self.held[0]
 
 
 class Model(nn.Module):
@@ -250,7 +256,7 @@ class Model(nn.Module):
 
 
 def memory_of(tensor):
-    """Everything that a tensor holds, as bytes; how often it was written to, where torch counts that."""
+    """Everything that a tensor holds, as bytes."""
     if tensor is None or isinstance(tensor, Refusing) or tensor.is_meta:
         return ()
     if tensor.is_nested:
@@ -264,7 +270,7 @@ def memory_of(tensor):
     if tensor.layout != torch.strided:
         return memory_of(tensor.to_dense())
     storage = torch.empty(0, dtype=torch.uint8).set_(tensor.detach().untyped_storage())
-    return (storage.numpy().tobytes(), tensor._version, tuple(tensor.shape), tensor.stride(), tensor.requires_grad)
+    return (storage.numpy().tobytes(), tuple(tensor.shape), tensor.stride(), tensor.requires_grad)
 
 
 def hooks_of(module):
@@ -275,7 +281,7 @@ def run(model, recipe, batches, cloud, told, **options):
     """Record batches in which the odd layer gives these outputs; what it gave comes back untouched."""
     with ActivationRecorder(model, "*", cloud=cloud, n_samples=4, **options) as watching:
         for output, tensor, x in batches:
-            model.odd.output = output
+            model.odd.held = [output]
             before = memory_of(tensor)
             if told:
                 watching.start_batch(len(x))
@@ -307,11 +313,11 @@ def assert_defined(found, name):
         assert KNOWN_PROBLEMS.fullmatch(found.problems[name]), found.problems[name]
 
 
-WAYS = st.sampled_from([*CLOUD_WAYS, lambda values: values.flatten(1), lambda values: values.sum()])
+WAYS = st.sampled_from([*CLOUD_WAYS, lambda values: values.reshape(len(values), -1), torch.sum])
 
 
 @settings(max_examples=1500)
-@given(recipe=recipes(), cloud=WAYS, told=st.booleans(), length=st.sampled_from([None, 3, 100]), frozen=st.booleans())
+@given(recipe=recipes(), cloud=WAYS, told=st.booleans(), length=st.sampled_from([None, 3, 4]), frozen=st.booleans())
 def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, cloud, told, length, frozen):
     model = Model()
     output, tensor = recipe.make()
@@ -331,12 +337,12 @@ def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, cloud, 
     outputs=st.lists(recipes(rows=3), min_size=2, max_size=4),
     cloud=WAYS,
     told=st.booleans(),
-    length=st.sampled_from([None, 12]),
+    known=st.booleans(),
 )
-def test_outputs_that_change_from_batch_to_batch_are_a_cloud_or_a_problem(outputs, cloud, told, length):
+def test_outputs_that_change_from_batch_to_batch_are_a_cloud_or_a_problem(outputs, cloud, told, known):
     made = [recipe.make() for recipe in outputs]
     batches = [(output, tensor, torch.randn(3, 2)) for output, tensor in made]
-    found = run(Model(), outputs, batches, cloud, told, length=length)
+    found = run(Model(), outputs, batches, cloud, told, length=3 * len(outputs) if known else None)
     assert_defined(found, "odd")
     if isinstance(cloud, str):
         assert {"before", "after"} <= set(found.layers)

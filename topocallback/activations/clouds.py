@@ -112,7 +112,6 @@ def densify(tensor: Tensor) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    tensor = tensor.detach()
     if tensor.is_meta:
         raise TypeError("Expected an activation with data, got a tensor on the device 'meta'.")
     dense = tensor
@@ -125,7 +124,8 @@ def densify(tensor: Tensor) -> Tensor:
         dense = torch.dequantize(tensor)
     elif tensor.layout != torch.strided:
         dense = tensor.to_dense()
-    return dense
+    # Not before: a jagged tensor from outside of inference mode cannot be detached inside of it.
+    return dense.detach()
 
 
 def padded_shape(tensor: Tensor) -> tuple[int, ...]:
@@ -181,18 +181,18 @@ def take_rows(tensor: Tensor, rows: NDArray[np.intp]) -> Tensor:
     count = len(rows) * math.prod(tensor.shape[1:])
     _check_size(count, f"{len(rows)} rows of an activation of shape {tuple(tensor.shape)}", tensor)
     index = torch.from_numpy(rows).to(tensor.device, non_blocking=True)
-    kept = tensor.detach().index_select(0, index)
-    if kept.is_complex():
-        kept = torch.view_as_real(kept)
     try:
-        return kept.float()
+        kept = tensor.detach()[index]  # `index_select` lacks single columns of unsigned integers
+        return torch.view_as_real(kept).float() if kept.is_complex() else kept.float()
     except NotImplementedError as error:  # types of a few bits
         raise TypeError(f"Expected an activation of numbers, got the type {tensor.dtype}.") from error
 
 
 def join_parts(values: Tensor, axis: int) -> Tensor:
     """Real and imaginary parts, in a last axis of their own, as twice as many channels."""
-    return values.movedim(-1, 2).flatten(1, 2) if axis == 1 and values.ndim > 3 else values.flatten(-2)
+    if axis == 1 and values.ndim > 3:
+        return values.movedim(-1, 2).flatten(1, 2)
+    return values.flatten(-2) if values.ndim > 2 else values
 
 
 def to_vectors(values: Tensor, way: CloudWay, axis: int, ids: NDArray[np.int64], seed: int = 0) -> Tensor:

@@ -230,7 +230,8 @@ class ActivationRecorder:
             self._admit(np.arange(self._seen, self._seen + size))
 
     def end_batch(self) -> None:
-        """Say that a batch is over: what the layers do until the next one is not recorded."""
+        """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
+        self._automatic = False
         self._active = False
         self._forget_batch()
 
@@ -335,7 +336,7 @@ class ActivationRecorder:
         if self._ids is None or len(self._rows) == 0:
             return
         ids = self._ids[self._rows]
-        vectors = self._vectors(layer.module, tensor.detach(), axis, ids)
+        vectors = self._vectors(layer.module, tensor, axis, ids)
         if layer.vectors is None:
             if len(self._sample.ids) * vectors.shape[1] > _MOST_VALUES:
                 raise ValueError(
@@ -344,23 +345,20 @@ class ActivationRecorder:
                 )
             with torch.inference_mode(False):
                 layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
-        if layer.vectors.shape[1] != vectors.shape[1]:
-            raise ValueError(
-                f"Expected vectors of one length, got {layer.vectors.shape[1]} and {vectors.shape[1]}. "
-                "For inputs of varying size choose `cloud='mean'`, 'max_norm' or 'token'."
-            )
+        _check_lengths(layer.vectors, vectors)
         layer.vectors[torch.from_numpy(self._slots).to(vectors.device, non_blocking=True)] = vectors
         layer.held[self._slots] = ids
 
     def _vectors(self, module: nn.Module, output: Tensor, samples_axis: int, ids: NDArray[np.int64]) -> Tensor:
         axis = self._channels or channel_axis(module, output.dim())
-        if output.is_nested and self.cloud != "flatten":
+        if output.is_nested and self.cloud not in ("flatten", "rows"):
             # Every sequence for itself: how much it is padded depends on the rest of the batch.
             sequences = output.unbind()
             only = np.zeros(1, dtype=np.intp)
             parts = [
                 self._one_each(sequences[row][None], only, axis, ids[i : i + 1]) for i, row in enumerate(self._rows)
             ]
+            _check_lengths(*parts)
             return torch.cat(parts)
         return self._one_each(densify(output).movedim(samples_axis, 0), self._rows, axis, ids)
 
@@ -390,3 +388,12 @@ class ActivationRecorder:
         if len(fitting) == 1 or layer.samples_axis is None:
             layer.samples_axis = fitting[0]
         return layer.samples_axis
+
+
+def _check_lengths(*vectors: Tensor) -> None:
+    lengths = sorted({part.shape[1] for part in vectors})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"Expected vectors of one length, got {lengths[0]} and {lengths[-1]}. "
+            "For inputs of varying size choose `cloud='mean'`, 'max_norm' or 'token'."
+        )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import socket
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+import torch.multiprocessing as mp
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -58,6 +62,22 @@ class Net(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
+class ExactNet(Net):
+    """Small integers in every product and sum, and no learning: the same floats whatever the batch size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        for parameter in self.parameters():
+            parameter.data = torch.randint(-2, 3, parameter.shape, generator=generator).float()
+
+    def forward(self, x):
+        return super().forward((4 * x).round())
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
 LAYERS = ("stem", "blocks.0", "blocks.1", "blocks.2", "head")
 
 
@@ -101,7 +121,13 @@ def fit(
 
 
 def hooks_of(module: nn.Module) -> int:
-    return sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in module.modules())
+    """How many hooks of this package are on the module's layers."""
+    hooks = [
+        getattr(hook, "func", hook)
+        for layer in module.modules()
+        for hook in (*layer._forward_hooks.values(), *layer._forward_pre_hooks.values())
+    ]
+    return sum(hook.__module__.startswith("topocallback") for hook in hooks)
 
 
 def events(folder: Path | str) -> EventAccumulator:
@@ -132,6 +158,39 @@ def assert_same_numbers(first: Snapshot, second: Snapshot, *, drift: bool = True
         assert mine.keys() == theirs.keys()
         for key in mine:
             np.testing.assert_array_equal(mine[key], theirs[key])
+
+
+def in_two_processes(work: Callable[..., None], *args: Any, seconds: float = 240.0) -> None:
+    """Run ``work(*args)`` in two processes that know of each other, as ``torchrun`` would start them.
+
+    What is raised in one of them is raised here; whatever still runs after so many seconds is killed and is an error.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = mp.spawn(_work_as, args=(port, work, args), nprocs=2, join=False)
+    deadline = time.monotonic() + seconds
+    try:
+        while not processes.join(timeout=1.0):
+            assert time.monotonic() < deadline, f"the processes hang after {seconds} s"
+    finally:
+        for process in processes.processes:
+            process.kill()
+
+
+def _work_as(rank: int, port: int, work: Callable[..., None], args: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {
+        "TORCHELASTIC_RUN_ID": "test",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "GROUP_RANK": "0",
+    }
+    work(*args)
 
 
 class CountedCloud:
@@ -200,7 +259,9 @@ def watch(train: Callable[..., pl.Trainer], *, counted: bool = True, **options) 
 
 
 def _what_must_not_change(model: nn.Module) -> tuple[Any, ...]:
-    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    # Of a sharded weight, this process's share.
+    local = {name: getattr(value, "_local_tensor", value) for name, value in model.state_dict().items()}
+    weights = {name: value.clone() for name, value in local.items()}
     return weights, torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import random
 import warnings
 from pathlib import Path
@@ -12,7 +10,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -194,19 +192,6 @@ def test_labels_and_ids_lead_back_to_the_data_set(tmp_path):
     snapshot = monitor.history[0]
     assert len(snapshot.sample_ids) == 10
     np.testing.assert_array_equal(snapshot.labels, data().tensors[1][snapshot.sample_ids])
-
-
-def test_foreground_scalars_serve_checkpoints_and_early_stopping(tmp_path):
-    tag = "topology/total_persistence_H1/blocks.2"
-    monitor = TopologyMonitor(background=False)
-    checkpoint = ModelCheckpoint(tmp_path / "checkpoints", monitor=tag, mode="max")
-    stopping = EarlyStopping(tag, mode="max", min_delta=1e9, patience=1)
-    trainer = fit(tmp_path, monitor, checkpoint, stopping, max_epochs=5)
-    values = [scalars(snapshot)[tag] for snapshot in monitor.history]
-    assert len(values) == 2  # the second was no improvement
-    assert trainer.current_epoch == 2
-    assert float(checkpoint.best_model_score) == pytest.approx(max(values), rel=1e-6)
-    assert float(trainer.callback_metrics[tag]) == pytest.approx(values[-1], rel=1e-6)
 
 
 def test_drift_goes_from_snapshot_to_snapshot(tmp_path):
@@ -466,42 +451,6 @@ def test_without_an_archive_the_history_is_in_memory(tmp_path):
     assert not list(tmp_path.rglob("*.npz"))
 
 
-def test_a_compiled_model_is_recorded_like_an_eager_one(tmp_path):
-    snapshots = []
-    for compile_model in (False, True):
-        pl.seed_everything(1, verbose=False)
-        model = Net()
-        monitor = TopologyMonitor(background=False, on_error="raise")
-        compiled = torch.compile(model, backend="eager") if compile_model else model
-        fit(tmp_path, monitor, model=compiled)
-        snapshots.append(monitor.history[-1])
-    assert snapshots[0].layers == snapshots[1].layers == LAYERS
-    for key, matrix in snapshots[0].distances.items():
-        np.testing.assert_allclose(snapshots[1].distances[key], matrix, rtol=1e-4, atol=1e-5)
-
-
-def test_two_processes_give_the_snapshot_of_one(tmp_path):
-    alone = TopologyMonitor(n_samples=20)
-    trainer_for(tmp_path / "one", alone).validate(ExactVectorNet(), loader(51, batch_size=4), verbose=False)
-    together = TopologyMonitor(n_samples=20)
-    trainer = trainer_for(tmp_path / "two", together, strategy="ddp_spawn", devices=2)
-    trainer.validate(ExactVectorNet(), loader(51, batch_size=4), verbose=False)
-    assert_same_numbers(alone.history[0], load_history(tmp_path / "two" / "run" / "version_0")[0])
-
-
-class ExactVectorNet(Net):
-    """As ``ExactConvNet``, on vectors of ``data`` rounded to integers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        for parameter in self.parameters():
-            parameter.data = torch.randint(-2, 3, parameter.shape, generator=generator).float()
-
-    def forward(self, x):
-        return super().forward((4 * x).round())
-
-
 def test_the_paper_setting_records_raw_convolutions(tmp_path):
     monitor = TopologyMonitor.purvine2023(n_samples=30)
     model = ExactConvNet()
@@ -557,18 +506,6 @@ def test_lightning_cli_configures_it_from_yaml(tmp_path):
     (monitor,) = (callback for callback in cli.trainer.callbacks if isinstance(callback, TopologyMonitor))
     assert monitor.history[0].layers == LAYERS[1:]
     assert len(monitor.history[0].sample_ids) == 32
-
-
-def test_the_callback_can_be_pickled_and_copied_during_a_run(tmp_path):
-    class Copying(pl.Callback):
-        def on_train_epoch_end(self, trainer, pl_module):
-            self.copies = [pickle.loads(pickle.dumps(monitor)), copy.deepcopy(monitor)]
-
-    monitor, copying = TopologyMonitor(), Copying()
-    fit(tmp_path, monitor, copying)
-    for copied in copying.copies:
-        assert copied.wait()
-        assert copied.layers == "auto"
 
 
 def test_history_is_empty_before_the_first_validation():

@@ -316,6 +316,7 @@ def assert_defined(found, name):
 WAYS = st.sampled_from([*CLOUD_WAYS, lambda values: values.reshape(len(values), -1), torch.sum])
 
 
+@pytest.mark.scenario("any output of a layer: shape, type, layout and nesting, NaN, infinities, no or endless data")
 @settings(max_examples=1500)
 @given(recipe=recipes(), cloud=WAYS, told=st.booleans(), length=st.sampled_from([None, 3, 4]), frozen=st.booleans())
 def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, cloud, told, length, frozen):
@@ -332,6 +333,7 @@ def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, cloud, 
         assert found.clouds["odd"].shape[1] > 0
 
 
+@pytest.mark.scenario("outputs that change from batch to batch")
 @settings(max_examples=500)
 @given(
     outputs=st.lists(recipes(rows=3), min_size=2, max_size=4),

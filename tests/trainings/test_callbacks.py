@@ -78,11 +78,11 @@ class Tuned(Net):
     "tuner",
     [
         pytest.param(
-            lambda: LearningRateFinder(num_training_steps=8, min_lr=1e-3, max_lr=1.0),
+            lambda: LearningRateFinder(num_training_steps=30, min_lr=1e-3, max_lr=1.0),
             marks=pytest.mark.scenario("the learning rate finder"),
         ),
         pytest.param(
-            lambda: BatchSizeFinder(max_trials=2),
+            lambda: BatchSizeFinder(max_trials=3),
             marks=pytest.mark.scenario("the batch size finder"),
         ),
     ],

@@ -98,7 +98,8 @@ def test_a_shared_module_gives_its_first_output_and_one_warning(tmp_path):
     watched = watch(lambda *ours: fit(tmp_path, *ours, model=Shared()), layers=["stem", "blocks.0", "head"])
     assert ["'blocks.0' runs several times" in message for message in watched.warnings] == [True]
     model = Shared()
-    recorded = last_cloud(tmp_path, model, "blocks.0")
+    with pytest.warns(UserWarning, match="runs several times"):
+        recorded = last_cloud(tmp_path, model, "blocks.0")
     with torch.no_grad():
         once = model.blocks[0](model.stem(loader(16).dataset.tensors[0]))
     assert torch.equal(recorded, once)

@@ -40,11 +40,11 @@ class EagerStance:
 def is_compiled(module: nn.Module) -> bool:
     """Whether a forward pass runs compiled code: a module's, a function's of one, or by Lightning's wrapping."""
     layers = list(module.modules())
-    kinds = {kind for layer in layers for kind in type(layer).__mro__}
+    kinds: set[type] = {kind for layer in layers for kind in type(layer).__mro__}
     return (
         getattr(module, "_compiler_ctx", None) is not None
         or any("_orig_mod" in layer._modules or layer._compiled_call_impl is not None for layer in layers)
-        or any(_has_compiled_function(owner) for owner in (*layers, *kinds))
+        or any(_has_compiled_function(owner) for owners in (layers, kinds) for owner in owners)
     )
 
 

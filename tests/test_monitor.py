@@ -2,127 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-import random
 import warnings
-from pathlib import Path
 
-import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.cli import LightningCLI
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from small_trainings import LAYERS, Net, assert_same_numbers, data, events, fit, loader, our_warnings, trainer_for
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
-from topocallback import MapperOptions, Positions, Snapshot, TopologyMonitor, load_history
+from topocallback import MapperOptions, Positions, TopologyMonitor, load_history
 from topocallback.views.logging import scalars
-
-
-class Block(nn.Module):
-    """A residual block on vectors."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width, width)
-
-    def forward(self, x):
-        return x + torch.relu(self.linear(x))
-
-
-class Net(pl.LightningModule):
-    """Three blocks between two linear layers, with dropout, so that training draws random numbers."""
-
-    def __init__(self, width: int = 8) -> None:
-        super().__init__()
-        self.stem = nn.Linear(4, width)
-        self.blocks = nn.Sequential(*(Block(width) for _ in range(3)))
-        self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(width, 3)
-
-    def forward(self, x):
-        return self.head(self.dropout(self.blocks(self.stem(x))))
-
-    def loss(self, batch):
-        return nn.functional.cross_entropy(self(batch[0]), batch[1])
-
-    def training_step(self, batch, batch_idx):
-        return self.loss(batch)
-
-    def validation_step(self, batch, batch_idx, dataloader_idx=0):
-        self.log("val_loss", self.loss(batch), batch_size=len(batch[0]))
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
-LAYERS = ("stem", "blocks.0", "blocks.1", "blocks.2", "head")
-
-
-def data(n: int = 64, seed: int = 0) -> TensorDataset:
-    generator = torch.Generator().manual_seed(seed)
-    return TensorDataset(torch.randn(n, 4, generator=generator), torch.arange(n) % 3)
-
-
-def loader(n: int = 64, batch_size: int = 16, shuffle: bool = False) -> DataLoader:
-    return DataLoader(data(n), batch_size=batch_size, shuffle=shuffle)
-
-
-def trainer_for(folder: Path, *callbacks: pl.Callback, **options) -> pl.Trainer:
-    defaults = {
-        "max_epochs": 2,
-        "accelerator": "cpu",
-        "logger": TensorBoardLogger(folder, name="run"),
-        "default_root_dir": folder,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
-    }
-    return pl.Trainer(callbacks=list(callbacks), **(defaults | options))
-
-
-def fit(
-    folder: Path, *callbacks: pl.Callback, model: pl.LightningModule | None = None, val=None, **options
-) -> pl.Trainer:
-    pl.seed_everything(1, verbose=False)
-    trainer = trainer_for(folder, *callbacks, **options)
-    model = Net() if model is None else model
-    trainer.fit(model, loader(shuffle=True), loader() if val is None else val)
-    assert hooks_of(trainer.lightning_module) == 0
-    return trainer
-
-
-def hooks_of(module: nn.Module) -> int:
-    return sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in module.modules())
-
-
-def events(folder: Path) -> EventAccumulator:
-    accumulator = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0})
-    accumulator.Reload()
-    return accumulator
-
-
-def our_warnings(caught: list[warnings.WarningMessage]) -> list[str]:
-    return [str(warning.message) for warning in caught if "TopologyMonitor" in str(warning.message)]
-
-
-def assert_same_numbers(first: Snapshot, second: Snapshot) -> None:
-    """Everything but the seconds and the step is equal, bit for bit."""
-    assert first.layers == second.layers
-    np.testing.assert_array_equal(first.sample_ids, second.sample_ids)
-    np.testing.assert_array_equal(first.labels, second.labels)
-    for layer in first.layers:
-        for mine, theirs in zip(first.diagrams[layer], second.diagrams[layer], strict=True):
-            np.testing.assert_array_equal(mine, theirs)
-    for name in ("distances", "noise", "drift", "drift_from_first", "statistics"):
-        mine, theirs = getattr(first, name), getattr(second, name)
-        assert mine.keys() == theirs.keys()
-        for key in mine:
-            np.testing.assert_array_equal(mine[key], theirs[key])
 
 
 @pytest.mark.parametrize("background", [True, False])
@@ -198,22 +88,6 @@ def test_several_positions_of_a_sample_are_points_of_their_own(tmp_path):
     np.testing.assert_array_equal(graph.labels, graph.sample_ids % 3)
 
 
-def test_weights_and_random_generators_are_the_same_with_and_without(tmp_path):
-    def outcome(*callbacks):
-        trainer = fit(tmp_path, *callbacks)
-        state = trainer.lightning_module.state_dict()
-        return state, torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-
-    weights, torch_state, numpy_state, python_state = outcome()
-    for monitor in (TopologyMonitor(n_samples=20), TopologyMonitor(background=False, cloud="random")):
-        watched, *generators = outcome(monitor)
-        assert len(monitor.history) == 2
-        assert all(torch.equal(weights[name], watched[name]) for name in weights)
-        assert torch.equal(torch_state, generators[0])
-        assert all(np.array_equal(mine, theirs) for mine, theirs in zip(numpy_state, generators[1], strict=True))
-        assert python_state == generators[2]
-
-
 class ExactConvNet(Net):
     """Small integers in every product and sum: the same floats whatever the batch size."""
 
@@ -250,19 +124,6 @@ def test_labels_and_ids_lead_back_to_the_data_set(tmp_path):
     np.testing.assert_array_equal(snapshot.labels, data().tensors[1][snapshot.sample_ids])
 
 
-def test_foreground_scalars_serve_checkpoints_and_early_stopping(tmp_path):
-    tag = "topology/total_persistence_H1/blocks.2"
-    monitor = TopologyMonitor(background=False)
-    checkpoint = ModelCheckpoint(tmp_path / "checkpoints", monitor=tag, mode="max")
-    stopping = EarlyStopping(tag, mode="max", min_delta=1e9, patience=1)
-    trainer = fit(tmp_path, monitor, checkpoint, stopping, max_epochs=5)
-    values = [scalars(snapshot)[tag] for snapshot in monitor.history]
-    assert len(values) == 2  # the second was no improvement
-    assert trainer.current_epoch == 2
-    assert float(checkpoint.best_model_score) == pytest.approx(max(values), rel=1e-6)
-    assert float(trainer.callback_metrics[tag]) == pytest.approx(values[-1], rel=1e-6)
-
-
 def test_drift_goes_from_snapshot_to_snapshot(tmp_path):
     monitor = TopologyMonitor(background=False)
     fit(tmp_path, monitor, max_epochs=3)
@@ -280,54 +141,9 @@ def test_only_the_asked_validations_are_recorded(tmp_path):
     assert monitor.history.steps == (steps[0], steps[3])
 
 
-def test_validation_alone_is_recorded_and_logged(tmp_path):
-    monitor = TopologyMonitor()
-    trainer = trainer_for(tmp_path, monitor)
-    trainer.validate(Net(), loader(), verbose=False)
-    assert len(monitor.history) == 1
-    assert "topology/noise/stem" in events(trainer.log_dir).Tags()["scalars"]
-
-
-def test_the_second_of_two_loaders_is_recorded(tmp_path):
-    monitor = TopologyMonitor(dataloader_idx=1)
-    loaders = [loader(24), DataLoader(data(40, seed=5), batch_size=7)]
-    fit(tmp_path, monitor, val=loaders)
-    assert monitor.history[0].sample_ids.tolist() == list(range(40))
-
-
 def test_a_missing_loader_is_one_warning(tmp_path):
     with pytest.warns(UserWarning, match="`dataloader_idx` to be below 1"):
         fit(tmp_path, TopologyMonitor(dataloader_idx=3))
-
-
-def test_limited_validation_uses_the_samples_that_come(tmp_path):
-    monitor = TopologyMonitor(n_samples=20)
-    fit(tmp_path, monitor, limit_val_batches=2)
-    assert len(monitor.history[0].sample_ids) == 20
-    assert monitor.history[0].sample_ids.max() < 32
-
-
-class Stream(IterableDataset):
-    """A data set without a length."""
-
-    def __iter__(self):
-        return iter(data(50))
-
-
-def test_an_iterable_data_set_gives_the_sample_of_a_sized_one(tmp_path):
-    snapshots = []
-    for validation in (DataLoader(Stream(), batch_size=8), loader(50, batch_size=8)):
-        monitor = TopologyMonitor(n_samples=20)
-        fit(tmp_path, monitor, val=validation, max_epochs=1)
-        snapshots.append(monitor.history[0])
-    assert_same_numbers(*snapshots)
-
-
-def test_a_shuffling_loader_is_warned_about_once(tmp_path):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fit(tmp_path, TopologyMonitor(), val=loader(shuffle=True), max_epochs=3)
-    assert ["shuffles" in message for message in our_warnings(caught)] == [True]
 
 
 def test_an_unknown_layer_is_told_before_training_and_the_run_goes_on(tmp_path):
@@ -419,98 +235,9 @@ def test_very_small_validation_sets_do_not_end_the_run(tmp_path, n):
     assert np.isnan(snapshot.noise["sliced_wasserstein_H1"]).all()
 
 
-def failing_measure(first, second):
-    raise ArithmeticError("no such distance")
-
-
-def test_a_failing_analysis_costs_one_warning(tmp_path):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fit(tmp_path, TopologyMonitor(measures=["sliced_wasserstein", failing_measure]), max_epochs=3)
-    assert ["no such distance" in message for message in our_warnings(caught)] == [True]
-
-
-@pytest.mark.parametrize("background", [True, False])
-def test_a_failing_analysis_raises_if_asked_to(tmp_path, background):
-    monitor = TopologyMonitor(measures=[failing_measure], on_error="raise", background=background)
-    with pytest.raises(ArithmeticError, match="no such distance"):
-        fit(tmp_path, monitor)
-
-
-def test_a_failing_analysis_does_not_hide_why_the_run_failed(tmp_path):
-    monitor = TopologyMonitor(measures=[failing_measure], on_error="raise")
-    trainer = trainer_for(tmp_path, monitor, Stop(RuntimeError("out of luck"), epoch=0))
-    with pytest.warns(UserWarning, match="no such distance"), pytest.raises(RuntimeError, match="out of luck"):
-        trainer.fit(Net(), loader(), loader())
-
-
 def test_ripser_in_the_background_is_warned_about(tmp_path):
     with pytest.warns(UserWarning, match="holds Python's global lock"):
         fit(tmp_path, TopologyMonitor(backend="ripser"), max_epochs=1)
-
-
-def test_an_unwritable_archive_costs_one_warning_and_no_number(tmp_path):
-    trainer = trainer_for(tmp_path, TopologyMonitor())
-    Path(trainer.log_dir).mkdir(parents=True)
-    (Path(trainer.log_dir) / "topology").write_text("in the way")
-    with pytest.warns(UserWarning, match="while keeping step"):
-        trainer.fit(Net(), loader(), loader())
-    assert len(events(trainer.log_dir).Scalars("topology/noise/stem")) == 2
-
-
-class Stop(pl.Callback):
-    """Ends an epoch with an exception: in its validation, or before the next one's first step."""
-
-    def __init__(self, error: BaseException, epoch: int = 1) -> None:
-        self.error = error
-        self.epoch = epoch
-
-    def on_validation_batch_end(self, trainer, *args, **kwargs):
-        if trainer.current_epoch == self.epoch > 0 and not trainer.sanity_checking:
-            raise self.error
-
-    def on_train_epoch_end(self, trainer, pl_module):
-        if trainer.current_epoch == self.epoch == 0:
-            raise self.error
-
-
-@pytest.mark.parametrize("error", [RuntimeError("out of luck"), KeyboardInterrupt()])
-def test_an_exception_in_validation_leaves_no_hook_and_loses_no_snapshot(tmp_path, error):
-    monitor, model = TopologyMonitor(), Net()
-    trainer = trainer_for(tmp_path, monitor, Stop(error))
-    with pytest.raises((RuntimeError, SystemExit)):
-        trainer.fit(model, loader(), loader())
-    assert hooks_of(model) == 0
-    assert len(monitor.history) == 1
-    assert len(events(trainer.log_dir).Scalars("topology/noise/stem")) == 1
-
-
-def test_without_loggers_the_history_is_there(tmp_path):
-    monitor = TopologyMonitor()
-    fit(tmp_path, monitor, logger=False)
-    assert len(monitor.history) == len(load_history(tmp_path)) == 2
-
-
-def test_a_second_run_in_the_same_place_does_not_mix_with_the_first(tmp_path):
-    for epochs in (3, 1):
-        monitor = TopologyMonitor()
-        fit(tmp_path, monitor, logger=False, max_epochs=epochs)
-        assert len(monitor.history) == epochs
-
-
-def test_several_loggers_each_get_their_numbers(tmp_path):
-    csv = CSVLogger(tmp_path, name="csv")
-    trainer = fit(tmp_path, TopologyMonitor(), logger=[csv, TensorBoardLogger(tmp_path, name="tb")])
-    text = (Path(csv.log_dir) / "metrics.csv").read_text()
-    assert "topology/noise/stem" in text.splitlines()[0]
-    assert len(events(trainer.loggers[1].log_dir).Scalars("topology/noise/stem")) == 2
-
-
-def test_a_fast_dev_run_writes_nothing(tmp_path):
-    monitor = TopologyMonitor()
-    fit(tmp_path, monitor, fast_dev_run=True)
-    assert len(monitor.history) == 1
-    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_without_an_archive_the_history_is_in_memory(tmp_path):
@@ -518,42 +245,6 @@ def test_without_an_archive_the_history_is_in_memory(tmp_path):
     fit(tmp_path, monitor)
     assert [snapshot.epoch for snapshot in monitor.history] == [0, 1]
     assert not list(tmp_path.rglob("*.npz"))
-
-
-def test_a_compiled_model_is_recorded_like_an_eager_one(tmp_path):
-    snapshots = []
-    for compile_model in (False, True):
-        pl.seed_everything(1, verbose=False)
-        model = Net()
-        monitor = TopologyMonitor(background=False, on_error="raise")
-        compiled = torch.compile(model, backend="eager") if compile_model else model
-        fit(tmp_path, monitor, model=compiled)
-        snapshots.append(monitor.history[-1])
-    assert snapshots[0].layers == snapshots[1].layers == LAYERS
-    for key, matrix in snapshots[0].distances.items():
-        np.testing.assert_allclose(snapshots[1].distances[key], matrix, rtol=1e-4, atol=1e-5)
-
-
-def test_two_processes_give_the_snapshot_of_one(tmp_path):
-    alone = TopologyMonitor(n_samples=20)
-    trainer_for(tmp_path / "one", alone).validate(ExactVectorNet(), loader(51, batch_size=4), verbose=False)
-    together = TopologyMonitor(n_samples=20)
-    trainer = trainer_for(tmp_path / "two", together, strategy="ddp_spawn", devices=2)
-    trainer.validate(ExactVectorNet(), loader(51, batch_size=4), verbose=False)
-    assert_same_numbers(alone.history[0], load_history(tmp_path / "two" / "run" / "version_0")[0])
-
-
-class ExactVectorNet(Net):
-    """As ``ExactConvNet``, on vectors of ``data`` rounded to integers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        for parameter in self.parameters():
-            parameter.data = torch.randint(-2, 3, parameter.shape, generator=generator).float()
-
-    def forward(self, x):
-        return super().forward((4 * x).round())
 
 
 def test_the_paper_setting_records_raw_convolutions(tmp_path):
@@ -573,56 +264,6 @@ def test_the_paper_setting_records_raw_convolutions(tmp_path):
         "mapper": MapperOptions().describe(),
     }
     assert TopologyMonitor.purvine2023().n_samples == 1000
-
-
-def test_lightning_cli_configures_it_from_yaml(tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(
-        f"""
-        trainer:
-          max_epochs: 1
-          accelerator: cpu
-          logger: false
-          enable_progress_bar: false
-          enable_model_summary: false
-          enable_checkpointing: false
-          default_root_dir: {tmp_path}
-          callbacks:
-            - class_path: topocallback.TopologyMonitor
-              init_args:
-                layers: [Block, head]
-                n_samples: 32
-                homology_dims: [0, 1]
-                measures: [sliced_wasserstein]
-                scale: none
-                labels: 1
-                background: false
-        """
-    )
-
-    class Data(pl.LightningDataModule):
-        def train_dataloader(self):
-            return loader()
-
-        def val_dataloader(self):
-            return loader()
-
-    cli = LightningCLI(Net, Data, args=["fit", "--config", str(config)], save_config_callback=None)
-    (monitor,) = (callback for callback in cli.trainer.callbacks if isinstance(callback, TopologyMonitor))
-    assert monitor.history[0].layers == LAYERS[1:]
-    assert len(monitor.history[0].sample_ids) == 32
-
-
-def test_the_callback_can_be_pickled_and_copied_during_a_run(tmp_path):
-    class Copying(pl.Callback):
-        def on_train_epoch_end(self, trainer, pl_module):
-            self.copies = [pickle.loads(pickle.dumps(monitor)), copy.deepcopy(monitor)]
-
-    monitor, copying = TopologyMonitor(), Copying()
-    fit(tmp_path, monitor, copying)
-    for copied in copying.copies:
-        assert copied.wait()
-        assert copied.layers == "auto"
 
 
 def test_history_is_empty_before_the_first_validation():

@@ -49,6 +49,11 @@ class BackgroundWorker(Generic[Result]):
         """Jobs that wait or run."""
         return len(self._jobs) + self._running
 
+    @property
+    def full(self) -> bool:
+        """Whether ``submit`` would wait."""
+        return self.pending >= self._max_pending
+
     def submit(self, job: Callable[[], Result], timeout: float = 300.0) -> bool:
         """Queue a job.
 
@@ -60,7 +65,7 @@ class BackgroundWorker(Generic[Result]):
             Whether the job was taken; ``False`` if there was no place in time.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self.pending < self._max_pending, timeout):
+            if not self._changed.wait_for(lambda: not self.full, timeout):
                 return False
             self._jobs.append(job)
             if not self._running:

@@ -33,6 +33,7 @@ from topocallback.views.logging import scalars, write_pictures, write_scalars
 __all__ = ["TopologyMonitor"]
 
 _LONGEST_WAIT = 300.0  # seconds, for a place in the queue and at the end of a run
+_WAIT_AFTER_FAILURE = 20.0  # seconds: who interrupts a run wants it to end
 
 
 class TopologyMonitor(Callback):
@@ -143,8 +144,22 @@ class TopologyMonitor(Callback):
         self.options = AnalysisOptions(
             homology_dims, measures, scale=scale, backend=backend, mapper=_mapper_options(mapper)
         )
+        # Lightning asks for it around every hook.
+        self._state_key = self._generate_state_key(
+            layers=_readable(layers),
+            cloud=_readable(cloud),
+            n_samples=n_samples,
+            homology_dims=self.options.homology_dims,
+            measures=[distance.name for distance in self.options.distances],
+            scale=scale,
+            dataloader_idx=dataloader_idx,
+            seed=seed,
+        )
+        self._off = False
         self._validations = 0
         self._due = False
+        self._gave_up = False  # a wait that ended without a result is not repeated until there is one
+        self._last_step = -1
         self._warned: set[str] = set()
         self._continues = False
         self._has_begun = False
@@ -204,8 +219,19 @@ class TopologyMonitor(Callback):
     # -- When to record ---------------------------------------------------------------------------------------------
 
     @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit" and trainer.global_step == 0:  # a checkpoint is loaded after this
+            self._validations = 0
+        monitors = (callback for callback in trainer.callbacks if isinstance(callback, TopologyMonitor))  # type: ignore[attr-defined]
+        self._off = next(monitors, self) is not self
+        if self._off:
+            self._complain(
+                "an earlier TopologyMonitor of the same Trainer writes the same tags and files, so this one is off. "
+                "Give one monitor all the layers, or each monitor a Trainer and a log directory of its own."
+            )
+
+    @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._validations = 0
         with self._guarded("choosing layers"):
             choose_layers(pl_module, self.layers)
         if self.background and self.options.describe()["backend"] == "ripser":
@@ -228,14 +254,16 @@ class TopologyMonitor(Callback):
     def _begin_run(self, continues: bool) -> None:
         self._continues = continues
         self._has_begun = True
-        if not continues:
+        # A run may go on from before its last snapshots: it reads again from the archive what came before.
+        if self.archive or not continues:
             self._run = None
+            self._last_step = -1
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Short sanity checks are not measured, but run through: a typo in a layer's name shows now, not after an epoch.
-        self._due = trainer.sanity_checking or self._validations % self.every_n_validations == 0
-        self._validations += not trainer.sanity_checking
+        due = trainer.sanity_checking or self._validations % self.every_n_validations == 0
+        self._due = due and not self._off
         with self._guarded("starting to record"):
             self._deliver(trainer)
             if self._due:
@@ -282,6 +310,7 @@ class TopologyMonitor(Callback):
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop_recording()
+        self._validations += not trainer.sanity_checking
 
     # -- When to deliver --------------------------------------------------------------------------------------------
 
@@ -294,21 +323,37 @@ class TopologyMonitor(Callback):
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._drain(trainer)
+        self._drain(trainer, _LONGEST_WAIT)
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         # The other hooks are not called after an exception, this one is; it must not hide the run's own exception.
         self._stop_recording()
         try:
-            self._drain(trainer)
+            self._drain(trainer, _WAIT_AFTER_FAILURE)
         except Exception as error:
             self._warn(f"{type(error).__name__} after the run had failed: {error}")
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._stop_recording()
-        self._drain(trainer)
+        self._drain(trainer, _LONGEST_WAIT)
+
+    # -- What a checkpoint holds ------------------------------------------------------------------------------------
+
+    @property
+    @override
+    def state_key(self) -> str:
+        return self._state_key
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        # Nothing but numbers, so that the checkpoint can be loaded with `weights_only=True`.
+        return {"validations": self._validations}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._validations = int(state_dict["validations"])
 
     # -- Recording --------------------------------------------------------------------------------------------------
 
@@ -342,6 +387,7 @@ class TopologyMonitor(Callback):
             length=indices.length,
             seed=self.seed,
         )
+        self._recorder.end_batch()  # nothing is recorded before a batch of the chosen loader starts
         self._recorder.attach()
 
     def _find_labels(self, batch: Any, size: int | None) -> Tensor | None:
@@ -378,11 +424,21 @@ class TopologyMonitor(Callback):
         """Analyse now and give the result, or hand it to the background thread and give nothing."""
         run = self._run_for(trainer, directory)
         step, epoch = logging_step(trainer), trainer.current_epoch
+        if step == self._last_step and run.folder is not None:
+            self._warn(
+                "Lightning logs two validations at one step, as no optimizer step came between them: the later "
+                "snapshot replaces the earlier one."
+            )
+        self._last_step = step
         if not self.background:
             measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads())
             self._report_measured(measured)
             return measured
-        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch), _LONGEST_WAIT):
+        wait = 0.0 if self._gave_up else _LONGEST_WAIT
+        if wait and self._worker.full:
+            rank_zero_info("TopologyMonitor: waiting for the analysis of an earlier step ...")
+        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch), wait):
+            self._gave_up = True
             raise TimeoutError(
                 f"the analyses of earlier steps took more than {_LONGEST_WAIT:.0f} s, so step {step} is left out. "
                 "Lower `n_samples` or raise `every_n_validations`."
@@ -402,6 +458,7 @@ class TopologyMonitor(Callback):
     def _deliver(self, trainer: pl.Trainer) -> None:
         """Log what the background thread has finished, in the training thread: few loggers are thread-safe."""
         for result in self._worker.finished():
+            self._gave_up = False
             if isinstance(result, BaseException):
                 self._fail("analysing", result)
                 continue
@@ -419,14 +476,19 @@ class TopologyMonitor(Callback):
             with self._guarded(f"logging pictures to {type(logger).__name__}"):
                 write_pictures(logger, measured.pictures, measured.snapshot.step)
 
-    def _drain(self, trainer: pl.Trainer) -> None:
-        if self._worker.pending:
-            rank_zero_info(f"TopologyMonitor: waiting for {self._worker.pending} snapshot(s) still being analysed ...")
+    def _drain(self, trainer: pl.Trainer, wait: float) -> None:
+        wait = 0.0 if self._gave_up else wait
+        if wait and self._worker.pending:
+            rank_zero_info(
+                f"TopologyMonitor: waiting up to {wait:.0f} s for {self._worker.pending} snapshot(s) still being "
+                "analysed ..."
+            )
         with self._guarded("waiting for the last snapshots"):
-            done = self._worker.wait(_LONGEST_WAIT)
+            done = self._worker.wait(wait)
             self._deliver(trainer)
             if not done:
-                raise TimeoutError(f"gave up after {_LONGEST_WAIT:.0f} s; {self._worker.pending} snapshot(s) are lost.")
+                self._gave_up = True
+                raise TimeoutError(f"gave up; {self._worker.pending} snapshot(s) are lost.")
 
     # -- Reporting --------------------------------------------------------------------------------------------------
 
@@ -475,6 +537,16 @@ class TopologyMonitor(Callback):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._worker = BackgroundWorker()
+        self._gave_up = False
+
+
+def _readable(option: Any) -> Any:
+    """An option without the addresses of functions, which differ from one process to the next."""
+    if isinstance(option, str):
+        return option
+    if isinstance(option, Sequence):
+        return [_readable(part) for part in option]
+    return getattr(option, "__qualname__", type(option).__qualname__)
 
 
 def _mapper_options(mapper: bool | MapperOptions) -> MapperOptions | None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch.distributed as dist
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 __all__ = ["everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory", "validation_loaders"]
 
@@ -27,7 +26,8 @@ def run_directory(trainer: pl.Trainer) -> Path:
     """Where the run logs. Every process must call this, because ``trainer.log_dir`` broadcasts."""
     base = Path(trainer.log_dir or trainer.default_root_dir)
     logger = trainer.loggers[0] if trainer.loggers else None
-    if logger is None or isinstance(logger, (TensorBoardLogger, CSVLogger)):
+    # By name, for they exist twice: in `lightning` and in `pytorch_lightning`.
+    if logger is None or any(kind.__name__ in ("TensorBoardLogger", "CSVLogger") for kind in type(logger).__mro__):
         return base
     # Other loggers share one `save_dir` among all runs.
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"

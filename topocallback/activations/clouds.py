@@ -7,6 +7,7 @@ vector of it are in ``CLOUD_WAYS``.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "channel_axis",
     "densify",
     "first_tensor",
+    "padded_shape",
     "take_rows",
     "to_vectors",
 ]
@@ -46,6 +48,8 @@ _CHANNELS_FIRST = (
     nn.PixelShuffle,
 )
 _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.Embedding, nn.RNNBase)
+# 1 GiB in single precision: what a copy may take, unless the activation itself takes more.
+_MOST_VALUES = 1 << 28
 _MAPPING_KEYS = ("last_hidden_state", "logits")
 # Keeps the position drawn for a sample apart from the draw that chose the sample.
 _POSITION_SEED = 0x706F736974696F6E
@@ -102,23 +106,59 @@ def densify(tensor: Tensor) -> Tensor:
 
     Raises:
         TypeError: If the tensor holds no data (device ``meta``).
+        ValueError: If it would take more than 1 GiB, and more than the tensor itself.
 
     Example:
         >>> densify(torch.eye(2).to_sparse())
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    tensor = tensor.detach()
     if tensor.is_meta:
         raise TypeError("Expected an activation with data, got a tensor on the device 'meta'.")
     dense = tensor
+    if tensor.is_nested or tensor.layout != torch.strided:
+        shape = padded_shape(tensor)
+        _check_size(math.prod(shape), f"a {tensor.layout} activation of shape {shape} as a dense one", tensor)
     if tensor.is_nested:
         dense = torch.nested.to_padded_tensor(tensor, 0.0)
     elif tensor.is_quantized:
         dense = torch.dequantize(tensor)
     elif tensor.layout != torch.strided:
         dense = tensor.to_dense()
-    return dense
+    # Not before: a jagged tensor from outside of inference mode cannot be detached inside of it.
+    return dense.detach()
+
+
+def padded_shape(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of a tensor; of a nested one, which has none, the shape that it would have if it were padded.
+
+    Args:
+        tensor: A tensor of any layout.
+
+    Returns:
+        The shape.
+
+    Example:
+        >>> padded_shape(torch.zeros(2, 3))
+        (2, 3)
+    """
+    if not tensor.is_nested:
+        return tuple(tensor.shape)
+    parts = [part.shape for part in tensor.unbind()]
+    return (len(parts), *map(max, zip(*parts, strict=True))) if parts else (0,) * tensor.dim()
+
+
+def _check_size(count: int, what: str, tensor: Tensor) -> None:
+    """A tensor may stand for far more values than it holds: expanded, sparse, or padded for one long sequence."""
+    if count > _MOST_VALUES and count > _held(tensor):
+        raise ValueError(f"Expected at most {max(_MOST_VALUES, _held(tensor))} values, got {what}: {count} values.")
+
+
+def _held(tensor: Tensor) -> int:
+    """How many values the tensor's memory holds."""
+    if tensor.layout != torch.strided:
+        return 0
+    return tensor.untyped_storage().nbytes() // max(1, tensor.element_size())
 
 
 def take_rows(tensor: Tensor, rows: NDArray[np.intp]) -> Tensor:
@@ -131,20 +171,29 @@ def take_rows(tensor: Tensor, rows: NDArray[np.intp]) -> Tensor:
     Returns:
         (n, ...) float32 on the activation's device, detached, sharing no memory with the activation.
 
+    Raises:
+        TypeError: If the activation is of a type that torch cannot turn into numbers.
+        ValueError: If the rows would take more than 1 GiB, and more than the activation itself: an expanded tensor.
+
     Example:
         >>> take_rows(torch.arange(6).reshape(3, 2), np.array([2]))
         tensor([[4., 5.]])
     """
+    count = len(rows) * math.prod(tensor.shape[1:])
+    _check_size(count, f"{len(rows)} rows of an activation of shape {tuple(tensor.shape)}", tensor)
     index = torch.from_numpy(rows).to(tensor.device, non_blocking=True)
-    kept = tensor.detach().index_select(0, index)
-    if kept.is_complex():
-        kept = torch.view_as_real(kept)
-    return kept.float()
+    try:
+        kept = tensor.detach()[index]  # `index_select` lacks single columns of unsigned integers
+        return torch.view_as_real(kept).float() if kept.is_complex() else kept.float()
+    except NotImplementedError as error:  # types of a few bits
+        raise TypeError(f"Expected an activation of numbers, got the type {tensor.dtype}.") from error
 
 
 def join_parts(values: Tensor, axis: int) -> Tensor:
     """Real and imaginary parts, in a last axis of their own, as twice as many channels."""
-    return values.movedim(-1, 2).flatten(1, 2) if axis == 1 and values.ndim > 3 else values.flatten(-2)
+    if axis == 1 and values.ndim > 3:
+        return values.movedim(-1, 2).flatten(1, 2)
+    return values.flatten(-2) if values.ndim > 2 else values
 
 
 def to_vectors(values: Tensor, way: CloudWay | Positions, axis: int, ids: NDArray[np.int64], seed: int = 0) -> Tensor:

@@ -6,6 +6,7 @@ it eagerly for the time of a recording brings them all, and costs no recompilati
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -37,7 +38,16 @@ class EagerStance:
 
 
 def is_compiled(module: nn.Module) -> bool:
-    """Whether a forward pass runs compiled code: the module's own, a submodule's, or Lightning's wrapping of it."""
-    return getattr(module, "_compiler_ctx", None) is not None or any(
-        "_orig_mod" in layer._modules or layer._compiled_call_impl is not None for layer in module.modules()
+    """Whether a forward pass runs compiled code: a module's, a function's of one, or by Lightning's wrapping."""
+    layers = list(module.modules())
+    kinds: set[type] = {kind for layer in layers for kind in type(layer).__mro__}
+    return (
+        getattr(module, "_compiler_ctx", None) is not None
+        or any("_orig_mod" in layer._modules or layer._compiled_call_impl is not None for layer in layers)
+        or any(_has_compiled_function(owner) for owners in (layers, kinds) for owner in owners)
     )
+
+
+def _has_compiled_function(owner: nn.Module | type) -> bool:
+    functions = (value for value in vars(owner).values() if isinstance(value, FunctionType))
+    return any(hasattr(function, "_torchdynamo_orig_callable") for function in functions)

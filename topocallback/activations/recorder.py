@@ -22,6 +22,7 @@ from topocallback.activations.clouds import (
     densify,
     first_tensor,
     join_parts,
+    padded_shape,
     take_rows,
     to_vectors,
 )
@@ -32,6 +33,10 @@ from topocallback.activations.sampling import KnownSample, Sample, StreamedSampl
 from topocallback.point_clouds import PointClouds
 
 __all__ = ["ActivationRecorder", "Recording"]
+
+# Per layer, 4 GiB in single precision; and in a batch whose size nobody told.
+_MOST_VALUES = 1 << 30
+_MOST_ROWS = 1 << 24
 
 
 @dataclass
@@ -234,7 +239,8 @@ class ActivationRecorder:
             self._admit(np.arange(self._seen, self._seen + size))
 
     def end_batch(self) -> None:
-        """Say that a batch is over: what the layers do until the next one is not recorded."""
+        """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
+        self._automatic = False
         self._active = False
         self._forget_batch()
 
@@ -334,50 +340,70 @@ class ActivationRecorder:
         tensor = self._select(output)
         if not isinstance(tensor, Tensor):
             raise TypeError(f"Expected `select` to give a tensor, got {type(tensor).__name__}.")
-        dense = self._samples_first(layer, densify(tensor))
+        if tensor.is_meta:
+            raise TypeError("Expected an activation with data, got a tensor on the device 'meta'.")
+        axis = self._samples_axis(layer, tensor)
         if self._ids is None or len(self._rows) == 0:
             return
         ids = self._ids[self._rows]
-        vectors = self._vectors(layer.module, tensor, dense, ids)
+        vectors = self._vectors(layer.module, tensor, axis, ids)
         if layer.vectors is None:
+            if len(self._sample.ids) * vectors.shape[1] > _MOST_VALUES:
+                raise ValueError(
+                    f"Expected at most {_MOST_VALUES} values to keep, got {len(self._sample.ids)} vectors of "
+                    f"{vectors.shape[1]}. Lower `n_samples`, or choose `cloud='mean'`, 'max_norm' or 'token'."
+                )
             with torch.inference_mode(False):
                 layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
-        if layer.vectors.shape[1] != vectors.shape[1]:
-            raise ValueError(
-                f"Expected vectors of one length, got {layer.vectors.shape[1]} and {vectors.shape[1]}. "
-                "For inputs of varying size choose `cloud='mean'`, 'max_norm' or 'token'."
-            )
+        _check_lengths(layer.vectors, vectors)
         layer.vectors[torch.from_numpy(self._slots).to(vectors.device, non_blocking=True)] = vectors
         layer.held[self._slots] = ids
 
-    def _vectors(self, module: nn.Module, output: Tensor, dense: Tensor, ids: NDArray[np.int64]) -> Tensor:
-        axis = self._channels or channel_axis(module, dense.ndim)
-        if output.is_nested and self.cloud != "flatten":
+    def _vectors(self, module: nn.Module, output: Tensor, samples_axis: int, ids: NDArray[np.int64]) -> Tensor:
+        axis = self._channels or channel_axis(module, output.dim())
+        if output.is_nested and self.cloud not in ("flatten", "rows"):
             # Every sequence for itself: how much it is padded depends on the rest of the batch.
-            sequences = output.detach().unbind()
+            sequences = output.unbind()
+            only = np.zeros(1, dtype=np.intp)
             parts = [
-                to_vectors(sequences[row][None].float(), self.cloud, axis, ids[i : i + 1], self.seed)
-                for i, row in enumerate(self._rows)
+                self._one_each(sequences[row][None], only, axis, ids[i : i + 1]) for i, row in enumerate(self._rows)
             ]
+            _check_lengths(*parts)
             return torch.cat(parts)
-        values = take_rows(dense, self._rows)
-        return to_vectors(join_parts(values, axis) if dense.is_complex() else values, self.cloud, axis, ids, self.seed)
+        return self._one_each(densify(output).movedim(samples_axis, 0), self._rows, axis, ids)
 
-    def _samples_first(self, layer: _Layer, tensor: Tensor) -> Tensor:
-        if tensor.ndim == 0:
+    def _one_each(self, tensor: Tensor, rows: NDArray[np.intp], axis: int, ids: NDArray[np.int64]) -> Tensor:
+        values = take_rows(tensor, rows)
+        if values.numel() == 0:
+            raise ValueError(f"Expected at least one value per sample, got an output of shape {tuple(tensor.shape)}.")
+        return to_vectors(join_parts(values, axis) if tensor.is_complex() else values, self.cloud, axis, ids, self.seed)
+
+    def _samples_axis(self, layer: _Layer, tensor: Tensor) -> int:
+        shape = padded_shape(tensor)
+        if not shape:
             raise ValueError("Expected one row per sample, got a single number.")
-        axes = (1, 0) if tensor.ndim > 2 and not batch_first(layer.module) else (0,)
+        axes = (1, 0) if len(shape) > 2 and not tensor.is_nested and not batch_first(layer.module) else (0,)
         if self._ids is None:
-            self._admit(np.arange(self._seen, self._seen + tensor.shape[axes[0]]))
+            if shape[axes[0]] > _MOST_ROWS:
+                raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")
+            self._admit(np.arange(self._seen, self._seen + shape[axes[0]]))
         count = 0 if self._ids is None else len(self._ids)
-        fitting = [axis for axis in axes if tensor.shape[axis] == count]
+        fitting = [axis for axis in axes if shape[axis] == count]
         if not fitting:
             raise ValueError(
-                f"Expected one row for each of the batch's {count} samples, got an output of shape "
-                f"{tuple(tensor.shape)}. Pass `select=` to bring it into that form, or `cloud='rows'` where every row "
-                "is a sample of its own."
+                f"Expected one row for each of the batch's {count} samples, got an output of shape {shape}. "
+                "Pass `select=` to bring it into that form, or `cloud='rows'` where every row is a sample of its own."
             )
         # With as many positions as samples the shape does not tell; then an earlier batch does.
         if len(fitting) == 1 or layer.samples_axis is None:
             layer.samples_axis = fitting[0]
-        return tensor.movedim(layer.samples_axis, 0)
+        return layer.samples_axis
+
+
+def _check_lengths(*vectors: Tensor) -> None:
+    lengths = sorted({part.shape[1] for part in vectors})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"Expected vectors of one length, got {lengths[0]} and {lengths[-1]}. "
+            "For inputs of varying size choose `cloud='mean'`, 'max_norm' or 'token'."
+        )

@@ -30,6 +30,7 @@ docs: $(VENV)/.dev ## Build the documentation into docs/_build/html
 bench: $(VENV)/.dev ## Measure what a snapshot costs and how much it slows training
 	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/gpu.py
 
 clean: ## Remove caches and build products; keep .venv and recorded runs
 	rm -rf build dist docs/_build *.egg-info

@@ -25,6 +25,8 @@ trains twice, with the monitor and without it, and asserts that weights and rand
 that no hook is left; that every chosen layer's hook brought one output per validation batch; and that every snapshot
 stands at the step of `val_loss`.
 
+The second column is the test's name in words: "a run that goes back" is `test_a_run_that_goes_back`.
+
 This page is written by `python docs/supported.py` from the tests; one of the tests holds the two together.
 """
 _END = """\
@@ -86,15 +88,21 @@ def page(scenarios: Scenarios) -> str:
 
 
 def _sections(scenarios: Scenarios) -> Iterable[str]:
-    for path in sorted(scenarios.by_file):
+    trainings_first = sorted(scenarios.by_file, key=lambda path: (path.parent.name != "trainings", path))
+    for path in trainings_first:
         rows = [
-            f"| {scenario} | {', '.join(f'`{name}`' for name in tests)} |"
+            f"| {scenario} | {', '.join(map(_as_words, tests))} |"
             for scenario, tests in scenarios.by_file[path].items()
         ]
         title = path.stem.removeprefix("test_").capitalize()
         file = path.relative_to(ROOT).as_posix()
         head = ["| Training | Test |", "| --- | --- |"]
-        yield "\n".join([f"## {title}", "", f"{scenarios.titles[path]} `{file}`", "", *head, *rows, ""])
+        yield "\n".join([f"## {title}", "", scenarios.titles[path], f"In `{file}`:", "", *head, *rows, ""])
+
+
+def _as_words(test: str) -> str:
+    """A test's name as words, which a narrow table can break into lines."""
+    return test.removeprefix("test_").replace("_", " ")
 
 
 def main() -> int:

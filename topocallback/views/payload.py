@@ -151,7 +151,9 @@ def _numbers(values: ArrayLike) -> list[Any]:
     rounded = _rounded(np.where(finite, exact, 0.0))
     if finite.all():
         return list(rounded.tolist())
-    return list(np.where(finite, rounded.astype(object), None).tolist())
+    holed: NDArray[Any] = rounded.astype(object)
+    holed[~finite] = None
+    return list(holed.tolist())
 
 
 def _number(value: float) -> float | None:

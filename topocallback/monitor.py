@@ -17,16 +17,18 @@ from typing_extensions import override
 from topocallback.activations.batches import BatchIndices, batch_size, find_labels
 from topocallback.activations.clouds import CLOUD_WAYS
 from topocallback.activations.gather import gather_recordings
+from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import choose_layers
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.analysis import AnalysisOptions
 from topocallback.background import BackgroundWorker
-from topocallback.point_clouds import PointClouds
+from topocallback.point_clouds import PointClouds, SampledInputs
 from topocallback.run import Measured, Run, new_folder
 from topocallback.snapshot import Snapshot
 from topocallback.topology.parallel import available_threads
 from topocallback.trainer import everyone, is_distributed, logging_step, run_directory, validation_loaders
-from topocallback.views.logging import scalars, write_pictures, write_scalars
+from topocallback.views.logging import scalars, write_for_tab, write_pictures, write_scalars
+from topocallback.views.sprite import MOST_TILES, TILE
 
 __all__ = ["TopologyMonitor"]
 
@@ -71,6 +73,8 @@ class TopologyMonitor(Callback):
             and sends the scalars through ``self.log``, so that ``ModelCheckpoint`` and ``EarlyStopping`` can monitor
             them.
         figures: Whether to draw pictures.
+        log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
+            48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
         archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
         on_error: ``"warn"`` turns whatever fails in the monitor into a warning; ``"raise"`` raises it.
@@ -100,6 +104,7 @@ class TopologyMonitor(Callback):
         labels: str | int | None = "auto",
         background: bool = True,
         figures: bool = True,
+        log_inputs: bool = True,
         archive: bool = True,
         backend: Literal["auto", "redzed", "gudhi", "ripser"] = "auto",
         on_error: Literal["warn", "raise"] = "warn",
@@ -125,6 +130,7 @@ class TopologyMonitor(Callback):
         self.labels = labels
         self.background = background
         self.figures = figures
+        self.log_inputs = log_inputs
         self.archive = archive
         self.on_error = on_error
         self.seed = seed
@@ -138,6 +144,8 @@ class TopologyMonitor(Callback):
         self._worker: BackgroundWorker[Measured] = BackgroundWorker()
         self._recorder: ActivationRecorder | None = None
         self._indices: BatchIndices | None = None
+        self._inputs: InputRecorder | None = None
+        self._inputs_due = log_inputs
 
     @classmethod
     def purvine2023(
@@ -191,6 +199,7 @@ class TopologyMonitor(Callback):
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._validations = 0
+        self._inputs_due = self.log_inputs
         with self._guarded("choosing layers"):
             choose_layers(pl_module, self.layers)
         if self.background and self.options.describe()["backend"] == "ripser":
@@ -216,6 +225,8 @@ class TopologyMonitor(Callback):
             if self._due:
                 indices = BatchIndices(None) if trainer.sanity_checking else self._batch_indices(trainer)
                 self._start(pl_module, indices)
+                if self._inputs_due and not trainer.sanity_checking:
+                    self._inputs = InputRecorder(min(self.n_samples, MOST_TILES), indices.length, self.seed, TILE)
 
     @override
     def on_validation_batch_start(
@@ -227,6 +238,8 @@ class TopologyMonitor(Callback):
             size = batch_size(batch)
             ids = None if size is None or self.cloud == "rows" else self._indices.take(size)
             self._recorder.start_batch(size, sample_ids=ids, labels=self._find_labels(batch, size))
+            if self._inputs is not None:
+                self._inputs.add(batch, ids)
 
     @override
     def on_validation_batch_end(
@@ -327,6 +340,7 @@ class TopologyMonitor(Callback):
             return None
 
     def _stop_recording(self) -> None:
+        self._inputs = None
         if self._recorder is not None:
             self._recorder.detach()
             self._recorder = None
@@ -335,27 +349,37 @@ class TopologyMonitor(Callback):
         recording = recorder.recording()
         if is_distributed(trainer):
             recording = gather_recordings(recording, recorder.layers, self.seed, trainer.strategy.root_device)
+        inputs = self._finish_inputs(trainer)
         directory = run_directory(trainer)
         measured: Measured | None = None
         if trainer.is_global_zero:
             # Guarded on its own, because the other processes wait for the broadcast below.
             with self._guarded("measuring"):
                 self._report(recording.problems, recorder.repeated)
-                measured = self._measure(trainer, recording.to_point_clouds(), directory)
+                measured = self._measure(trainer, recording.to_point_clouds(), inputs, directory)
         if not self.background:
             pl_module.log_dict(trainer.strategy.broadcast(scalars(measured.snapshot) if measured else {}, src=0))
             if measured is not None:
                 self._log_pictures(trainer, measured)
 
-    def _measure(self, trainer: pl.Trainer, clouds: PointClouds, directory: Path) -> Measured | None:
+    def _finish_inputs(self, trainer: pl.Trainer) -> SampledInputs | None:
+        recorder, self._inputs = self._inputs, None
+        if recorder is None:
+            return None
+        self._inputs_due = False
+        return recorder.collect(trainer.strategy.root_device if is_distributed(trainer) else None)
+
+    def _measure(
+        self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: Path
+    ) -> Measured | None:
         """Analyse now and give the result, or hand it to the background thread and give nothing."""
         run = self._run_for(trainer, directory)
         step, epoch = logging_step(trainer), trainer.current_epoch
         if not self.background:
-            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads())
+            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads(), inputs=inputs)
             self._report_measured(measured)
             return measured
-        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch), _LONGEST_WAIT):
+        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch, inputs=inputs), _LONGEST_WAIT):
             raise TimeoutError(
                 f"the analyses of earlier steps took more than {_LONGEST_WAIT:.0f} s, so step {step} is left out. "
                 "Lower `n_samples` or raise `every_n_validations`."
@@ -389,6 +413,8 @@ class TopologyMonitor(Callback):
         for logger in trainer.loggers:
             with self._guarded(f"logging pictures to {type(logger).__name__}"):
                 write_pictures(logger, measured.pictures, measured.snapshot.step)
+            with self._guarded(f"writing for the tab to {type(logger).__name__}"):
+                write_for_tab(logger, measured.payload, measured.sprite, measured.snapshot.step)
 
     def _drain(self, trainer: pl.Trainer) -> None:
         if self._worker.pending:
@@ -441,7 +467,7 @@ class TopologyMonitor(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without threads and hooks, so that the callback can travel to other processes."""
-        return self.__dict__ | {"_worker": None, "_recorder": None, "_indices": None}
+        return self.__dict__ | {"_worker": None, "_recorder": None, "_indices": None, "_inputs": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -78,6 +78,8 @@ class InputRecorder:
         # With a known length, ids that never came leave their slots empty.
         ids = np.where(self._held == self._sample.ids, self._sample.ids, -1)
         there = {} if self._kept is None or self._failed else {_NAME: self._kept}
+        if self._failed:
+            ids = np.zeros_like(ids)  # tells the other processes apart a failure here from having seen no sample
         recording = Recording(ids, there, problems={} if there else {_NAME: "there are no images."})
         if device is not None:
             recording = gather_recordings(recording, (_NAME,), self._seed, device)

@@ -26,7 +26,6 @@ __all__ = ["TopologyLoader", "TopologyPlugin"]
 _NAME = "topology"
 _SNAPSHOT, _INPUTS = "topology/snapshot", "topology/inputs"
 _STATIC = Path(__file__).parent / "static"
-_CONTENT_TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _INPUT_TYPES = ("image/png", "application/json")
 _ALL = 1 << 30  # read_blob_sequences takes 0, which keeps all where events are loaded, for none
 _KEY = re.compile(r"[A-Za-z0-9_=-]+")
@@ -61,9 +60,7 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
     def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
         """The routes. Each file of the front end is one of its own, so no path comes from a request."""
         files = {
-            f"/static/{path.name}": functools.partial(_serve_file, path, _CONTENT_TYPES[path.suffix])
-            for path in sorted(_STATIC.iterdir())
-            if path.suffix in _CONTENT_TYPES
+            f"/static/{path.name}": functools.partial(_serve_module, path) for path in sorted(_STATIC.glob("*.js"))
         }
         routes = {
             "/runs": self._serve_runs,
@@ -152,14 +149,13 @@ def _argument(request: Request, name: str) -> str:
 def _is_gzip(content: bytes) -> bool:
     """Whether it can be decompressed: under a false name, a browser shows an error of its own instead of ours."""
     try:
-        gzip.decompress(content)
+        return bool(gzip.decompress(content))
     except (EOFError, OSError, zlib.error):
         return False
-    return True
 
 
-def _serve_file(path: Path, content_type: str, request: Request) -> Response:
-    return _respond(request, path.read_bytes(), content_type)
+def _serve_module(path: Path, request: Request) -> Response:
+    return _respond(request, path.read_bytes(), "text/javascript")
 
 
 def _json(request: Request, content: object) -> Response:

@@ -29,9 +29,6 @@ _PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
-<style>
-{styles}
-</style>
 </head>
 <body>
 <script type="application/json" id="topology-data">{data}</script>
@@ -75,7 +72,6 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
     page = _PAGE.format(
         policy=_POLICY,
         title=html.escape(f"Topology of {', '.join(runs)}"),
-        styles="\n".join(file.read_text(encoding="utf-8") for file in sorted(front_end.glob("*.css"))),
         data=_as_json({"runs": runs}),
         script=bundle(front_end),
     )

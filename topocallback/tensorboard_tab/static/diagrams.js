@@ -15,7 +15,7 @@ export function drawDiagrams(chart, { width, height }, { bars, limit, dim }) {
   const frame = { left: 46, top: 30, right: width - 14, bottom: height - 42 };
   const y = linearScale([0, limit], [frame.bottom, frame.top + 16]);
   if (bornTogether && dim === 0) return drawColumns(chart, frame, y, bars, limit);
-  const side = Math.min(frame.right - frame.left, (frame.bottom - frame.top - 16) * 1.6);
+  const side = Math.min(frame.right - frame.left, (frame.bottom - frame.top - 16) * 1.4);
   frame.right = frame.left + side;
   const x = linearScale([0, limit], [frame.left, frame.right]);
   drawAxes(chart, frame, { x, y, xLabel: "birth", yLabel: "death" });

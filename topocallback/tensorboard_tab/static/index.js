@@ -14,15 +14,14 @@ import { createSession } from "./session.js";
 import { chooseSource } from "./source.js";
 import { createSprites } from "./sprites.js";
 import { createStore } from "./store.js";
-import { addStyles } from "./styles.js";
-import { followTheme } from "./theme.js";
+import { followTheme, loadStyles } from "./theme.js";
 import { createTooltip } from "./tooltip.js";
 
 const EXAMPLE = "Trainer(callbacks=[TopologyMonitor()])";
 
 /** Draw the page into this document's body. TensorBoard calls it; the report calls it itself. */
-export function render() {
-  addStyles();
+export async function render() {
+  await loadStyles();
   const store = createStore(initialState());
   const theme = followTheme(store);
   const source = chooseSource();

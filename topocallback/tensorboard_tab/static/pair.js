@@ -12,8 +12,8 @@ import { limitOf, measureKey } from "./selection.js";
 const HELP = [
   "Why the two chosen layers differ. As a radius grows from 0, inputs that are closer than it get joined. Features " +
     "(clusters in H0, loops in H1) appear at their birth and vanish at their death.",
-  "Diagram: one mark per feature. Far above the diagonal: it lasts, and is real structure. Near the diagonal: short-lived, " +
-    "mostly noise of the sample.",
+  "Diagram: one mark per feature. Far above the diagonal: it lasts long, and hardly comes from chance. Near the diagonal: " +
+    "short-lived, as any finite sample has them in numbers.",
   "Barcode: the longest features as bars from birth to death. Betti curve: how many features are alive at each radius.",
 ];
 
@@ -22,7 +22,13 @@ const PLOTS = {
   barcode: ["Barcode", "The longest features as bars", drawBarcodes],
   betti: ["Betti curve", "How many features are alive at each radius", drawBettiCurves],
 };
-const STATISTICS = ["bars", "total_persistence", "longest_bar", "persistent_entropy"];
+/** The table's columns: statistics and their short names. */
+const STATISTICS = {
+  bars: "bars",
+  total_persistence: "total length",
+  longest_bar: "longest",
+  persistent_entropy: "entropy",
+};
 const HOVER_PIXELS = 14;
 
 export function createPairPanel(context) {
@@ -61,7 +67,7 @@ function createPairSlot(context) {
     if (bars === null) return `This step has no diagrams in H${state.dim}.`;
     fillHeadline(headline, payload, state);
     const width = Math.max(node.parentElement.clientWidth, 240);
-    const height = Math.round(Math.min(Math.max(width * 0.72, 280), 430));
+    const height = Math.round(Math.min(Math.max(width * 0.8, 280), 520));
     sizeChart(chart, width, height);
     const limit = roundUp(limitOf(state, library, `bars_H${state.dim}`));
     const [name, , draw] = PLOTS[state.plot];
@@ -125,7 +131,7 @@ function layerChip(name, side) {
 
 /** The statistics of the pair's layers. */
 function fillTable(table, payload, { pair, dim }) {
-  const names = STATISTICS.filter((name) => payload.statistics[`${name}_H${dim}`]);
+  const names = Object.keys(STATISTICS).filter((name) => payload.statistics[`${name}_H${dim}`]);
   const head = element("tr", {}, element("th", { scope: "col" }, featureName(dim)), ...names.map((name) => heading(name)));
   const rows = [...new Set(pair)].map((layer, i) => {
     const at = payload.layers.indexOf(layer);
@@ -136,5 +142,5 @@ function fillTable(table, payload, { pair, dim }) {
 }
 
 function heading(name) {
-  return element("th", { scope: "col" }, quantityName(name));
+  return element("th", { scope: "col", title: quantityName(name) }, STATISTICS[name]);
 }

@@ -1,6 +1,15 @@
-/** Light or dark: as a person chose with the button, else as TensorBoard is, else as the system is. */
+/** The style sheet, and light or dark: as a person chose with the button, else as TensorBoard is, else as the system is. */
 
+const STYLE_SHEET = "static/style.css";
 const STORED = "topology-theme";
+
+/** Load the style sheet, which a report has inside already. Plots measure themselves, so they wait for it. */
+export async function loadStyles() {
+  if (document.querySelector("style")) return;
+  const sheet = document.createElement("style");
+  sheet.textContent = await (await fetch(STYLE_SHEET)).text();
+  document.head.append(sheet);
+}
 
 /** @param {ReturnType<import("./store.js").createStore>} store */
 export function followTheme(store) {

@@ -118,13 +118,14 @@ def test_a_run_without_inputs_says_so(tab):
     assert tab.server.steps("broken")["inputs"] is None
 
 
-def test_every_module_of_the_front_end_is_served_as_javascript(tab):
-    modules = sorted(STATIC.glob("*.js"))
-    assert "index.js" in [path.name for path in modules]
-    for path in modules:
+def test_every_file_of_the_front_end_is_served_under_its_type(tab):
+    types = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+    files = sorted(STATIC.iterdir())
+    assert {"index.js", "style.css"} <= {path.name for path in files}
+    for path in files:
         answer = tab.server.ask(f"static/{path.name}")
         assert (answer.status, answer.body) == (200, path.read_bytes())
-        assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+        assert answer.headers["Content-Type"] == types[path.suffix]
 
 
 # -- What there is not -----------------------------------------------------------------------------------------------

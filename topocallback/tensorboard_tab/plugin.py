@@ -26,6 +26,7 @@ __all__ = ["TopologyLoader", "TopologyPlugin"]
 _NAME = "topology"
 _SNAPSHOT, _INPUTS = "topology/snapshot", "topology/inputs"
 _STATIC = Path(__file__).parent / "static"
+_STATIC_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _INPUT_TYPES = ("image/png", "application/json")
 _ALL = 1 << 30  # read_blob_sequences takes 0, which keeps all where events are loaded, for none
 _KEY = re.compile(r"[A-Za-z0-9_=-]+")
@@ -60,7 +61,9 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
     def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
         """The routes. Each file of the front end is one of its own, so no path comes from a request."""
         files = {
-            f"/static/{path.name}": functools.partial(_serve_module, path) for path in sorted(_STATIC.glob("*.js"))
+            f"/static/{path.name}": functools.partial(_serve_file, path, _STATIC_TYPES[path.suffix])
+            for path in sorted(_STATIC.iterdir())
+            if path.suffix in _STATIC_TYPES
         }
         routes = {
             "/runs": self._serve_runs,
@@ -154,8 +157,8 @@ def _is_gzip(content: bytes) -> bool:
         return False
 
 
-def _serve_module(path: Path, request: Request) -> Response:
-    return _respond(request, path.read_bytes(), "text/javascript")
+def _serve_file(path: Path, content_type: str, request: Request) -> Response:
+    return _respond(request, path.read_bytes(), content_type)
 
 
 def _json(request: Request, content: object) -> Response:

@@ -29,6 +29,9 @@ _PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
+<style>
+{styles}
+</style>
 </head>
 <body>
 <script type="application/json" id="topology-data">{data}</script>
@@ -72,6 +75,7 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
     page = _PAGE.format(
         policy=_POLICY,
         title=html.escape(f"Topology of {', '.join(runs)}"),
+        styles=(front_end / "style.css").read_text(encoding="utf-8"),
         data=_as_json({"runs": runs}),
         script=bundle(front_end),
     )

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import Snapshot, TopologyMonitor
+from topocallback.views.report import write_report
 
 
 class ResidualBlock(nn.Module):
@@ -142,7 +143,7 @@ def epoch_table(snapshot: Snapshot) -> Table:
 
 
 def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
-    """Which layers moved most, and where everything lies."""
+    """Write the report, and tell which layers moved most and where everything lies."""
     last = monitor.history[-1]
     moved, noise = last.total(last.drift_from_first), last.total(last.noise)
     ranked = [f"{last.layers[i]} ({moved[i]:.1f}, noise {noise[i]:.1f})" for i in np.argsort(-moved)[:3]]
@@ -152,8 +153,9 @@ def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
             f"Validation accuracy {float(trainer.callback_metrics['val_accuracy']):.3f}.",
             f"Moved most since the first epoch: {', '.join(ranked)}.",
             f"Snapshots: {log_dir / 'topology'}  (topocallback.load_history reads them)",
+            f"Report: {write_report(log_dir, log_dir / 'report.html')}  (opens in a browser, without a server)",
             f"Event file: {next(log_dir.glob('events.out.tfevents.*'), 'none')}",
-            f"Look at it: tensorboard --logdir {log_dir.parent} --samples_per_plugin images=0",
+            f"Look at it: tensorboard --logdir {log_dir.parent}  (the tab Topology)",
         ]
     )
 

@@ -108,6 +108,7 @@ class Page:
 
     def __init__(self, browser, url, *, width=1440, height=1000, **options):
         self.context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        self.context.set_default_timeout(8_000)
         self.page = self.context.new_page()
         self.errors = []
         self.page.on("console", self._keep_error)

@@ -65,7 +65,7 @@ function fillClasses(legend, payload, coloursAre) {
   legend.hidden = coloursAre !== "class";
   const colours = classColours(payload.classes, payload.labels);
   const other = colours.filter((colour, i) => colours.indexOf(colour) !== i).length > 0;
-  const entries = payload.classes.map((name, i) => [shortened(name, 24), colours[i]]);
+  const entries = payload.classes.map((name, i) => [shortened(name, 32), colours[i]]);
   const unique = entries.filter(([, colour], i) => colours.indexOf(colour) === i && colours.lastIndexOf(colour) === i);
   if (other) unique.push(["other classes", colours.find((colour, i) => colours.lastIndexOf(colour) !== i)]);
   legend.replaceChildren(

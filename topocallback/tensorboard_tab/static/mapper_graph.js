@@ -45,7 +45,9 @@ export function createGraphView({ store, tooltip }, side) {
     });
     const pies = graph.sizes.map((_, i) => pie(i, radii[i], colourOf(i)));
     drawn = { edges, pies, radii };
-    plane.replaceChildren(...edges, ...pies);
+    // Small nodes last: a large one must not cover them.
+    const bySize = pies.map((_, i) => i).sort((a, b) => graph.sizes[b] - graph.sizes[a]);
+    plane.replaceChildren(...edges, ...bySize.map((i) => pies[i]));
     drawing.replaceChildren(plane);
     place();
     mark();

@@ -57,20 +57,21 @@ export function measureKey(state) {
 }
 
 /**
- * Choices that no longer exist give way to ones that do; all others stay as they were.
+ * Choices that no longer exist give way to ones that do; all others stay as they were. A layer that is missing at one
+ * step of a run may be back at the next one: it stays chosen. In another run it gives way.
+ * @param {boolean} otherRun Whether the record is of another run than the one shown before.
  * @returns {Object} A patch of the state.
  */
-export function settle(state, payload) {
+export function settle(state, payload, otherRun) {
   const patch = {};
+  const { layers, homology_dims: dims } = payload;
   const measures = measuresOf(payload);
   if (!measures.includes(state.measure)) patch.measure = measures[0] ?? null;
-  const dims = payload.homology_dims;
   if (!dims.includes(state.dim)) patch.dim = dims.includes(1) ? 1 : (dims[0] ?? null);
-  const { layers } = payload;
-  if (state.pair === null && layers.length > 0) {
-    patch.pair = [layers[0], layers[layers.length - 1]];
-  }
-  if (state.layer === null && layers.length > 0) patch.layer = layers[layers.length - 1];
+  if (layers.length === 0) return patch;
+  const isGone = (name) => otherRun && !layers.includes(name);
+  if (state.pair === null || state.pair.some(isGone)) patch.pair = [layers[0], layers.at(-1)];
+  if (state.layer === null || isGone(state.layer)) patch.layer = layers.at(-1);
   return patch;
 }
 

@@ -18,6 +18,8 @@ export function createSession(store, source, library) {
   let showing = false;
   let showAgain = false;
   let filling = false;
+  /** Keys of records whose digest cannot be had, so that reading ahead does not ask for them for ever. */
+  const unreadable = new Set();
 
   const watchedRuns = () => [...new Set([state.run, state.other?.run])].filter((run) => run !== null && run !== undefined);
 
@@ -27,19 +29,22 @@ export function createSession(store, source, library) {
       const runs = (await source.runs()).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
       if (!runs.includes(state.run)) store.set({ run: runs[runs.length - 1] ?? null, step: null });
       store.set({ runs, started: true, notice: null });
-      await list(watchedRuns());
+      await list();
     } catch (error) {
       store.set({ started: true, notice: `No answer from TensorBoard; this is what was read before. (${error.message})` });
     }
   }
 
-  async function list(runs) {
-    const before = unionOfSteps(state);
-    const atEnd = state.step === null || state.step === before[before.length - 1];
-    const answers = await Promise.all(runs.map(async (run) => [run, await source.steps(run)]));
+  function isAtEnd() {
+    return state.step === null || state.step === unionOfSteps(state).at(-1);
+  }
+
+  async function list(follow = isAtEnd()) {
+    const answers = await Promise.all(watchedRuns().map(async (run) => [run, await source.steps(run)]));
     store.set({ listings: new Map([...state.listings, ...answers]) });
     const steps = unionOfSteps(state);
-    if (atEnd && !state.playing && steps.length > 0) store.set({ step: steps[steps.length - 1] });
+    if (follow && !state.playing) store.set({ step: steps.at(-1) ?? null });
+    else if (!steps.includes(state.step)) store.set({ step: steps.findLast((step) => step <= state.step) ?? steps[0] ?? null });
     await show();
   }
 
@@ -64,7 +69,8 @@ export function createSession(store, source, library) {
       other ? recordAt(other.run, other.step ?? step) : null,
     ]);
     const payload = first?.payload ?? second?.payload;
-    store.set({ view: { first, second }, loading: false, ...(payload ? settle(state, payload) : {}) });
+    const otherRun = state.view.first?.run !== run;
+    store.set({ view: { first, second }, loading: false, ...(payload ? settle(state, payload, otherRun) : {}) });
   }
 
   async function recordAt(run, step) {
@@ -81,7 +87,7 @@ export function createSession(store, source, library) {
     for (let next = nextUnread(); next !== null; next = nextUnread()) {
       const [run, entry] = next;
       await (isNeighbour(run, entry) ? library.load(run, entry, "low") : library.skim(run, entry));
-      unreadable.add(library.knows(run, entry) ? null : entry.key);
+      if (!library.knows(run, entry)) unreadable.add(entry.key);
       if (performance.now() - drawn > REDRAW_MILLISECONDS) {
         drawn = performance.now();
         store.set({ digests: state.digests + 1 });
@@ -91,8 +97,6 @@ export function createSession(store, source, library) {
     filling = false;
     store.set({ digests: state.digests + 1 });
   }
-
-  const unreadable = new Set();
 
   function nextUnread() {
     for (const run of watchedRuns()) {
@@ -138,14 +142,15 @@ export function createSession(store, source, library) {
   }
 
   async function chooseRun(run) {
-    store.set({ run });
-    await list(watchedRuns());
+    const follow = isAtEnd();
+    store.set({ run, node: null });
+    await list(follow);
   }
 
   /** @param {?{run: string, step: ?number}} other A step of null moves with the slider. */
   async function compareWith(other) {
     store.set({ other });
-    await list(watchedRuns());
+    await list(false);
   }
 
   function start() {

@@ -56,7 +56,7 @@ export function checkPayload(raw) {
 
 /**
  * The small part of a record that is kept for every step: curves over time, and how far colours and axes have to
- * reach. A run of 200 steps has 60 MB of records, and 2 MB of digests.
+ * reach. Of 200 steps with 20 layers and 512 samples, the records are 75 MB of JSON and the digests 0.7 MB.
  * @param {Payload} payload
  */
 export function digest(payload) {

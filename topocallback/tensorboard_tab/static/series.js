@@ -34,8 +34,9 @@ export function createSeriesPanel(context) {
     fillLegend(legend, context, lines);
   }
 
-  const keys = ["view", "digests", "measure", "dim", "pair", "hover", "dark", "charts", "other", "listings"];
-  store.subscribe(keys, update);
+  // A step of the slider changes no curve: only the markers move.
+  store.subscribe(["view"], () => charts.forEach((chart) => chart.markStep()));
+  store.subscribe(["digests", "measure", "dim", "pair", "layer", "hover", "dark", "charts", "other", "run", "listings"], update);
   new ResizeObserver(() => charts.some((chart) => chart.isResized()) && update()).observe(panel.body);
   return panel;
 }
@@ -88,6 +89,7 @@ function createChart(context, position) {
   const chart = shape("svg", { class: "plot chart", role: "img" });
   const dimension = element("span", { class: "quiet" });
   const node = element("div", { class: "series" }, element("div", { class: "series-head" }, choice.node, dimension), chart);
+  const marker = shape("line", { class: "current" });
   let curves = [];
   let x = null;
   let width = 0;
@@ -107,7 +109,10 @@ function createChart(context, position) {
     const noise = WITH_NOISE.includes(quantity) ? noiseOf(lines, curveKey("noise", state), state.hover ?? state.layer) : [];
     const y = linearScale([0, highest([...curves, ...noise])], [frame.bottom, frame.top]);
     drawAxes(chart, frame, { x, y, xLabel: "step", format: readableStep });
-    drawCurrentStep(frame);
+    chart.append(marker);
+    setAttribute(marker, "y1", frame.top);
+    setAttribute(marker, "y2", frame.bottom);
+    markStep();
     for (const curve of [...noise, ...curves]) {
       curve.places = curve.points.map(([step, value]) => [x(step), value === null ? null : y(value)]);
       chart.append(drawn(curve));
@@ -115,11 +120,12 @@ function createChart(context, position) {
     setAttribute(chart, "aria-label", `${quantityName(quantity)} ${dimension.textContent} over ${steps.length} steps.`);
   }
 
-  function drawCurrentStep(frame) {
-    const { first } = store.state.view;
-    if (!first || first.step === null) return;
-    const at = x(first.step);
-    chart.append(shape("line", { class: "current", x1: at, x2: at, y1: frame.top, y2: frame.bottom }));
+  function markStep() {
+    const step = store.state.view.first?.step ?? null;
+    setAttribute(marker, "visibility", step === null || x === null ? "hidden" : "visible");
+    if (step === null || x === null) return;
+    setAttribute(marker, "x1", x(step));
+    setAttribute(marker, "x2", x(step));
   }
 
   function nearest(event) {
@@ -155,7 +161,7 @@ function createChart(context, position) {
     if (near !== undefined) session.chooseStep(near);
   });
 
-  return { node, update, isResized: () => Math.abs(node.clientWidth - width) > 1 };
+  return { node, update, markStep, isResized: () => Math.abs(node.clientWidth - width) > 1 };
 }
 
 /** One curve per run and layer; the second run's are dotted. */

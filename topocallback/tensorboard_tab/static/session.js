@@ -70,7 +70,8 @@ export function createSession(store, source, library) {
     ]);
     const payload = first?.payload ?? second?.payload;
     const otherRun = state.view.first?.run !== run;
-    store.set({ view: { first, second }, loading: false, ...(payload ? settle(state, payload, otherRun) : {}) });
+    const choices = payload ? settle(state, payload, otherRun) : {};
+    store.set({ view: { first, second }, loading: false, digests: library.count(), ...choices });
   }
 
   async function recordAt(run, step) {
@@ -90,12 +91,12 @@ export function createSession(store, source, library) {
       if (!library.knows(run, entry)) unreadable.add(entry.key);
       if (performance.now() - drawn > REDRAW_MILLISECONDS) {
         drawn = performance.now();
-        store.set({ digests: state.digests + 1 });
+        store.set({ digests: library.count() });
       }
       await pause(showing ? 50 : 0);
     }
     filling = false;
-    store.set({ digests: state.digests + 1 });
+    store.set({ digests: library.count() });
   }
 
   function nextUnread() {

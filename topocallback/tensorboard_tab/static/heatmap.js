@@ -49,7 +49,7 @@ export function createHeatmapPanel(context) {
 
 function createHeatmapSlot(context) {
   const { store, library, tooltip } = context;
-  const canvas = element("canvas", { class: "plot heatmap", tabindex: 0, role: "img" });
+  const canvas = element("canvas", { class: "plot heatmap", tabindex: 0, role: "application" });
   const problems = element("p", { class: "note" });
   const node = element("div", {}, canvas, problems);
   let matrix = null;

@@ -32,7 +32,7 @@ export async function render() {
 
   const panels = [createHeatmapPanel, createPairPanel, createSeriesPanel, createMapperPanel].map((create) => create(context));
   const grid = element("main", { class: "panels" }, ...panels.map((panel) => panel.node));
-  const welcome = createWelcome();
+  const welcome = createWelcome(source.live);
   const heading = element("h1", { class: "unseen" }, "Topology of the layers");
   document.body.append(heading, createHeader(context, theme).node, welcome, grid);
 
@@ -53,7 +53,7 @@ export async function render() {
 }
 
 /** What is shown before the first step. */
-function createWelcome() {
+function createWelcome(live) {
   const drawing = shape(
     "svg",
     { viewBox: "0 0 120 60", "aria-hidden": "true" },
@@ -67,6 +67,6 @@ function createWelcome() {
     element("h2", {}, "No topology yet"),
     element("p", {}, "Steps show up here after the first validation of a training with a TopologyMonitor:"),
     element("pre", {}, element("code", {}, EXAMPLE)),
-    element("p", { class: "quiet" }, "This page looks for new steps by itself."),
+    live ? element("p", { class: "quiet" }, "This page looks for new steps by itself.") : null,
   );
 }

@@ -23,15 +23,24 @@ export function createSession(store, source, library) {
 
   const watchedRuns = () => [...new Set([state.run, state.other?.run])].filter((run) => run !== null && run !== undefined);
 
-  /** Ask for runs and steps. Whoever is at the last step stays at the last step. */
-  async function refresh() {
-    try {
+  /** Ask for runs and steps. */
+  function refresh() {
+    return guarded(async () => {
       const runs = (await source.runs()).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
-      if (!runs.includes(state.run)) store.set({ run: runs[runs.length - 1] ?? null, step: null });
-      store.set({ runs, started: true, notice: null });
-      await list();
+      if (!runs.includes(state.run)) store.set({ run: runs.at(-1) ?? null, step: null });
+      store.set({ runs });
+      const news = await list();
+      if (news || state.view.first?.problem) await show();
+      store.set({ started: true, notice: null });
+    });
+  }
+
+  /** A server that does not answer is said, and asked again later. */
+  async function guarded(action) {
+    try {
+      await action();
     } catch (error) {
-      store.set({ started: true, notice: `No answer from TensorBoard; this is what was read before. (${error.message})` });
+      store.set({ started: true, notice: `No answer from TensorBoard; what is shown was read before. (${error.message})` });
     }
   }
 
@@ -39,13 +48,19 @@ export function createSession(store, source, library) {
     return state.step === null || state.step === unionOfSteps(state).at(-1);
   }
 
+  /**
+   * Ask for the steps of the shown runs.
+   * @param {boolean} follow Whether to go to the last step: whoever was there stays there.
+   * @returns {Promise<boolean>} Whether anything is new.
+   */
   async function list(follow = isAtEnd()) {
     const answers = await Promise.all(watchedRuns().map(async (run) => [run, await source.steps(run)]));
-    store.set({ listings: new Map([...state.listings, ...answers]) });
+    const news = answers.filter(([run, answer]) => JSON.stringify(answer) !== JSON.stringify(state.listings.get(run)));
+    if (news.length > 0) store.set({ listings: new Map([...state.listings, ...news]) });
     const steps = unionOfSteps(state);
     if (follow && !state.playing) store.set({ step: steps.at(-1) ?? null });
     else if (!steps.includes(state.step)) store.set({ step: steps.findLast((step) => step <= state.step) ?? steps[0] ?? null });
-    await show();
+    return news.length > 0;
   }
 
   /** Fetch and show the chosen step. While one is fetched, only the newest further wish is kept. */
@@ -142,16 +157,23 @@ export function createSession(store, source, library) {
     return store.set({ playing: false });
   }
 
-  async function chooseRun(run) {
+  function chooseRun(run) {
     const follow = isAtEnd();
     store.set({ run, node: null });
-    await list(follow);
+    return relist(follow);
+  }
+
+  function relist(follow) {
+    return guarded(async () => {
+      await list(follow);
+      await show();
+    });
   }
 
   /** @param {?{run: string, step: ?number}} other A step of null moves with the slider. */
-  async function compareWith(other) {
+  function compareWith(other) {
     store.set({ other });
-    await list(false);
+    return relist(false);
   }
 
   function start() {

@@ -65,14 +65,17 @@ function embeddedSource(data) {
     snapshot: async (key) => JSON.parse(await unzipped(payloads.get(key))),
     inputs: async (name) => {
       const { png, meta } = runs.get(name).inputs;
-      return { url: `data:image/png;base64,${png}`, meta };
+      return { url: URL.createObjectURL(new Blob([bytesOf(png)], { type: "image/png" })), meta };
     },
   };
 }
 
 /** Text from base64-encoded gzip. */
 async function unzipped(encoded) {
-  const bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Blob([bytesOf(encoded)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
+}
+
+function bytesOf(encoded) {
+  return Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
 }

@@ -12,7 +12,7 @@ import urllib.request
 from contextlib import contextmanager
 from typing import NamedTuple
 
-LONGEST_WAIT = 60.0  # seconds
+LONGEST_WAIT = 120.0  # seconds
 PLUGIN = "/data/plugin/topology/"
 
 
@@ -56,7 +56,7 @@ class Server:
 
 
 def wait_until(condition):
-    """Ask again and again until there is an answer that counts as true; fail after a minute."""
+    """Ask again and again until there is an answer that counts as true; fail after two minutes."""
     deadline = time.monotonic() + LONGEST_WAIT
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"waited for {LONGEST_WAIT:.0f} s"
@@ -89,5 +89,9 @@ def tensorboard(logdir, *options, environment=None):
         yield server
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         process.stderr.close()

@@ -103,11 +103,11 @@ class InputRecorder:
         self._shape = shape
         rows, slots = self._sample.admit(ids)
         if len(rows):
-            kept = _smaller(images.detach(), torch.from_numpy(rows).to(images.device), shape)
+            kept = _smaller(images.detach(), torch.from_numpy(rows).to(images.device, non_blocking=True), shape)
             if self._kept is None:
                 with torch.inference_mode(False):
                     self._kept = kept.new_zeros((len(self._held), kept.shape[1]))
-            self._kept[torch.from_numpy(slots).to(images.device)] = kept
+            self._kept[torch.from_numpy(slots).to(images.device, non_blocking=True)] = kept
             self._held[slots] = ids[rows]
 
 

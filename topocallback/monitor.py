@@ -53,6 +53,7 @@ class TopologyMonitor(Callback):
     ``topology/bars_H1``, ``topology/total_persistence_H1``, ``topology/longest_bar_H1`` and
     ``topology/persistent_entropy_H1`` (bits); ``topology/seconds``. Pictures: ``topology/layer_distance`` and
     ``topology/persistence_diagrams``, with ranges that stay fixed within a run.
+    TensorBoard's tab Topology shows every snapshot with its Mapper graphs and the images in their nodes.
 
     Args:
         layers: Which layers to record: ``"auto"``, names, globs, module classes or their names, or a sequence of them;

@@ -21,7 +21,7 @@ sys.path.insert(0, str(DOCS.parent / "tests" / "tensorboard_tab"))  # the browse
 
 from browser_tools import Page, chromium, tensorboard, wait_for_steps  # noqa: E402
 
-WIDTH, HEIGHT = 1600, 1230
+WIDTH, HEIGHT = 1600, 1160
 
 
 def main(logdir: str) -> None:
@@ -57,7 +57,7 @@ def settle(page: Any) -> None:
 
 
 def open_node(page: Any) -> None:
-    """Open the largest node of several classes, the kind that one wants to look into."""
+    """Open the topmost node of several classes, the kind that one wants to look into."""
     graph = page.frame.locator(".graph")
     pies = page.frame.locator(".graph .node:has(path)")
     (pies if pies.count() else page.frame.locator(".graph .node")).last.click()

@@ -21,7 +21,7 @@ export function sizeChart(chart, width, height) {
 export function drawAxes(chart, frame, { x, y, xLabel = "", yLabel = "", format = readableNumber }) {
   const group = shape("g", { class: "axes" });
   if (y) {
-    for (const tick of ticksBetween(...y.domain, 4)) {
+    for (const tick of ticksBetween(...y.domain, 5)) {
       const at = y(tick);
       group.append(
         shape("line", { class: "grid", x1: frame.left, x2: frame.right, y1: at, y2: at }),

@@ -93,7 +93,7 @@ function createMapperSlot(context, side) {
     const at = payload.layers.indexOf(state.layer);
     if (at < 0) return `${state.layer} was not measured at this step.`;
     const graph = payload.mappers[at];
-    if (!graph) return "No Mapper graph was made of this layer. Turn it on with TopologyMonitor(mapper=...).";
+    if (!graph) return "No Mapper graph was made of this layer.";
     if (graph.sizes.length === 0) return "The graph is empty: no group of inputs is dense enough at this radius.";
     view.update({
       graph,

@@ -48,7 +48,7 @@ export function createNodeDetail(context) {
     const colours = classColours(payload.classes, payload.labels);
     shares.replaceChildren(
       ...classShares(graph, payload, index).map(({ label, share, count }) => {
-        const text = `${payload.classes[label]} ${Math.round(100 * share)} %`;
+        const text = `${payload.classes[label]}: ${Math.round(100 * share)} %`;
         const swatch = element("span", { class: "swatch", style: { background: colours[label] } });
         return element("li", { title: plural(count, "input") }, swatch, text);
       }),

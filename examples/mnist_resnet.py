@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import Snapshot, TopologyMonitor
+from topocallback.views.report import write_report
 
 
 class ResidualBlock(nn.Module):
@@ -152,7 +153,7 @@ def purity(snapshot: Snapshot, layer: str) -> str:
 
 
 def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
-    """Which layers moved most, and where everything lies."""
+    """Write the report, and tell which layers moved most and where everything lies."""
     first, last = monitor.history[0], monitor.history[-1]
     moved, noise = last.total(last.drift_from_first), last.total(last.noise)
     ranked = [f"{last.layers[i]} ({moved[i]:.1f}, noise {noise[i]:.1f})" for i in np.argsort(-moved)[:3]]
@@ -165,8 +166,9 @@ def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
             f"Purity of {blocks[-1]}: {purity(first, blocks[-1])} before training, now {purity(last, blocks[-1])}; "
             f"of {blocks[0]} now {purity(last, blocks[0])}.",
             f"Snapshots: {log_dir / 'topology'}  (topocallback.load_history reads them)",
+            f"Report: {write_report(log_dir, log_dir / 'report.html')}  (opens in a browser, without a server)",
             f"Event file: {next(log_dir.glob('events.out.tfevents.*'), 'none')}",
-            f"Look at it: tensorboard --logdir {log_dir.parent} --samples_per_plugin images=0",
+            f"Look at it: tensorboard --logdir {log_dir.parent}  (the tab Topology)",
         ]
     )
 

@@ -22,6 +22,8 @@ def test_the_mnist_demo_trains_measures_and_says_where_everything_lies(tmp_path)
         "Validation accuracy",
         "Moved most since the first epoch",
         "tensorboard --logdir",
+        "Report:",
         "since epoch 0",
     ):
         assert expected in said
+    assert (tmp_path / "mnist_resnet" / "version_0" / "report.html").stat().st_size > 100_000

@@ -17,18 +17,20 @@ from typing_extensions import override
 from topocallback.activations.batches import BatchIndices, batch_size, find_labels
 from topocallback.activations.clouds import CLOUD_WAYS
 from topocallback.activations.gather import gather_recordings
+from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import choose_layers
 from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.analysis import AnalysisOptions
 from topocallback.background import BackgroundWorker
-from topocallback.point_clouds import PointClouds
+from topocallback.point_clouds import PointClouds, SampledInputs
 from topocallback.run import Measured, Run, new_folder
 from topocallback.snapshot import Snapshot
 from topocallback.topology.mapper import MapperOptions
 from topocallback.topology.parallel import available_threads
 from topocallback.trainer import everyone, is_distributed, is_rehearsal, logging_step, run_directory, validation_loaders
-from topocallback.views.logging import scalars, write_pictures, write_scalars
+from topocallback.views.logging import scalars, write_for_tab, write_pictures, write_scalars
+from topocallback.views.sprite import MOST_TILES, TILE
 
 __all__ = ["TopologyMonitor"]
 
@@ -56,6 +58,7 @@ class TopologyMonitor(Callback):
     graph separate classes: the paper's point-wise purity) and ``topology/mapper_coverage`` (share of samples in a
     node); ``topology/seconds``. Pictures: ``topology/layer_distance`` and ``topology/persistence_diagrams``, with
     ranges that stay fixed within a run, and ``topology/mapper``, whose nodes start where they were at the step before.
+    TensorBoard's tab Topology shows every snapshot with its Mapper graphs and the images in their nodes.
 
     The untrained network is the run's first snapshot, at step 0, if the Trainer's sanity check runs through all of the
     validation data (``num_sanity_val_steps=-1``); a shorter sanity check is not measured.
@@ -82,6 +85,8 @@ class TopologyMonitor(Callback):
             and sends the scalars through ``self.log``, so that ``ModelCheckpoint`` and ``EarlyStopping`` can monitor
             them.
         figures: Whether to draw pictures.
+        log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
+            48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
         archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
         on_error: ``"warn"`` turns whatever fails in the monitor into a warning; ``"raise"`` raises it.
@@ -113,6 +118,7 @@ class TopologyMonitor(Callback):
         labels: str | int | None = "auto",
         background: bool = True,
         figures: bool = True,
+        log_inputs: bool = True,
         archive: bool = True,
         backend: Literal["auto", "redzed", "gudhi", "ripser"] = "auto",
         on_error: Literal["warn", "raise"] = "warn",
@@ -138,6 +144,7 @@ class TopologyMonitor(Callback):
         self.labels = labels
         self.background = background
         self.figures = figures
+        self.log_inputs = log_inputs
         self.archive = archive
         self.on_error = on_error
         self.seed = seed
@@ -168,6 +175,8 @@ class TopologyMonitor(Callback):
         self._worker: BackgroundWorker[Measured] = BackgroundWorker()
         self._recorder: ActivationRecorder | None = None
         self._indices: BatchIndices | None = None
+        self._inputs: InputRecorder | None = None
+        self._inputs_due = log_inputs
 
     @classmethod
     def purvine2023(
@@ -232,6 +241,7 @@ class TopologyMonitor(Callback):
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._inputs_due = self.log_inputs
         with self._guarded("choosing layers"):
             choose_layers(pl_module, self.layers)
         if self.background and self.options.describe()["backend"] == "ripser":
@@ -269,6 +279,8 @@ class TopologyMonitor(Callback):
             if self._due:
                 indices = BatchIndices(None) if is_rehearsal(trainer) else self._batch_indices(trainer)
                 self._start(pl_module, indices)
+                if self._inputs_due and not is_rehearsal(trainer):
+                    self._inputs = InputRecorder(min(self.n_samples, MOST_TILES), indices.length, self.seed, TILE)
 
     @override
     def on_validation_batch_start(
@@ -280,6 +292,8 @@ class TopologyMonitor(Callback):
             size = batch_size(batch)
             ids = None if size is None or self.cloud == "rows" else self._indices.take(size)
             self._recorder.start_batch(size, sample_ids=ids, labels=self._find_labels(batch, size))
+            if self._inputs is not None:
+                self._inputs.add(batch, ids)
 
     @override
     def on_validation_batch_end(
@@ -398,6 +412,7 @@ class TopologyMonitor(Callback):
             return None
 
     def _stop_recording(self) -> None:
+        self._inputs = None
         if self._recorder is not None:
             self._recorder.detach()
             self._recorder = None
@@ -406,13 +421,14 @@ class TopologyMonitor(Callback):
         recording = recorder.recording()
         if is_distributed(trainer):
             recording = gather_recordings(recording, recorder.layers, self.seed, trainer.strategy.root_device)
+        inputs = self._finish_inputs(trainer)
         directory = run_directory(trainer)
         measured: Measured | None = None
         if trainer.is_global_zero:
             # Guarded on its own, because the other processes wait for the broadcast below.
             with self._guarded("measuring"):
                 self._report(recording.problems, recorder.repeated)
-                measured = self._measure(trainer, recording.to_point_clouds(), directory)
+                measured = self._measure(trainer, recording.to_point_clouds(), inputs, directory)
         if not self.background and not trainer.sanity_checking:  # what is logged in a sanity check is thrown away
             pl_module.log_dict(trainer.strategy.broadcast(scalars(measured.snapshot) if measured else {}, src=0))
         elif measured is not None:
@@ -420,7 +436,16 @@ class TopologyMonitor(Callback):
         if measured is not None:
             self._log_pictures(trainer, measured)
 
-    def _measure(self, trainer: pl.Trainer, clouds: PointClouds, directory: Path) -> Measured | None:
+    def _finish_inputs(self, trainer: pl.Trainer) -> SampledInputs | None:
+        recorder, self._inputs = self._inputs, None
+        if recorder is None:
+            return None
+        self._inputs_due = False
+        return recorder.collect(trainer.strategy.root_device if is_distributed(trainer) else None)
+
+    def _measure(
+        self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: Path
+    ) -> Measured | None:
         """Analyse now and give the result, or hand it to the background thread and give nothing."""
         run = self._run_for(trainer, directory)
         step, epoch = logging_step(trainer), trainer.current_epoch
@@ -431,13 +456,13 @@ class TopologyMonitor(Callback):
             )
         self._last_step = step
         if not self.background:
-            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads())
+            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads(), inputs=inputs)
             self._report_measured(measured)
             return measured
         wait = 0.0 if self._gave_up else _LONGEST_WAIT
         if wait and self._worker.full:
             rank_zero_info("TopologyMonitor: waiting for the analysis of an earlier step ...")
-        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch), wait):
+        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch, inputs=inputs), wait):
             self._gave_up = True
             raise TimeoutError(
                 f"the analyses of earlier steps took more than {_LONGEST_WAIT:.0f} s, so step {step} is left out. "
@@ -475,6 +500,8 @@ class TopologyMonitor(Callback):
         for logger in trainer.loggers:
             with self._guarded(f"logging pictures to {type(logger).__name__}"):
                 write_pictures(logger, measured.pictures, measured.snapshot.step)
+            with self._guarded(f"writing for the tab to {type(logger).__name__}"):
+                write_for_tab(logger, measured.payload, measured.sprite, measured.snapshot.step)
 
     def _drain(self, trainer: pl.Trainer, wait: float) -> None:
         wait = 0.0 if self._gave_up else wait
@@ -532,7 +559,7 @@ class TopologyMonitor(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without threads and hooks, so that the callback can travel to other processes."""
-        return self.__dict__ | {"_worker": None, "_recorder": None, "_indices": None}
+        return self.__dict__ | {"_worker": None, "_recorder": None, "_indices": None, "_inputs": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

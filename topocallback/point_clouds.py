@@ -1,4 +1,4 @@
-"""What recording hands to the analysis: one cloud of points per layer, all of the same samples."""
+"""What recording hands on: one cloud of points per layer, all of the same samples, and the samples' own inputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PointClouds"]
+__all__ = ["PointClouds", "SampledInputs"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,29 @@ class PointClouds:
     def owners_of(self, layer: str) -> NDArray[np.int64]:
         """(m,) which sample each point of a layer comes from, as a position in ``sample_ids``."""
         return self.owners[layer] if layer in self.owners else np.arange(self.n_points)
+
+
+@dataclass(frozen=True)
+class SampledInputs:
+    """The inputs of the samples, where they are images.
+
+    Args:
+        images: (n, C, h, w) with C 1 or 3, in whatever range the network is fed with.
+        sample_ids: (n,) ascending indices into the data set.
+
+    Raises:
+        ValueError: If the images are of another shape, or there is not one sample id for each.
+
+    Example:
+        >>> len(SampledInputs(np.zeros((2, 1, 8, 8)), np.array([3, 5])).images)
+        2
+    """
+
+    images: NDArray[Any]
+    sample_ids: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.shape[1] not in (1, 3):
+            raise ValueError(f"Expected `images` to be of shape (n, 1 or 3, h, w), got {self.images.shape}.")
+        if len(self.images) != len(self.sample_ids):
+            raise ValueError(f"Expected {len(self.images)} sample ids, one per image, got {len(self.sample_ids)}.")

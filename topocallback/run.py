@@ -1,19 +1,22 @@
-"""One run's line of snapshots: each is analysed against the earlier ones, archived and drawn."""
+"""One run's line of snapshots: each is analysed against the earlier ones, archived, drawn and packed for the tab."""
 
 from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from topocallback.analysis import AnalysisOptions, analyse
-from topocallback.point_clouds import PointClouds
+from topocallback.point_clouds import PointClouds, SampledInputs
 from topocallback.snapshot import History, Snapshot, archive_folder, archive_path
 from topocallback.views.canvas import Picture, render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
 from topocallback.views.mapper_figure import mapper_figure
+from topocallback.views.payload import encode
+from topocallback.views.sprite import Sprite, make_sprite
 
 __all__ = ["Measured", "Run"]
 
@@ -22,10 +25,12 @@ _MOST_IN_MEMORY = 100
 
 @dataclass
 class Measured:
-    """What one step gave: the snapshot, its pictures, and what went wrong on the way without losing them."""
+    """What one step gave: the snapshot, how it is shown, and what went wrong on the way without losing them."""
 
     snapshot: Snapshot
     pictures: list[Picture] = field(default_factory=list)
+    payload: bytes | None = None
+    sprite: Sprite | None = None
     errors: list[Exception] = field(default_factory=list)
 
 
@@ -56,7 +61,15 @@ class Run:
         """The run's snapshots in the order of their steps, read lazily where there is an archive."""
         return list(self._in_memory) if self.folder is None else History(self.folder)
 
-    def measure(self, clouds: PointClouds, *, step: int, epoch: int, n_threads: int = 1) -> Measured:
+    def measure(
+        self,
+        clouds: PointClouds,
+        *,
+        step: int,
+        epoch: int,
+        n_threads: int = 1,
+        inputs: SampledInputs | None = None,
+    ) -> Measured:
         """Analyse, archive and draw one step. Steps have to come in their order.
 
         Args:
@@ -64,9 +77,11 @@ class Run:
             step: The logger's step.
             epoch: The trainer's epoch.
             n_threads: Threads for the analysis.
+            inputs: The samples' own images, once per run: they are kept beside the archive.
 
         Returns:
-            The snapshot and its pictures. A failure to archive or draw is in ``errors`` and loses nothing else.
+            The snapshot, its pictures and what the tab reads. A failure to archive or draw is in ``errors`` and loses
+            nothing else.
 
         Raises:
             ValueError: If the clouds cannot be analysed.
@@ -88,15 +103,18 @@ class Run:
         if self.folder is None:
             self._in_memory.append(snapshot)
         else:
-            try:
+            with _collected(measured.errors):  # a full disk must not cost the numbers
                 snapshot.save(archive_path(self.folder, step))
-            except Exception as error:  # nor must a full disk
-                measured.errors.append(error)
         if self.figures:
-            try:
+            with _collected(measured.errors):  # nor must a picture
                 measured.pictures = self._draw(snapshot)
-            except Exception as error:  # a picture must not cost the numbers
-                measured.errors.append(error)
+        with _collected(measured.errors):
+            measured.payload = encode(snapshot)
+        if inputs is not None:
+            with _collected(measured.errors):
+                measured.sprite = make_sprite(inputs)
+                if self.folder is not None:
+                    measured.sprite.save(self.folder)
         return measured
 
     def _catch_up(self, earlier: History, step: int) -> None:
@@ -122,6 +140,14 @@ class Run:
             render("persistence_diagrams", diagrams_figure(snapshot, limits)),
         ]
         return pictures + ([render("mapper", mapper_figure(snapshot))] if snapshot.mappers else [])
+
+
+@contextmanager
+def _collected(errors: list[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        errors.append(error)
 
 
 def new_folder(run_directory: Path, continues: bool) -> Path:

@@ -1,4 +1,4 @@
-"""A snapshot's numbers and pictures in whatever loggers a Trainer has, each taking what it can."""
+"""A snapshot's numbers, pictures and payload in whatever loggers a Trainer has, each taking what it can."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from topocallback.snapshot import Snapshot
 from topocallback.views.canvas import Picture
+from topocallback.views.sprite import Sprite
 
-__all__ = ["scalars", "write_pictures", "write_scalars"]
+__all__ = ["scalars", "write_for_tab", "write_pictures", "write_scalars"]
 
 _PREFIX = "topology"
+_PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
 
 
 def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
@@ -71,6 +73,42 @@ def write_pictures(logger: Any, pictures: Sequence[Picture], step: int) -> None:
             logger.log_image(tag, [_decode(picture)], step=step)
         elif hasattr(experiment, "log_image") and hasattr(logger, "run_id"):
             experiment.log_image(logger.run_id, _decode(picture), artifact_file=f"{tag}/step={step}.png")
+
+
+def write_for_tab(logger: Any, payload: bytes | None, sprite: Sprite | None, step: int) -> None:
+    """Write what the Topology tab shows, if the logger is TensorBoard's; other loggers get nothing.
+
+    Args:
+        logger: A Lightning logger.
+        payload: The snapshot's payload, or ``None``.
+        sprite: The run's sampled inputs, or ``None``.
+        step: The logger's step.
+    """
+    experiment: Any = getattr(logger, "experiment", None)
+    # A second writer in the same directory would cost the first one's scalars in one of TensorBoard's two backends.
+    writer = experiment._get_file_writer() if hasattr(experiment, "_get_file_writer") else None
+    if writer is None:
+        return
+    if sprite is not None:
+        writer.add_summary(_blobs(f"{_PREFIX}/inputs", [sprite.png, sprite.facts.encode("utf-8")]), step)
+    if payload is not None:
+        writer.add_summary(_blobs(f"{_PREFIX}/snapshot", [payload]), step)
+
+
+def _blobs(tag: str, blobs: list[bytes]) -> Any:
+    """A summary of bytes for the tab. Of scalar strings, and without a data class, TensorBoard keeps nothing."""
+    from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+
+    metadata = summary_pb2.SummaryMetadata(
+        plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name=_PLUGIN),
+        data_class=summary_pb2.DATA_CLASS_BLOB_SEQUENCE,
+    )
+    tensor = tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_STRING,
+        tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=len(blobs))]),
+        string_val=blobs,
+    )
+    return summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)])
 
 
 def _write_to_tensorboard(experiment: Any, tag: str, picture: Picture, step: int) -> None:

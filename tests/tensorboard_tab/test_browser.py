@@ -1,0 +1,474 @@
+"""The Topology tab and the report as a person uses them: real Chromium, real TensorBoard.
+
+Screenshots go to pytest's temporary folder, or to ``TOPOCALLBACK_SCREENSHOTS``. How quick the tab is,
+``browser_speed.py`` beside this file measures.
+"""
+
+import base64
+import gzip
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from browser_tools import Page, altered, chromium, pixel, screenshot_folder, tensorboard, wait_for_steps
+from synthetic_runs import STEPS_PER_EPOCH, Logger, synthetic_clouds, synthetic_inputs, synthetic_snapshots, write_run
+
+from topocallback.views.logging import write_for_tab
+from topocallback.views.payload import encode
+from topocallback.views.report import write_report
+from topocallback.views.sprite import make_sprite
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+LAYERS = ("net.stem", "net.blocks.0", "net.blocks.1", "net.blocks.2", "net.head")
+STEPS = [STEPS_PER_EPOCH * (i + 1) for i in range(5)]
+SAMPLES = 120
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory):
+    return screenshot_folder(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, browser):  # the browser first: without one, nothing needs to be measured
+    folder = tmp_path_factory.mktemp("runs")
+    for number in (0, 1):
+        write_run(folder / f"version_{number}", len(STEPS), LAYERS, SAMPLES, seed=number)
+    write_hostile_run(folder / HOSTILE)
+    write_broken_run(folder / "broken")
+    return folder
+
+
+def write_hostile_run(log_dir):
+    """A run whose layers and classes have names that would do harm as markup."""
+    logger = Logger(log_dir)
+    layers = (HOSTILE, f"b.{HOSTILE}", "plain")
+    sprite = make_sprite(synthetic_inputs(synthetic_clouds(0, layers, SAMPLES)))
+    for snapshot in synthetic_snapshots(2, layers, SAMPLES):
+        named = replace(snapshot, labels=[f"{HOSTILE}{label}" for label in snapshot.labels])
+        write_for_tab(logger, encode(named), sprite, snapshot.step)
+    logger.experiment.close()
+
+
+def write_broken_run(log_dir):
+    """A good step, one of a newer version, one that is not gzip, one that is not JSON, and one that lacks tables."""
+    logger = Logger(log_dir)
+    good = encode(next(synthetic_snapshots(1, LAYERS, SAMPLES)))
+    payloads = [
+        good,
+        altered(good, version=99),
+        b"no gzip",
+        gzip.compress(b"{no json"),
+        gzip.compress(b'{"version": 1}'),
+    ]
+    for step, payload in enumerate(payloads):
+        write_for_tab(logger, payload, None, step)
+    logger.experiment.close()
+
+
+@pytest.fixture(scope="module")
+def server(runs):
+    with tensorboard(runs) as address:
+        for run, count in (("version_0", len(STEPS)), ("version_1", len(STEPS)), (HOSTILE, 2), ("broken", 5)):
+            wait_for_steps(address, run, count)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def opened(browser, server):
+    page = Page(browser, f"{server}/#topology")
+    page.wait_until_ready(f"version_1@{STEPS[-1]}")  # the last run by name, at its last step
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def tab(opened):
+    """One page for all tests, as opening TensorBoard takes seconds: ``version_1`` at its last step, nothing pressed."""
+    compare = opened.frame.get_by_role("button", name="Compare")
+    if compare.get_attribute("aria-pressed") == "true":
+        compare.click()
+    choose_run(opened, "version_1")
+    slide(opened, "version_1", len(STEPS) - 1)
+    close = opened.frame.get_by_role("button", name="Close")
+    if close.is_visible():
+        close.click()
+    for choice in ("H1 loops", "Diagram"):
+        opened.frame.get_by_role("button", name=choice).click()
+    yield opened
+    errors, opened.errors = opened.errors, []
+    assert errors == []
+
+
+def slide(tab, run, place):
+    """Move the slider and wait for the drawing."""
+    tab.frame.get_by_label("Step", exact=True).fill(str(place))
+    tab.wait_until_ready(f"{run}@{STEPS[place]}")
+
+
+def choose_run(tab, run, step=None):
+    tab.frame.get_by_label("Run", exact=True).select_option(run)
+    tab.frame.wait_for_function("run => document.body.dataset.ready.startsWith(`${run}@`)", arg=run)
+    if step is not None:
+        tab.wait_until_ready(f"{run}@{step}")
+
+
+def test_slider_shows_other_steps(tab):
+    slider = tab.frame.get_by_label("Step", exact=True)
+    slider.fill("1")
+    tab.wait_until_ready(f"version_1@{STEPS[1]}")
+    assert tab.frame.locator(".step-status").first.inner_text() == f"Step {STEPS[1]} · epoch 1"
+    slider.press("ArrowRight")
+    tab.wait_until_ready(f"version_1@{STEPS[2]}")
+    tab.frame.get_by_role("button", name="Previous step").click()
+    tab.wait_until_ready(f"version_1@{STEPS[1]}")
+
+
+def test_heatmap_changes_with_the_step(tab):
+    before = pixel(tab, ".heatmap", 200, 30)
+    tab.frame.get_by_label("Step", exact=True).fill("0")
+    tab.wait_until_ready(f"version_1@{STEPS[0]}")
+    assert pixel(tab, ".heatmap", 200, 30) != before
+
+
+def test_play_runs_to_the_last_step_and_stops(tab):
+    tab.frame.get_by_label("Step", exact=True).fill("2")
+    tab.wait_until_ready(f"version_1@{STEPS[2]}")
+    tab.frame.get_by_role("button", name="Play").click()
+    assert tab.frame.get_by_role("button", name="Pause").is_visible()
+    tab.wait_until_ready(f"version_1@{STEPS[-1]}")
+    tab.frame.get_by_role("button", name="Play").wait_for()
+
+
+def test_run_selector_and_comparison(tab, shots):
+    choose_run(tab, "version_0", STEPS[-1])
+    tab.frame.get_by_role("button", name="Compare").click()
+    tab.wait_until_ready(f"version_1@{STEPS[-1]}", side="readySecond")
+    tab.frame.get_by_label("Step", exact=True).fill("0")
+    tab.wait_until_ready(f"version_0@{STEPS[0]}")
+    tab.wait_until_ready(f"version_1@{STEPS[0]}", side="readySecond")
+    tab.frame.get_by_label("same step").uncheck()
+    tab.frame.get_by_label("Step of the second side").fill("4")
+    tab.wait_until_ready(f"version_1@{STEPS[4]}", side="readySecond")
+    assert tab.ready() == f"version_0@{STEPS[0]}"
+    assert tab.frame.locator("canvas.heatmap").count() == 2
+    tab.shoot(shots / "comparison.png")
+
+
+def test_cell_click_chooses_the_pair(tab, shots):
+    heatmap = tab.frame.locator(".heatmap")
+    centre = cell_centre(tab, 1, 3)
+    heatmap.hover(position=centre)
+    tooltip = tab.frame.get_by_role("tooltip").inner_text()
+    assert tooltip.startswith("net.blocks.0 ↔ net.blocks.2")
+    heatmap.click(position=centre)
+    headline = tab.frame.locator(".pair-headline").inner_text()
+    assert "net.blocks.0" in headline
+    assert "net.blocks.2" in headline
+    assert re.search(r"distance [\d.]+", headline)[0] in tooltip
+    assert tab.frame.get_by_label("Layer", exact=True).input_value() == "net.blocks.2"
+    for name in ("Barcode", "Betti curve", "Diagram"):
+        tab.frame.get_by_role("button", name=name).click()
+        assert tab.frame.locator(".panel-pair svg.chart path").count() >= 2
+        tab.frame.locator(".panel-pair").screenshot(path=str(shots / f"pair-{name.split()[0].lower()}.png"))
+
+
+def cell_centre(tab, row, column):
+    """Where a cell is on the heatmap: the keyboard's cursor asks the view itself."""
+    heatmap = tab.frame.locator(".heatmap")
+    box = heatmap.bounding_box()
+    script = """async ([layers, width]) => {
+        const { heatmapLayout } = await import(new URL('static/heatmap_drawing.js', document.baseURI).href);
+        return heatmapLayout(layers, width);
+    }"""
+    width = tab.frame.evaluate("document.querySelector('.side').clientWidth")
+    layout = tab.frame.evaluate(script, [list(LAYERS), width])
+    assert box["width"] == pytest.approx(layout["width"], abs=2)
+    return {"x": layout["left"] + (column + 0.5) * layout["cell"], "y": layout["top"] + (row + 0.5) * layout["cell"]}
+
+
+def test_node_click_shows_its_inputs(tab, shots):
+    node = tab.frame.locator(".graph .node").last
+    node.hover()
+    assert "input" in tab.frame.get_by_role("tooltip").inner_text()
+    node.click()
+    thumbnails = tab.frame.locator(".thumbnails li")
+    thumbnails.first.wait_for()
+    count = int(tab.frame.locator(".detail h3").inner_text().split()[0])
+    assert thumbnails.count() == min(count, 48)
+    picture = thumbnails.first.locator(".picture")
+    assert "inputs?" in picture.evaluate("node => getComputedStyle(node).backgroundImage")
+    assert re.fullmatch(r"\d+", thumbnails.first.inner_text().strip())
+    tab.frame.locator(".panel-mapper").screenshot(path=str(shots / "node.png"))
+
+
+def test_nodes_are_dragged_and_the_graph_is_zoomed(tab):
+    graph = tab.frame.locator(".graph")
+    graph.scroll_into_view_if_needed()
+    node = tab.frame.locator(".graph .node").last
+    before = node.get_attribute("transform")
+    box = node.bounding_box()
+    mouse = tab.page.mouse
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    mouse.down()
+    mouse.move(box["x"] + 60, box["y"] + 40, steps=4)
+    mouse.up()
+    dragged = node.get_attribute("transform")
+    assert dragged != before
+    assert tab.frame.locator(".detail-content").is_hidden()  # a drag is no click
+    tab.frame.get_by_role("button", name="Zoom in").click()
+    assert node.get_attribute("transform") != dragged
+    tab.frame.get_by_role("button", name="Show the whole graph").click()
+    assert node.get_attribute("transform") == before
+
+
+def test_hovering_a_line_points_at_its_layer(tab):
+    before = pixel(tab, ".heatmap", 260, 160)
+    tab.frame.locator(".legend button").first.hover()
+    tab.frame.wait_for_function("document.querySelectorAll('.legend .faded').length === 4")
+    assert pixel(tab, ".heatmap", 260, 160) != before
+
+
+def test_follows_tensorboards_dark_mode(tab, shots):
+    theme = "document.documentElement.dataset.theme"
+    assert tab.frame.evaluate(theme) == "light"
+    tab.shoot(shots / "tab-light.png")
+    tab.page.evaluate("document.body.classList.add('dark-mode')")
+    tab.frame.wait_for_function(f"{theme} === 'dark'")
+    tab.shoot(shots / "tab-dark.png")
+    tab.frame.get_by_role("button", name="Light or dark").click()
+    assert tab.frame.evaluate(theme) == "light"
+
+
+@pytest.mark.parametrize("width", [1024, 1680])
+def test_fits_the_window(browser, server, shots, width):
+    tab = Page(browser, f"{server}/#topology", width=width)
+    tab.wait_until_ready(f"version_1@{STEPS[-1]}")
+    assert tab.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.shoot(shots / f"tab-{width}.png")
+    assert tab.errors == []
+    tab.close()
+
+
+def test_keyboard_reaches_everything(tab):
+    reached = set()
+    tab.frame.get_by_label("Run", exact=True).focus()
+    for _ in range(70):
+        reached.add(tab.frame.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent.trim()"))
+        tab.page.keyboard.press("Tab")
+    for name in (
+        "Run",
+        "Play",
+        "Step",
+        "Compare",
+        "Measure",
+        "H1 loops",
+        "Per step",
+        "Barcode",
+        "Zoom in",
+        "Light or dark",
+    ):
+        assert name in reached
+    assert any(name.startswith("Matrix of") for name in reached)
+    assert any(name.startswith("Mapper graph with") for name in reached)
+
+    heatmap = tab.frame.locator(".heatmap")
+    heatmap.focus()
+    assert heatmap.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+    headline = tab.frame.locator(".pair-headline")
+    heatmap.click(position=cell_centre(tab, 0, 4))
+    for key in ("ArrowDown", "ArrowLeft", "Enter"):
+        heatmap.press(key)
+    assert headline.inner_text().startswith("net.blocks.0\n↔\nnet.blocks.2")
+    graph = tab.frame.locator(".graph")
+    for key in ("ArrowRight", "ArrowLeft", "Enter"):
+        graph.press(key)
+    tab.frame.locator(".thumbnails li").first.wait_for()
+
+
+def test_arrows_and_space_work_anywhere(tab):
+    tab.frame.locator(".panel-heatmap h2").click()
+    tab.page.keyboard.press("ArrowLeft")
+    tab.wait_until_ready(f"version_1@{STEPS[-2]}")
+    tab.page.keyboard.press("Space")
+    tab.wait_until_ready(f"version_1@{STEPS[-1]}")
+
+
+def test_names_are_shown_as_text(tab, shots):
+    choose_run(tab, HOSTILE, STEPS[1])
+    node = tab.frame.locator(".graph .node").last
+    node.click()
+    tab.frame.locator(".thumbnails li").first.wait_for()
+    tab.frame.locator(".heatmap").hover(position={"x": 250, "y": 40})
+    assert tab.frame.locator("img").count() == 0
+    assert HOSTILE in tab.frame.locator(".pair-headline").inner_text()
+    assert f"{HOSTILE}7" in tab.frame.locator(".class-legend").text_content()
+    assert HOSTILE in tab.frame.locator(".thumbnails li").first.get_attribute("title")
+    tab.shoot(shots / "hostile.png")
+
+
+@pytest.mark.parametrize(("step", "words"), [(1, "newer version"), (2, "damaged"), (3, "damaged"), (4, "damaged")])
+def test_unreadable_records_show_a_message(tab, step, words):
+    tab.frame.get_by_label("Run", exact=True).select_option("broken")
+    tab.wait_until_ready("broken@4")
+    tab.frame.get_by_label("Step", exact=True).fill(str(step))
+    tab.wait_until_ready(f"broken@{step}")
+    assert words in tab.frame.locator(".panel-heatmap .empty").inner_text()
+    tab.frame.get_by_label("Step", exact=True).fill("0")
+    tab.wait_until_ready("broken@0")
+    assert not tab.frame.locator(".panel-heatmap .empty").is_visible()
+
+
+def test_saves_plots_and_data(tab):
+    assert download(tab, tab.frame.locator(".panel-heatmap").get_by_label("Save as PNG"))[:4] == b"\x89PNG"
+    assert download(tab, tab.frame.locator(".panel-series").get_by_label("Save as PNG"))[:4] == b"\x89PNG"
+    drawing = download(tab, tab.frame.locator(".panel-mapper").get_by_label("Save as SVG")).decode()
+    assert drawing.startswith("<svg")
+    assert "<circle" in drawing
+    saved = json.loads(download(tab, tab.frame.get_by_label("data as JSON")))
+    assert saved["step"] == STEPS[-1]
+    assert saved["layers"] == list(LAYERS)
+
+
+def download(tab, button):
+    with tab.page.expect_download() as caught:
+        button.click()
+    return caught.value.path().read_bytes()
+
+
+def test_new_steps_come_by_themselves(browser, tmp_path, shots):
+    snapshots = list(synthetic_snapshots(4, LAYERS, SAMPLES))
+    logger = Logger(tmp_path / "training")
+
+    def write(snapshot):
+        write_for_tab(logger, encode(snapshot), None, snapshot.step)
+        logger.experiment.flush()
+
+    write(snapshots[0])
+    write(snapshots[1])
+    with tensorboard(tmp_path) as address:
+        wait_for_steps(address, "training", 2)
+        tab = Page(browser, f"{address}/#topology")
+        tab.wait_until_ready(f"training@{STEPS[1]}")
+        write(snapshots[2])
+        tab.wait_until_ready(f"training@{STEPS[2]}", timeout=25_000)  # whoever is at the last step follows
+        tab.frame.get_by_label("Step", exact=True).fill("0")
+        tab.wait_until_ready(f"training@{STEPS[0]}")
+        write(snapshots[3])
+        wait_for_steps(address, "training", 4)
+        tab.frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # coming back asks at once
+        tab.frame.wait_for_function("document.querySelector('.slider input').max === '3'", timeout=15_000)
+        assert tab.ready() == f"training@{STEPS[0]}"  # whoever looks at another step is left alone
+        assert tab.errors == []
+        tab.shoot(shots / "live.png")
+    # TensorBoard has ended: the page says so, and goes on showing what it has.
+    tab.frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    tab.frame.locator(".notice").wait_for()
+    slide(tab, "training", 1)
+    tab.close()
+
+
+def test_the_fast_data_server_shows_the_same(browser, runs, shots):
+    with tensorboard(runs, load_fast="true") as address:
+        wait_for_steps(address, "version_1", len(STEPS))
+        tab = Page(browser, f"{address}/#topology")
+        tab.wait_until_ready(f"version_1@{STEPS[-1]}")
+        tab.frame.locator(".graph .node").last.click()
+        tab.frame.locator(".thumbnails .picture").first.wait_for()
+        slide(tab, "version_1", 0)
+        tab.shoot(shots / "fast.png")
+        assert tab.errors == []
+        tab.close()
+
+
+@pytest.fixture(scope="module")
+def report(runs, tmp_path_factory):
+    return write_report(runs, tmp_path_factory.mktemp("report") / "report.html")
+
+
+def open_report(browser, path, **options):
+    """The report without any network."""
+    opened = Page(browser, "about:blank", **options)
+    opened.context.set_offline(True)
+    opened.page.goto(path.as_uri())
+    return opened
+
+
+def test_report_opens_without_network(browser, report, shots):
+    opened = open_report(browser, report, color_scheme="dark")
+    opened.wait_until_ready(f"version_1@{STEPS[-1]}")
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    opened.shoot(shots / "report-dark.png")
+    opened.page.locator(".graph .node").last.click()
+    picture = opened.page.locator(".thumbnails .picture").first
+    picture.wait_for()
+    assert "blob:" in picture.evaluate("node => getComputedStyle(node).backgroundImage")
+    slide(opened, "version_1", 1)
+    opened.page.emulate_media(color_scheme="light")
+    opened.page.wait_for_function("() => document.documentElement.dataset.theme === 'light'")
+    opened.shoot(shots / "report.png")
+    assert opened.errors == []
+    opened.close()
+
+
+def report_with(report, path, change):
+    """A report whose payloads went through a function."""
+
+    def changed(text):
+        data = json.loads(text)
+        run = data["runs"]["version_1"]
+        for i, step in enumerate(run["steps"]):
+            payload = json.loads(gzip.decompress(base64.b64decode(step["payload"])))
+            change(i, payload)
+            step["payload"] = base64.b64encode(gzip.compress(json.dumps(payload).encode())).decode()
+        return json.dumps({"runs": {HOSTILE: run}}).replace("<", "\\u003c")
+
+    before, data, after = re.split(r'(?<=id="topology-data">)(.*?)(?=</script>)', report.read_text("utf-8"), maxsplit=1)
+    path.write_text(before + changed(data) + after, encoding="utf-8")
+    return path
+
+
+def test_states_without_anything_to_draw(browser, report, tmp_path, shots):
+    def change(i, payload):
+        payload["labels"], payload["classes"] = None, []
+        if i == 0:  # the last layer was not measured at the first step
+            payload["layers"][-1] = "another"
+        if i == 1:
+            payload["mappers"][-1] |= {"x": [], "y": [], "sizes": [], "members": [], "edges": [], "filter_means": []}
+        if i == 2:
+            payload["mappers"][-1] = None
+        payload["problems"] = {HOSTILE: f"{HOSTILE} was not called."}
+
+    opened = open_report(browser, report_with(report, tmp_path / "report.html", change))
+    opened.wait_until_ready(f"{HOSTILE}@{STEPS[-1]}")
+    assert opened.page.locator(".panel-mapper .class-legend").is_hidden()
+    opened.page.locator(".graph .node").last.click()
+    assert opened.page.locator(".panel-heatmap .note").inner_text() == f"{HOSTILE}: {HOSTILE} was not called."
+    for place, words in ((0, "net.head was not measured"), (1, "graph is empty"), (2, "No Mapper graph")):
+        opened.page.get_by_label("Step", exact=True).fill(str(place))
+        opened.wait_until_ready(f"{HOSTILE}@{STEPS[place]}")
+        assert words in opened.page.locator(".panel-mapper .empty").inner_text()
+    assert "net.head was not measured" not in opened.page.locator(".panel-pair .pair-headline").inner_text()
+    assert opened.page.locator("img").count() == 0
+    opened.shoot(shots / "empty-mapper.png")
+    assert opened.errors == []
+    opened.close()
+
+
+def test_no_run_yet(browser, report, tmp_path, shots):
+    page = tmp_path / "report.html"
+    text = re.sub(r'(?<=id="topology-data">).*?(?=</script>)', '{"runs": {}}', report.read_text("utf-8"), count=1)
+    page.write_text(text, encoding="utf-8")
+    opened = open_report(browser, page)
+    opened.page.get_by_text("No topology yet").wait_for()
+    assert opened.page.locator("main").is_hidden()
+    opened.shoot(shots / "no-run.png")
+    assert opened.errors == []
+    opened.close()

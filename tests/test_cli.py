@@ -1,0 +1,83 @@
+"""The command line, as a shell runs it."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+from synthetic_runs import write_run
+
+from topocallback.cli import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    write_run(folder, n_steps=1, layers=("stem",), n_samples=30, inputs=False)
+    return folder
+
+
+def shell(*arguments, **options):
+    command = [sys.executable, "-m", "topocallback.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+
+
+def test_the_package_installs_the_command():
+    (found,) = entry_points(group="console_scripts", name="topocallback")
+    assert found.load() is main
+
+
+def test_report_writes_the_file_and_says_where(run, tmp_path):
+    done = shell("report", run, "-o", tmp_path / "page.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{tmp_path / 'page.html'} (0.")
+    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_report_writes_to_the_current_directory_by_default(run, tmp_path):
+    assert shell("report", run, cwd=tmp_path).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_without_snapshots_is_one_clear_line(tmp_path, name, capsys):
+    (tmp_path / "empty").mkdir()
+    assert main(["report", str(tmp_path / name), "--output", str(tmp_path / "page.html")]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("topocallback: Expected ")
+    assert str(tmp_path / name) in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_line(run, tmp_path, capsys):
+    assert main(["report", str(run), "-o", str(tmp_path / "missing" / "page.html")]) == 2
+    said = capsys.readouterr().err
+    assert "missing" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["report"], ["report", "a", "--unknown", "b"]])
+def test_a_wrong_command_line_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_help_needs_neither_torch_nor_numpy():
+    script = (
+        "import sys, contextlib\nfrom topocallback.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\nprint(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "report" in done.stdout
+    assert not {"torch", "numpy", "lightning", "matplotlib"} & set(done.stdout.split("\n")[-2].split())
+
+
+def test_without_its_package_the_command_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jsonargparse", None)
+    assert main(["report", "somewhere"]) == 2
+    assert capsys.readouterr().err == (
+        "topocallback: the command line needs a package: pip install 'topocallback[cli]'\n"
+    )

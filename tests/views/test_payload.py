@@ -1,0 +1,234 @@
+"""Payloads: everything of a snapshot that is shown, as JSON that any browser reads."""
+
+import dataclasses
+import gzip
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_runs import synthetic_clouds, synthetic_snapshots
+
+from topocallback.analysis import AnalysisOptions, analyse
+from topocallback.graphs import name_classes
+from topocallback.point_clouds import PointClouds
+from topocallback.views.payload import VERSION, decode, encode
+
+KEY = "sliced_wasserstein_H1"
+TABLES = ("distances", "noise", "drift", "drift_from_first", "statistics")
+
+
+@pytest.fixture(scope="module")
+def snapshot():
+    """The second of two steps, so that drift is not 0."""
+    return list(synthetic_snapshots(2, ("stem", "middle", "head"), n_samples=120))[-1]
+
+
+@pytest.fixture(scope="module")
+def content(snapshot):
+    return decode(encode(snapshot))
+
+
+def with_scale(snapshot, value):
+    return dataclasses.replace(snapshot, scales=np.full(len(snapshot.layers), value))
+
+
+# -- Values ----------------------------------------------------------------------------------------------------------
+
+
+def test_facts_are_the_snapshots(snapshot, content):
+    assert content["version"] == VERSION
+    assert (content["step"], content["epoch"]) == (snapshot.step, snapshot.epoch)
+    assert tuple(content["layers"]) == snapshot.layers
+    assert tuple(content["homology_dims"]) == snapshot.homology_dims
+    assert content["sample_ids"] == snapshot.sample_ids.tolist()
+    assert content["options"] == json.loads(json.dumps(dict(snapshot.options)))
+    assert content["seconds"] == pytest.approx(snapshot.seconds, rel=1e-5)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_are_the_snapshots_to_six_digits(snapshot, content, table):
+    expected = getattr(snapshot, table)
+    assert list(content[table]) == list(expected)
+    for key, values in expected.items():
+        np.testing.assert_allclose(content[table][key], values, rtol=5.1e-6, err_msg=key)
+    assert any(np.any(values) for values in content[table].values())
+
+
+def test_diagrams_are_the_snapshots_with_the_longest_bars_first(snapshot, content):
+    for layer, diagrams in zip(snapshot.layers, content["diagrams"], strict=True):
+        for bars, (births, deaths) in zip(snapshot.diagrams[layer], diagrams, strict=True):
+            ends = np.array([np.inf if death is None else death for death in deaths], dtype=float)
+            lengths = ends - np.array(births)
+            assert len(lengths) == len(bars)
+            assert (lengths[:-1] >= lengths[1:] - 1e-5).all()
+            expected = np.sort(bars[:, 1] - bars[:, 0])[::-1]
+            np.testing.assert_allclose(lengths, expected, atol=1e-5)
+            np.testing.assert_allclose(np.sort(births), np.sort(bars[:, 0]), rtol=5.1e-6)
+    essential = [diagrams[0][1][0] for diagrams in content["diagrams"]]
+    assert essential == [None] * len(snapshot.layers)
+
+
+def test_labels_are_class_numbers_and_have_names(snapshot, content):
+    codes, classes = name_classes(snapshot.labels)
+    assert content["labels"] == codes.tolist()
+    assert tuple(content["classes"]) == classes
+
+
+def test_mapper_graphs_are_the_snapshots(snapshot, content):
+    assert sum(graph.n_nodes for graph in snapshot.mappers.values()) > 10
+    for layer, found in zip(snapshot.layers, content["mappers"], strict=True):
+        graph = snapshot.mappers[layer]
+        np.testing.assert_allclose(np.transpose([found["x"], found["y"]]), graph.positions, rtol=5.1e-6, atol=1e-12)
+        assert found["sizes"] == [len(members) for members in found["members"]] == graph.sizes.tolist()
+        assert found["members"] == [members.tolist() for members in graph.members]
+        assert found["edges"] == [[*map(int, pair), int(n)] for pair, n in zip(graph.edges, graph.shared, strict=True)]
+        assert (found["components"], found["cycles"]) == (graph.n_components, graph.n_cycles)
+        assert found["coverage"] == pytest.approx(graph.coverage, rel=1e-5)
+        assert found["radius"] == pytest.approx(graph.radius, rel=1e-5)
+        np.testing.assert_allclose(found["node_purity"], graph.node_purity, rtol=5.1e-6)
+        assert found["purity"] == pytest.approx(
+            {
+                "node_wise": graph.purity_node_wise,
+                "point_wise": graph.purity_point_wise,
+                "majority": graph.majority,
+                "entropy": graph.label_entropy,
+            },
+            rel=1e-5,
+        )
+        assert [tuple(pair) for pair in found["confusions"]] == graph.confusions()
+
+
+def test_a_nodes_members_lead_to_its_sample_ids(snapshot, content):
+    for layer, found in zip(snapshot.layers, content["mappers"], strict=True):
+        for node, members in enumerate(found["members"]):
+            ids = [content["sample_ids"][member] for member in members]
+            assert ids == snapshot.mappers[layer].samples(node).tolist()
+
+
+@given(st.floats(min_value=1e-290, max_value=1e290) | st.floats(min_value=-1e290, max_value=-1e-290) | st.just(0.0))
+def test_numbers_keep_six_significant_digits(value):
+    cloud = PointClouds({"stem": np.eye(4)})
+    (found,) = decode(encode(with_scale(analyse(cloud), value)))["scales"]
+    assert found == pytest.approx(float(f"{value:.6g}"), rel=1e-12)
+
+
+def test_numbers_take_few_characters(snapshot):
+    numbers = np.random.default_rng(0).normal(size=(3, 3)) * 10.0 ** np.arange(-4, 5).reshape(3, 3)
+    changed = dataclasses.replace(snapshot, distances={KEY: numbers})
+    text = gzip.decompress(encode(changed)).decode()
+    matrix = text.partition(f'"distances":{{"{KEY}":')[2].partition("}")[0]
+    assert max(len(number.strip("-[]")) for number in matrix.split(",")) <= len("0.000123456")
+
+
+# -- What JSON does not know -----------------------------------------------------------------------------------------
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_null(snapshot, value):
+    matrix = snapshot.distances[KEY].copy()
+    matrix[0, 1] = value
+    changed = dataclasses.replace(
+        snapshot,
+        distances={KEY: matrix},
+        scales=np.full(3, value),
+        seconds={"total": value},
+        options={"radius": value, "nested": [{"x": value}]},
+    )
+    content = json.loads(gzip.decompress(encode(changed)), parse_constant=refuse)
+    assert content["distances"][KEY][0][1] is None
+    assert content["distances"][KEY][1][0] == pytest.approx(matrix[1, 0], rel=1e-5)
+    assert content["scales"] == [None] * 3
+    assert content["seconds"] == {"total": None}
+    assert content["options"] == {"radius": None, "nested": [{"x": None}]}
+
+
+def test_options_of_any_kind_become_json(snapshot):
+    options = {"n": np.int64(3), "flag": np.True_, "share": np.float32(0.5), "kind": object, "sizes": (1, 2), 5: None}
+    found = decode(encode(dataclasses.replace(snapshot, options=options)))["options"]
+    assert found == {"n": 3, "flag": True, "share": 0.5, "kind": "<class 'object'>", "sizes": [1, 2], "5": None}
+
+
+def test_names_of_any_kind_stay_as_they_are(snapshot):
+    names = ("<img src=x onerror=alert(1)>", 'слой "1" \\ \u2028', "💡")
+    renamed = {name: snapshot.diagrams[layer] for name, layer in zip(names, snapshot.layers, strict=True)}
+    changed = dataclasses.replace(
+        snapshot, layers=names, diagrams=renamed, mappers={}, problems={names[0]: "</script>"}, labels=np.array(names)
+    )
+    content = decode(encode(changed))
+    assert tuple(content["layers"]) == names
+    assert content["problems"] == {names[0]: "</script>"}
+    assert set(content["classes"]) == set(names)
+    assert content["mappers"] == [None] * 3
+
+
+def test_without_labels_there_are_no_classes():
+    clouds = dataclasses.replace(synthetic_clouds(0.5, ("stem",), n_samples=60), labels=None)
+    content = decode(encode(analyse(clouds, AnalysisOptions())))
+    assert (content["labels"], content["classes"]) == (None, [])
+    (graph,) = content["mappers"]
+    assert graph["purity"] == {"node_wise": None, "point_wise": None, "majority": None, "entropy": None}
+    assert graph["node_purity"] == [None] * len(graph["sizes"])
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_hardly_any_points_are_a_payload_too(n):
+    content = decode(encode(analyse(PointClouds({"stem": np.zeros((n, 2))}, labels=np.zeros(n)))))
+    assert len(content["sample_ids"]) == n
+
+
+def test_a_layer_without_a_finite_point_is_null_where_it_has_no_number():
+    clouds = PointClouds({"stem": np.full((8, 2), np.nan), "head": np.random.default_rng(0).normal(size=(8, 2))})
+    content = decode(encode(analyse(clouds)))
+    assert content["distances"][KEY][0] == [None, None]
+    assert content["diagrams"][0] == [[[], []], [[], []]]
+    assert "NaN" in content["problems"]["stem"]
+
+
+# -- Bytes -----------------------------------------------------------------------------------------------------------
+
+
+def test_equal_snapshots_have_equal_payloads(snapshot):
+    assert encode(snapshot) == encode(dataclasses.replace(snapshot))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"no gzip",
+        gzip.compress(b"no JSON"),
+        gzip.compress(b"\xff\xfe"),
+        gzip.compress(b"[" * 100_000),
+        gzip.compress(b"[]"),
+        gzip.compress(b"7"),
+        gzip.compress(b"{}"),
+        gzip.compress(b'{"version": "1"}'),
+    ],
+)
+def test_what_is_no_payload_is_refused(payload):
+    with pytest.raises(ValueError, match="Expected a snapshot's payload"):
+        decode(payload)
+
+
+def test_a_payload_that_was_cut_off_is_refused(snapshot):
+    for end in (5, 100, -1):
+        with pytest.raises(ValueError, match="damaged"):
+            decode(encode(snapshot)[:end])
+
+
+def test_a_damaged_payload_is_refused(snapshot):
+    payload = bytearray(encode(snapshot))
+    payload[len(payload) // 2] ^= 255
+    with pytest.raises(ValueError, match="damaged"):
+        decode(bytes(payload))
+
+
+def test_a_newer_payload_is_refused_with_what_to_do():
+    with pytest.raises(ValueError, match=f"got {VERSION + 1}: update topocallback"):
+        decode(gzip.compress(json.dumps({"version": VERSION + 1}).encode()))

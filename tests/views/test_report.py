@@ -1,0 +1,188 @@
+"""The report: everything of every run inside of one file, which needs nothing else and lets nothing in."""
+
+import base64
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from synthetic_runs import write_run
+
+from topocallback.views.payload import encode
+from topocallback.views.report import find_archives, write_report
+
+MARKUP = "<img src=x onerror=alert(1)>"
+CLOSING = "</script><script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the text of its scripts and title."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []
+        self.texts = {}
+        self._inside = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._inside = dict(attrs).get("id") or dict(attrs).get("type") or tag
+
+    def handle_endtag(self, tag):
+        self._inside = None
+
+    def handle_data(self, data):
+        if self._inside:
+            self.texts[self._inside] = self.texts.get(self._inside, "") + data
+
+    @property
+    def runs(self):
+        return json.loads(self.texts["topology-data"])["runs"]
+
+
+def page_of(path, folder):
+    return Page(write_report(path, folder / "report.html").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    plain = write_run(folder / "plain", n_steps=2, layers=("stem", "head"), n_samples=60)
+    write_run(folder / "deep" / MARKUP, n_steps=1, layers=(MARKUP, CLOSING), n_samples=60, inputs=False)
+    return folder, plain
+
+
+# -- What is inside --------------------------------------------------------------------------------------------------
+
+
+def test_every_step_of_a_run_is_inside(runs, tmp_path):
+    folder, snapshots = runs
+    (run,) = page_of(folder / "plain", tmp_path).runs.values()
+    assert [step["step"] for step in run["steps"]] == [snapshot.step for snapshot in snapshots]
+    for step, snapshot in zip(run["steps"], snapshots, strict=True):
+        assert base64.b64decode(step["payload"]) == encode(snapshot)
+        assert step["wall_time"] == (folder / "plain" / "topology" / f"step={step['step']}.npz").stat().st_mtime
+
+
+def test_the_inputs_are_inside(runs, tmp_path):
+    folder, _ = runs
+    (run,) = page_of(folder / "plain", tmp_path).runs.values()
+    archive = folder / "plain" / "topology"
+    assert base64.b64decode(run["inputs"]["png"]) == (archive / "inputs.png").read_bytes()
+    assert run["inputs"]["meta"] == json.loads((archive / "inputs.json").read_text())
+
+
+def test_several_runs_are_inside_under_their_names(runs, tmp_path):
+    found = page_of(runs[0], tmp_path).runs
+    assert list(found) == [f"deep/{MARKUP}", "plain"]
+    assert found[f"deep/{MARKUP}"]["inputs"] is None
+
+
+def test_nothing_is_loaded_from_elsewhere(runs, tmp_path):
+    text = write_report(runs[0], tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    attributes = [(tag, name) for tag, found in page.elements for name in found]
+    assert not [found for found in attributes if found[1] in ("src", "href", "srcset", "data", "action")]
+    addresses = {found.rstrip("/") for found in re.findall(r"https?://[\w./-]+", text)}
+    assert addresses <= {"http://www.w3.org/2000/svg"}  # the name of a namespace, which nobody asks for
+    assert not re.search(r"@import|url\(", page.texts["style"])
+    (policy,) = [found["content"] for tag, found in page.elements if tag == "meta" and "http-equiv" in found]
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+
+
+def test_names_cannot_leave_their_place(runs, tmp_path):
+    text = write_report(runs[0], tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<img" not in text
+    assert [tag for tag, _ in Page(text).elements] == [
+        "html",
+        "head",
+        *["meta"] * 3,
+        "title",
+        "style",
+        "body",
+        *["script"] * 2,
+    ]
+    assert Page(text).texts["title"] == f"Topology of deep/{MARKUP}, plain"
+
+
+def test_a_script_starts_the_front_end(runs, tmp_path):
+    page = page_of(runs[0], tmp_path)
+    assert page.texts["module"].rstrip().endswith("entry.render();")
+    assert page.texts["style"].strip()
+
+
+# -- Which folders ---------------------------------------------------------------------------------------------------
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def test_a_run_is_found_by_its_directory_its_archive_and_the_folder_above(tmp_path):
+    touch(tmp_path / "logs" / "version_3" / "topology" / "step=5.npz")
+    archive = tmp_path / "logs" / "version_3" / "topology"
+    for path in (archive, archive.parent, archive.parent.parent):
+        assert find_archives(path) == {"version_3": archive}
+    assert find_archives(tmp_path) == {"logs/version_3": archive}
+
+
+def test_a_run_is_found_by_the_current_directory(tmp_path, monkeypatch):
+    touch(tmp_path / "version_3" / "topology" / "step=5.npz")
+    monkeypatch.chdir(tmp_path / "version_3")
+    assert list(find_archives(".")) == ["version_3"]
+
+
+def test_a_run_that_was_started_again_is_a_run_of_its_own(tmp_path):
+    for name in ("topology", "topology-v1", "topology-v10"):
+        touch(tmp_path / "run" / name / "step=5.npz")
+    assert list(find_archives(tmp_path)) == ["run", "run/topology-v1", "run/topology-v10"]
+    assert list(find_archives(tmp_path / "run" / "topology-v1")) == ["run/topology-v1"]
+
+
+def test_other_files_are_no_runs(tmp_path):
+    touch(tmp_path / "run" / "checkpoints" / "step=5.npz")
+    touch(tmp_path / "run" / "topology" / ".step=5.npz.1.partial")
+    touch(tmp_path / "run" / "topology" / "inputs.png")
+    with pytest.raises(FileNotFoundError, match="below"):
+        find_archives(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write_report(tmp_path / "nowhere", tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+# -- Damage ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_step_is_left_out_with_a_warning(runs, tmp_path):
+    shutil.copytree(runs[0] / "plain", tmp_path / "run")
+    first, second = sorted((tmp_path / "run" / "topology").glob("*.npz"))
+    first.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match=re.escape(first.name)):
+        (run,) = page_of(tmp_path / "run", tmp_path).runs.values()
+    assert [f"step={step['step']}.npz" for step in run["steps"]] == [second.name]
+
+
+def test_without_a_readable_step_there_is_no_report(runs, tmp_path):
+    touch(tmp_path / "run" / "topology" / "step=5.npz")
+    with pytest.warns(UserWarning, match="step=5"), pytest.raises(ValueError, match="readable snapshot"):
+        write_report(tmp_path / "run", tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_damaged_inputs_are_left_out(runs, tmp_path):
+    shutil.copytree(runs[0] / "plain", tmp_path / "run")
+    (tmp_path / "run" / "topology" / "inputs.json").write_text("no JSON")
+    (run,) = page_of(tmp_path / "run", tmp_path).runs.values()
+    assert run["inputs"] is None
+
+
+def test_an_existing_report_is_replaced(runs, tmp_path):
+    (tmp_path / "report.html").write_text("old")
+    assert page_of(runs[0], tmp_path).runs

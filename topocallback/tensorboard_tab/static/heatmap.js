@@ -1,0 +1,172 @@
+/** The panel that compares every layer with every other. */
+import { dropDown, element, segments } from "./dom.js";
+import { drawHeatmap, heatmapLayout, isWithinNoise } from "./heatmap_drawing.js";
+import { dimensionName, measureName } from "./names.js";
+import { readableNumber, roundUp } from "./numbers.js";
+import { measuresOf } from "./payload.js";
+import { createPanel, createSides } from "./panel.js";
+import { limitOf, measureKey } from "./selection.js";
+
+const HELP = [
+  "Each cell says how differently two layers arrange the same inputs: the distance between the layers’ persistence " +
+    "diagrams. Dark is alike, bright is different.",
+  "Round cells on the diagonal show noise: how much a layer differs from itself when measured on two random halves of " +
+    "the inputs. Hatched cells are no larger than that noise. Read nothing into them.",
+  "H0 compares how inputs fall into clusters, H1 how they form loops. Blocks along the diagonal are layers that are alike.",
+  "Click a cell to see why two layers differ. With the keyboard: arrows move, Enter chooses.",
+];
+
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+export function createHeatmapPanel(context) {
+  const { store } = context;
+  const panel = createPanel(context, { id: "heatmap", title: "Layer distances", help: HELP, kinds: ["png"] });
+  const measure = dropDown("Measure", (choice) => store.set({ measure: choice }));
+  const dims = segments("Homology dimension", (choice) => store.set({ dim: Number(choice) }));
+  const range = segments("Colour range", (choice) => store.set({ range: choice }));
+  panel.tools.append(measure.node, dims.node, range.node);
+  const sides = createSides(context, panel.body, () => createHeatmapSlot(context));
+
+  function update(state) {
+    const payload = state.view.first?.payload ?? state.view.second?.payload;
+    if (payload) {
+      measure.fill(measuresOf(payload).map((name) => [name, measureName(name)]), state.measure);
+      dims.fill(payload.homology_dims.map((dim) => [dim, dimensionName(dim)]), state.dim);
+    }
+    range.fill(
+      [
+        ["fixed", "Fixed", "One colour range for all steps, so that the slider shows change"],
+        ["step", "Per step", "The colour range of the shown step"],
+      ],
+      state.range,
+    );
+    sides.update();
+  }
+
+  store.subscribe(["view", "measure", "dim", "range", "pair", "hover", "dark", "digests", "other"], update);
+  return panel;
+}
+
+function createHeatmapSlot(context) {
+  const { store, library, tooltip } = context;
+  const canvas = element("canvas", { class: "plot heatmap", tabindex: 0, role: "application" });
+  const problems = element("p", { class: "note" });
+  const node = element("div", {}, canvas, problems);
+  let matrix = null;
+  let layout = null;
+  let cursor = null;
+
+  function update(record) {
+    const { state } = store;
+    const { payload } = record;
+    const key = measureKey(state);
+    if (payload.layers.length === 0) return "No layer was measured at this step.";
+    if (!payload.distances[key]) return `This step has no ${measureName(state.measure ?? "")} distances in H${state.dim}.`;
+    matrix = {
+      layers: payload.layers,
+      values: payload.distances[key],
+      noise: payload.noise[key] ?? [],
+      limit: roundUp(limitOf(state, library, key)),
+      title: `${measureName(state.measure)} distance, H${state.dim}`,
+      pair: pairIn(payload.layers, state.pair),
+      cursor: cursor && cursor.every((at) => at < payload.layers.length) ? cursor : null,
+      highlight: positionOf(payload.layers, state.hover),
+    };
+    layout = heatmapLayout(payload.layers, Math.max(node.parentElement.clientWidth, 240));
+    drawHeatmap(canvas, matrix, layout);
+    canvas.setAttribute("aria-label", describe());
+    problems.textContent = Object.entries(payload.problems).map(([layer, problem]) => `${layer}: ${problem}`).join(" ");
+    problems.hidden = problems.textContent === "";
+    return null;
+  }
+
+  function describe() {
+    const chosen = matrix.pair ? ` Chosen: ${cellLines(...matrix.pair).join(", ")}.` : "";
+    return `Matrix of ${matrix.title} between ${matrix.layers.length} layers. Arrow keys move, Enter chooses a pair.${chosen}`;
+  }
+
+  function cellLines(i, j) {
+    const { layers, values, noise } = matrix;
+    if (i === j) return [layers[i], `own noise floor ${readableNumber(noise[i])}`];
+    const floor = Math.max(noise[i] ?? 0, noise[j] ?? 0);
+    const verdict = isWithinNoise(matrix, i, j) ? "within noise" : `${readableNumber(values[i][j] / floor)} × noise`;
+    return [
+      `${layers[i]} ↔ ${layers[j]}`,
+      `distance ${readableNumber(values[i][j])}`,
+      `noise floor ${readableNumber(floor)}`,
+      ...(values[i][j] === null ? [] : [verdict]),
+    ];
+  }
+
+  function cellAt(event) {
+    const box = canvas.getBoundingClientRect();
+    const i = Math.floor((event.clientY - box.top - layout.top) / layout.cell);
+    const j = Math.floor((event.clientX - box.left - layout.left) / layout.cell);
+    const count = matrix.layers.length;
+    return i >= 0 && j >= 0 && i < count && j < count ? [i, j] : null;
+  }
+
+  function pointAt(cell) {
+    if (String(cell) === String(cursor)) return;
+    cursor = cell;
+    matrix.cursor = cell;
+    drawHeatmap(canvas, matrix, layout);
+  }
+
+  function choose([i, j]) {
+    const { layers } = matrix;
+    store.set({ pair: [layers[i], layers[j]], layer: layers[j], node: null });
+  }
+
+  canvas.addEventListener("pointermove", (event) => {
+    const cell = matrix && cellAt(event);
+    if (!matrix) return;
+    pointAt(cell);
+    canvas.style.cursor = cell ? "pointer" : "default";
+    if (cell) tooltip.show(event, cellLines(...cell));
+    else tooltip.hide();
+  });
+  canvas.addEventListener("pointerleave", () => {
+    tooltip.hide();
+    if (matrix) pointAt(null);
+  });
+  canvas.addEventListener("click", (event) => {
+    const cell = matrix && cellAt(event);
+    if (cell) choose(cell);
+  });
+  canvas.addEventListener("keydown", (event) => {
+    if (!matrix) return;
+    if (event.key in ARROWS) {
+      const from = cursor ?? matrix.pair ?? [0, 0];
+      const last = matrix.layers.length - 1;
+      pointAt(ARROWS[event.key].map((by, axis) => Math.min(Math.max(from[axis] + by, 0), last)));
+      tooltip.say(cellLines(...cursor).join(", "));
+      const box = canvas.getBoundingClientRect();
+      const [i, j] = cursor;
+      tooltip.show(
+        { clientX: box.left + layout.left + (j + 0.5) * layout.cell, clientY: box.top + layout.top + (i + 0.5) * layout.cell },
+        cellLines(i, j),
+      );
+    } else if ((event.key === "Enter" || event.key === " ") && cursor) {
+      choose(cursor);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  canvas.addEventListener("blur", () => {
+    tooltip.hide();
+    if (matrix) pointAt(null);
+  });
+
+  return { node, update };
+}
+
+function positionOf(layers, name) {
+  const at = layers.indexOf(name);
+  return at < 0 ? null : at;
+}
+
+function pairIn(layers, pair) {
+  const places = pair?.map((name) => layers.indexOf(name)) ?? [-1];
+  return places.includes(-1) ? null : places;
+}

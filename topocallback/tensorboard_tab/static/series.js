@@ -1,0 +1,241 @@
+/** The panel of curves over the steps: one line per layer, coloured by depth. */
+import { drawAxes, linePath, sizeChart } from "./axes.js";
+import { depthColour } from "./colours.js";
+import { dropDown, element, setAttribute, shape } from "./dom.js";
+import { quantityName, shortLayerNames } from "./names.js";
+import { linearScale, readableNumber, readableStep } from "./numbers.js";
+import { createPanel } from "./panel.js";
+import { measureKey, unionOfSteps } from "./selection.js";
+
+const HELP = [
+  "How each layer changes during training. Drift is a layer’s distance from itself at the previous or the first step: near " +
+    "0, its topology has settled.",
+  "The dashed line is the chosen layer’s noise floor. Drift below it may come from the choice of inputs alone.",
+  "Lines run from dark (first layers) to bright (last layers); the chosen pair keeps its blue and orange. Point at a line " +
+    "to find its layer in the matrix; click in a plot to go to that step.",
+];
+
+const WITH_NOISE = ["drift", "drift_from_first"];
+const HEIGHT = 236;
+const HOVER_PIXELS = 24;
+
+export function createSeriesPanel(context) {
+  const { store } = context;
+  const panel = createPanel(context, { id: "series", title: "Over the steps", help: HELP, kinds: ["svg", "png"] });
+  const charts = [0, 1].map((position) => createChart(context, position));
+  const legend = element("div", { class: "legend", role: "group", "aria-label": "Layers" });
+  const empty = element("div", { class: "empty", hidden: true }, "No step yet.");
+  panel.body.append(element("div", { class: "charts" }, ...charts.map((chart) => chart.node)), legend, empty);
+
+  function update() {
+    const lines = linesOf(context);
+    empty.hidden = lines.layers.length > 0;
+    charts.forEach((chart) => chart.update(lines));
+    fillLegend(legend, context, lines);
+  }
+
+  // A step of the slider changes no curve: only the markers move.
+  store.subscribe(["view"], () => charts.forEach((chart) => chart.markStep()));
+  store.subscribe(["digests", "measure", "dim", "pair", "layer", "hover", "dark", "charts", "other", "run", "listings"], update);
+  new ResizeObserver(() => charts.some((chart) => chart.isResized()) && update()).observe(panel.body);
+  return panel;
+}
+
+/** Digests of the shown runs, and how every layer's line is drawn. */
+function linesOf({ store, library }) {
+  const { state } = store;
+  const runs = [...new Set([state.run, state.other?.run ?? state.run])];
+  const digests = runs.map((run) => library.digests(run));
+  const layers = [...new Set(digests.flat().flatMap((one) => one.layers))];
+  const focus = state.hover;
+  const styles = new Map(layers.map((name, i) => [name, lineStyle(name, i, layers.length, state, focus)]));
+  return { runs, digests, layers, styles };
+}
+
+function lineStyle(name, position, count, { pair, dark }, focus) {
+  const inPair = pair?.indexOf(name) ?? -1;
+  const colour = inPair === 0 ? "var(--first)" : inPair === 1 ? "var(--second)" : depthColour(position, count, dark);
+  const faded = focus !== null && focus !== name;
+  return { colour, width: name === focus ? 3 : inPair >= 0 ? 2.2 : 1.3, opacity: faded ? 0.18 : inPair >= 0 ? 1 : 0.75 };
+}
+
+/** A quantity's key in a digest: drift belongs to a measure, most statistics to a dimension. */
+function curveKey(quantity, state) {
+  if (["drift", "drift_from_first", "noise"].includes(quantity)) return `${quantity}/${measureKey(state)}`;
+  return STATISTICS_WITHOUT_DIMENSION.has(quantity) ? quantity : `${quantity}_H${state.dim}`;
+}
+
+const STATISTICS_WITHOUT_DIMENSION = new Set(["scale"]);
+
+/** What the records seen so far can draw; a statistic without a dimension in its name is remembered as such. */
+function quantitiesOf(digests) {
+  const found = new Set();
+  for (const { curves } of digests.flat()) {
+    for (const key of Object.keys(curves)) {
+      const [quantity] = key.split("/");
+      const plain = quantity.replace(/_H\d+$/, "");
+      if (plain === key) STATISTICS_WITHOUT_DIMENSION.add(plain);
+      found.add(plain);
+    }
+  }
+  return [...found];
+}
+
+function createChart(context, position) {
+  const { store, session, tooltip } = context;
+  const choice = dropDown(`Quantity of plot ${position + 1}`, (quantity) => {
+    store.set({ charts: store.state.charts.with(position, quantity) });
+  });
+  const chart = shape("svg", { class: "plot chart", role: "img" });
+  const dimension = element("span", { class: "quiet" });
+  const node = element("div", { class: "series" }, element("div", { class: "series-head" }, choice.node, dimension), chart);
+  const marker = shape("line", { class: "current" });
+  let curves = [];
+  let x = null;
+  let width = 0;
+
+  function update(lines) {
+    const { state } = store;
+    const quantity = state.charts[position];
+    choice.fill(quantitiesOf(lines.digests).map((name) => [name, quantityName(name)]), quantity);
+    const key = curveKey(quantity, state);
+    dimension.textContent = STATISTICS_WITHOUT_DIMENSION.has(quantity) ? "" : `H${state.dim}`;
+    width = Math.max(Math.round(node.clientWidth), 200);
+    sizeChart(chart, width, HEIGHT);
+    const frame = { left: 46, top: 14, right: width - 12, bottom: HEIGHT - 38 };
+    const steps = unionOfSteps(state);
+    x = linearScale([steps[0] ?? 0, steps.at(-1) ?? 1], [frame.left + 4, frame.right - 4]);
+    curves = curvesOf(lines, key);
+    const noise = WITH_NOISE.includes(quantity) ? noiseOf(lines, curveKey("noise", state), state.hover ?? state.layer) : [];
+    const y = linearScale([0, highest([...curves, ...noise])], [frame.bottom, frame.top]);
+    drawAxes(chart, frame, { x, y, xLabel: "step", format: readableStep });
+    chart.append(marker);
+    setAttribute(marker, "y1", frame.top);
+    setAttribute(marker, "y2", frame.bottom);
+    markStep();
+    for (const curve of [...noise, ...curves]) {
+      curve.places = curve.points.map(([step, value]) => [x(step), value === null ? null : y(value)]);
+      chart.append(drawn(curve));
+    }
+    setAttribute(chart, "aria-label", `${quantityName(quantity)} ${dimension.textContent} over ${steps.length} steps.`);
+  }
+
+  function markStep() {
+    const step = store.state.view.first?.step ?? null;
+    setAttribute(marker, "visibility", step === null || x === null ? "hidden" : "visible");
+    if (step === null || x === null) return;
+    setAttribute(marker, "x1", x(step));
+    setAttribute(marker, "x2", x(step));
+  }
+
+  function nearest(event) {
+    const box = chart.getBoundingClientRect();
+    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+    let best = null;
+    for (const curve of curves) {
+      curve.places.forEach(([cx, cy], i) => {
+        if (cy === null) return;
+        const distance = Math.hypot((cx - px) / 2, cy - py);
+        if (distance < (best?.distance ?? HOVER_PIXELS)) best = { distance, curve, point: curve.points[i] };
+      });
+    }
+    return best;
+  }
+
+  chart.addEventListener("pointermove", (event) => {
+    const found = nearest(event);
+    store.set({ hover: found?.curve.layer ?? null });
+    if (!found) return tooltip.hide();
+    const [step, value] = found.point;
+    const run = store.state.other ? ` · ${found.curve.run}` : "";
+    return tooltip.show(event, [found.curve.layer, `${readableNumber(value)} at step ${readableStep(step)}${run}`]);
+  });
+  chart.addEventListener("pointerleave", () => {
+    tooltip.hide();
+    store.set({ hover: null });
+  });
+  chart.addEventListener("click", (event) => {
+    const wanted = x.invert(event.clientX - chart.getBoundingClientRect().left);
+    const steps = unionOfSteps(store.state);
+    const near = steps.toSorted((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted))[0];
+    if (near !== undefined) session.chooseStep(near);
+  });
+
+  return { node, update, markStep, isResized: () => Math.abs(node.clientWidth - width) > 1 };
+}
+
+/** One curve per run and layer; the second run's are dotted. */
+function curvesOf({ runs, digests, layers, styles }, key) {
+  return runs.flatMap((run, second) =>
+    layers.map((layer) => ({
+      run,
+      layer,
+      dashes: second ? "1 4" : null,
+      style: styles.get(layer),
+      points: digests[second].map((one) => [one.step, one.curves[key]?.[one.layers.indexOf(layer)] ?? null]),
+    })),
+  );
+}
+
+function noiseOf(lines, key, layer) {
+  if (!lines.styles.has(layer)) return [];
+  const style = { ...lines.styles.get(layer), width: 1.2, opacity: 0.9 };
+  return curvesOf(lines, key)
+    .filter((curve) => curve.layer === layer && curve.run === lines.runs[0])
+    .map((curve) => ({ ...curve, style, dashes: "5 4" }));
+}
+
+function drawn({ places, style, dashes }) {
+  const lone = places.filter(([, y]) => y !== null).length === 1;
+  const path = lone ? places.filter(([, y]) => y !== null).map(([px, py]) => `M${px} ${py}h0`).join("") : linePath(places);
+  return shape("path", {
+    class: "line",
+    d: path,
+    stroke: style.colour,
+    "stroke-width": lone ? 5 : style.width,
+    "stroke-opacity": style.opacity,
+    "stroke-dasharray": lone ? null : dashes,
+  });
+}
+
+function highest(curves) {
+  const values = curves.flatMap((curve) => curve.points.map(([, value]) => value ?? 0));
+  return values.reduce((most, value) => Math.max(most, value), 0) * 1.05 || 1;
+}
+
+/** The layers as buttons: pointing at one highlights it, pressing it shows its Mapper graph. */
+function fillLegend(legend, { store }, { layers, styles }) {
+  const signature = JSON.stringify(layers);
+  if (legend.dataset.layers !== signature) {
+    legend.dataset.layers = signature;
+    const names = shortLayerNames(layers, 22);
+    legend.replaceChildren(...layers.map((layer, i) => legendButton(store, layer, names[i])));
+  }
+  [...legend.children].forEach((button, i) => {
+    const style = styles.get(layers[i]);
+    button.style.setProperty("--line-colour", style.colour);
+    button.style.setProperty("--line-width", `${Math.max(style.width, 2)}px`);
+    button.classList.toggle("faded", style.opacity < 0.5);
+    button.setAttribute("aria-pressed", String(layers[i] === store.state.layer));
+  });
+}
+
+function legendButton(store, layer, name) {
+  const point = (at) => () => store.set({ hover: at });
+  return element(
+    "button",
+    {
+      type: "button",
+      title: layer,
+      on: {
+        pointerenter: point(layer),
+        pointerleave: point(null),
+        focus: point(layer),
+        blur: point(null),
+        click: () => store.set({ layer, node: null }),
+      },
+    },
+    element("span", { class: "swatch" }),
+    name,
+  );
+}

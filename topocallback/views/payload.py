@@ -1,0 +1,181 @@
+"""A snapshot as the Topology tab and the report read it: versioned JSON, compressed.
+
+Browsers decompress gzip by themselves, so that one form serves the event file, the tab's server and the report. Numbers
+have six significant digits, which is more than a screen can show and a third of the bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from topocallback.graphs import MapperGraph, name_classes
+from topocallback.snapshot import Snapshot
+
+__all__ = ["VERSION", "decode", "encode"]
+
+VERSION = 1
+
+_DIGITS = 6
+_MOST_CONFUSIONS = 10
+# A snapshot of 20 layers with 512 samples takes 122 kB and 0.08 s at level 6, 120 kB and 0.18 s at level 9.
+_LEVEL = 6
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """A snapshot as gzip-compressed JSON.
+
+    Args:
+        snapshot: The snapshot.
+
+    Returns:
+        The payload: equal snapshots give equal bytes. NaN and infinity, which JSON does not know, become null. Bars
+        stand in the order of decreasing persistence, essential ones first, as two lists of births and deaths; members
+        of a Mapper node are positions in ``sample_ids``.
+
+    Example:
+        >>> from topocallback import PointClouds, analyse
+        >>> rng = np.random.default_rng(0)
+        >>> payload = encode(analyse(PointClouds({"stem": rng.normal(size=(40, 3))}), step=7))
+        >>> decoded = decode(payload)
+        >>> decoded["step"], decoded["layers"], decoded["distances"]["sliced_wasserstein_H1"]
+        (7, ['stem'], [[0.0]])
+    """
+    text = json.dumps(_to_json(snapshot), allow_nan=False, separators=(",", ":"))
+    return gzip.compress(text.encode("utf-8"), compresslevel=_LEVEL, mtime=0)
+
+
+def decode(payload: bytes) -> dict[str, Any]:
+    """What a payload holds.
+
+    Args:
+        payload: What ``encode`` gave.
+
+    Returns:
+        The decoded JSON object.
+
+    Raises:
+        ValueError: If the payload is damaged, is something else, or comes from a newer version of the package.
+
+    Example:
+        >>> decode(b"not gzip")
+        Traceback (most recent call last):
+        ValueError: Expected a snapshot's payload, got something damaged or foreign (Not a gzipped file (b'no')).
+    """
+    try:
+        content = json.loads(gzip.decompress(payload))
+    except (EOFError, OSError, RecursionError, ValueError, zlib.error) as error:
+        raise ValueError(f"Expected a snapshot's payload, got something damaged or foreign ({error}).") from error
+    version = content.get("version") if isinstance(content, dict) else None
+    if not isinstance(version, int):
+        raise ValueError(f"Expected a snapshot's payload with a version, got {type(content).__name__} without one.")
+    if version > VERSION:
+        raise ValueError(
+            f"Expected a payload of version {VERSION} or older, got {version}: update topocallback to read it."
+        )
+    return dict(content)
+
+
+def _to_json(snapshot: Snapshot) -> dict[str, Any]:
+    codes, classes = (None, ()) if snapshot.labels is None else name_classes(snapshot.labels)
+    return {
+        "version": VERSION,
+        "step": int(snapshot.step),
+        "epoch": int(snapshot.epoch),
+        "layers": list(snapshot.layers),
+        "homology_dims": [int(dim) for dim in snapshot.homology_dims],
+        "options": _plain(snapshot.options),
+        "classes": list(classes),
+        "sample_ids": snapshot.sample_ids.tolist(),
+        "labels": None if codes is None else codes.tolist(),
+        "distances": _table(snapshot.distances),
+        "noise": _table(snapshot.noise),
+        "drift": _table(snapshot.drift),
+        "drift_from_first": _table(snapshot.drift_from_first),
+        "statistics": _table(snapshot.statistics),
+        "scales": _numbers(snapshot.scales),
+        "problems": _plain(snapshot.problems),
+        "seconds": _plain(snapshot.seconds),
+        "diagrams": [[_bars(diagram) for diagram in snapshot.diagrams[layer]] for layer in snapshot.layers],
+        "mappers": [
+            _graph(snapshot.mappers[layer]) if layer in snapshot.mappers else None for layer in snapshot.layers
+        ],
+    }
+
+
+def _table(table: Mapping[str, NDArray[np.float64]]) -> dict[str, list[Any]]:
+    return {key: _numbers(values) for key, values in table.items()}
+
+
+def _bars(diagram: NDArray[np.float64]) -> list[list[float | None]]:
+    """Births and deaths, the longest bars first."""
+    order = np.argsort(diagram[:, 0] - diagram[:, 1], kind="stable")
+    births, deaths = diagram[order].T
+    return [_numbers(births), _numbers(deaths)]
+
+
+def _graph(graph: MapperGraph) -> dict[str, Any]:
+    return {
+        "radius": _number(graph.radius),
+        "x": _numbers(graph.positions[:, 0]),
+        "y": _numbers(graph.positions[:, 1]),
+        "sizes": graph.sizes.tolist(),
+        "filter_means": _numbers(graph.filter_means),
+        "members": [points.tolist() for points in graph.members],
+        "edges": np.column_stack([graph.edges, graph.shared]).tolist(),
+        "coverage": _number(graph.coverage),
+        "purity": {
+            "node_wise": _number(graph.purity_node_wise),
+            "point_wise": _number(graph.purity_point_wise),
+            "majority": _number(graph.majority),
+            "entropy": _number(graph.label_entropy),
+        },
+        "node_purity": _numbers(graph.node_purity),
+        "components": graph.n_components,
+        "cycles": graph.n_cycles,
+        "confusions": [list(pair) for pair in graph.confusions(_MOST_CONFUSIONS)],
+    }
+
+
+def _numbers(values: ArrayLike) -> list[Any]:
+    """An array as nested lists, rounded, null for what is not finite."""
+    exact = np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(exact)
+    rounded = _rounded(np.where(finite, exact, 0.0))
+    if finite.all():
+        return list(rounded.tolist())
+    holed: NDArray[Any] = rounded.astype(object)
+    holed[~finite] = None
+    return list(holed.tolist())
+
+
+def _number(value: float) -> float | None:
+    return None if not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """To six significant digits, all at once: a whole number over a power of ten has the shortest text there is."""
+    magnitude = np.floor(np.log10(np.abs(values), out=np.zeros_like(values), where=values != 0))
+    places = np.clip(_DIGITS - 1 - magnitude, -300, 300)
+    large, small = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+    return np.asarray(np.round(values * large / small) / large * small)
+
+
+def _plain(value: Any) -> Any:
+    """Options, problems and seconds as JSON holds them; what it cannot hold becomes text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return _number(value)
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

@@ -13,6 +13,7 @@ from synthetic_runs import synthetic_clouds, synthetic_snapshots
 from topocallback.analysis import AnalysisOptions, analyse
 from topocallback.graphs import name_classes
 from topocallback.point_clouds import PointClouds
+from topocallback.topology.mapper import MapperOptions
 from topocallback.views.payload import VERSION, decode, encode
 
 KEY = "sliced_wasserstein_H1"
@@ -232,3 +233,21 @@ def test_a_damaged_payload_is_refused(snapshot):
 def test_a_newer_payload_is_refused_with_what_to_do():
     with pytest.raises(ValueError, match=f"got {VERSION + 1}: update topocallback"):
         decode(gzip.compress(json.dumps({"version": VERSION + 1}).encode()))
+
+
+def test_members_of_clouds_with_several_points_per_sample_are_samples():
+    rng = np.random.default_rng(0)
+    owners = np.repeat(np.arange(20), 3)
+    clouds = PointClouds(
+        {"stem": rng.normal(size=(60, 2))},
+        sample_ids=5 * np.arange(20),
+        labels=np.arange(20) % 2,
+        owners={"stem": owners},
+    )
+    snapshot = analyse(clouds, AnalysisOptions(mapper=MapperOptions(n_intervals=3)))
+    content = decode(encode(snapshot))
+    graph = snapshot.mappers["stem"]
+    assert graph.n_nodes > 0
+    for node, members in enumerate(content["mappers"][0]["members"]):
+        assert len(members) == graph.sizes[node]
+        assert sorted({content["sample_ids"][position] for position in members}) == graph.samples(node).tolist()

@@ -38,7 +38,7 @@ def encode(snapshot: Snapshot) -> bytes:
     Returns:
         The payload: equal snapshots give equal bytes. NaN and infinity, which JSON does not know, become null. Bars
         stand in the order of decreasing persistence, essential ones first, as two lists of births and deaths; members
-        of a Mapper node are positions in ``sample_ids``.
+        of a Mapper node are positions in ``sample_ids``, one for each of a sample's points that is in the node.
 
     Example:
         >>> from topocallback import PointClouds, analyse
@@ -105,7 +105,8 @@ def _to_json(snapshot: Snapshot) -> dict[str, Any]:
         "seconds": _plain(snapshot.seconds),
         "diagrams": [[_bars(diagram) for diagram in snapshot.diagrams[layer]] for layer in snapshot.layers],
         "mappers": [
-            _graph(snapshot.mappers[layer]) if layer in snapshot.mappers else None for layer in snapshot.layers
+            _graph(snapshot.mappers[layer], snapshot.owners.get(layer)) if layer in snapshot.mappers else None
+            for layer in snapshot.layers
         ],
     }
 
@@ -121,14 +122,15 @@ def _bars(diagram: NDArray[np.float64]) -> list[list[float | None]]:
     return [_numbers(births), _numbers(deaths)]
 
 
-def _graph(graph: MapperGraph) -> dict[str, Any]:
+def _graph(graph: MapperGraph, owners: NDArray[np.int64] | None) -> dict[str, Any]:
+    samples = graph.members if owners is None else [owners[points] for points in graph.members]
     return {
         "radius": _number(graph.radius),
         "x": _numbers(graph.positions[:, 0]),
         "y": _numbers(graph.positions[:, 1]),
         "sizes": graph.sizes.tolist(),
         "filter_means": _numbers(graph.filter_means),
-        "members": [points.tolist() for points in graph.members],
+        "members": [positions.tolist() for positions in samples],
         "edges": np.column_stack([graph.edges, graph.shared]).tolist(),
         "coverage": _number(graph.coverage),
         "purity": {

@@ -75,18 +75,19 @@ def checkpoint_files(checkpoints: str | os.PathLike[str] | Sequence[str | os.Pat
     paths: dict[Path, None] = {}
     for item in [os.fspath(item) for item in given]:
         found = sorted(glob.glob(item, recursive=True), key=_natural)
-        if not found and glob.has_magic(item) and "=" not in Path(item).name:
-            raise ValueError(f"Expected `checkpoints` to match files, got {item!r}, which matches none.")
         paths |= dict.fromkeys(map(Path, found or [item]))
     if not paths:
         raise ValueError("Expected `checkpoints` to name at least one file, got none.")
-    runs = short_names([path.parent.parent if path.parent.name == _FOLDER else path.parent for path in paths])
-    several = len(set(runs)) > 1
+    folders = {path: path.parent.parent if path.parent.name == _FOLDER else path.parent for path in paths}
+    # A file that is missing must not change what the others are called.
+    there = [path for path in paths if path.exists()] or list(paths)
+    runs = dict(zip(there, short_names([folders[path] for path in there]), strict=True))
+    several = len(set(runs.values())) > 1
     files = [
         CheckpointFile(path, run, f"{run}/{path.stem}" if several else path.stem)
-        for path, run in zip(paths, runs, strict=True)
+        for path, run in ((path, runs.get(path, str(folders[path]))) for path in paths)
     ]
-    order = list(dict.fromkeys(runs))
+    order = list(dict.fromkeys(file.run for file in files))
     return sorted(files, key=lambda file: order.index(file.run))
 
 

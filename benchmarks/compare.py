@@ -49,10 +49,10 @@ def recorded_layers() -> list[NDArray[np.float32]]:
     )  # fmt: skip
     trainer.fit(model, mnist_loaders()[0])
     images = torch.from_numpy(mnist_data()[0].reshape(-1, 1, 28, 28) / 255).float()
-    with ActivationRecorder(model.net.eval(), LAYERS, cloud="max_norm", n_samples=len(images)) as recorder:
-        with torch.no_grad():
-            for batch in images.split(250):
-                model.net(batch)
+    recorder = ActivationRecorder(model.net.eval(), LAYERS, cloud="max_norm", n_samples=len(images))
+    with recorder, torch.no_grad():
+        for batch in images.split(250):
+            model.net(batch)
     return list(recorder.point_clouds().clouds.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -306,7 +307,8 @@ class _Study:
                 try:
                     model, step, epoch = subject.load()
                     recorded[i] = (self._clouds(model, subject), step, epoch)
-                    del model  # before the next one is loaded
+                    del model
+                    gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
                 except CheckpointError as error:
                     collected.leave_out(subject.checkpoint.path or subject.checkpoint.name, str(error))
         arguments = ((clouds, self.options, step, epoch) for clouds, step, epoch in recorded.values())

@@ -185,7 +185,11 @@ def record_clouds(model: nn.Module, data: ValidationData, options: RecordingOpti
                 enable_progress_bar=False,
                 enable_model_summary=False,
             )
-            trainer.validate(model, datamodule=data, verbose=False)
+            try:
+                trainer.validate(model, datamodule=data, verbose=False)
+            finally:
+                # Trainer, data and model would keep each other, and the next model's memory would come on top.
+                data.trainer = model.trainer = None
     else:
         _run_through(model, data, recording, options.forward or _call)
     return recording.clouds()

@@ -151,7 +151,7 @@ def test_the_map_keeps_distances_that_lie_in_a_plane():
     found = example()
     places = found.map(H1)
     apart = np.hypot(*(places[:, None] - places).T)
-    np.testing.assert_allclose(apart, found.matrix(H1), atol=1e-9)
+    np.testing.assert_allclose(apart, found.matrix(H1), atol=1e-5)  # the root of rounding errors
 
 
 def test_points_without_distances_have_no_place_on_the_map():

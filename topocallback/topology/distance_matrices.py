@@ -141,10 +141,12 @@ def classical_mds(distances: ArrayLike, n_axes: int = 2) -> NDArray[np.float64]:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise ValueError(f"Expected `distances` to be a finite (n, n) matrix, got shape {matrix.shape} or NaN.")
     n = len(matrix)
+    if n == 0:
+        return np.empty((0, n_axes))
     squared = matrix**2
     centred = squared - squared.mean(axis=0) - squared.mean(axis=1)[:, None] + squared.mean()
     count = min(n_axes, n)
-    values, vectors = eigh(-centred / 2, subset_by_index=[n - count, n - 1]) if n else (np.empty(0), np.empty((0, 0)))
+    values, vectors = eigh(-centred / 2, subset_by_index=[n - count, n - 1])
     places = vectors[:, ::-1] * np.sqrt(np.clip(values[::-1], 0, None))
     for axis in places.T:
         axis *= np.sign(axis[np.abs(axis).argmax()]) or 1.0

@@ -51,8 +51,8 @@ def recorded_layers() -> list[NDArray[np.float32]]:
     images = torch.from_numpy(mnist_data()[0].reshape(-1, 1, 28, 28) / 255).float()
     recorder = ActivationRecorder(model.net.eval(), LAYERS, cloud="max_norm", n_samples=len(images))
     with recorder, torch.no_grad():
-        for batch in images.split(250):
-            model.net(batch)
+        for start in range(0, len(images), 250):
+            model.net(images[start : start + 250])
     return list(recorder.point_clouds().clouds.values())
 
 

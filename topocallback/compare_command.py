@@ -110,7 +110,7 @@ def _from_lightning_cli(path: str, model: str | None) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UsageError(f"{path}: Expected a configuration of LightningCLI, got {type(content).__name__}.")
     content = next((v for k, v in content.items() if k in ("fit", "validate") and isinstance(v, dict)), content)
-    found = {}
+    found: dict[str, Any] = {}
     for name in ("model", "data"):
         if name in content:
             # Without `class_path` the classes were fixed in the script, and these are their arguments.

@@ -52,7 +52,7 @@ def cross_heatmap(
         measure: A measure, with or without its homology dimension.
 
     Returns:
-        (layers, models x layers) distances: all layers of the first model, then of the second, ...
+        (layers, models x layers) distances, first to all layers of the first model, then of the second, and so on.
 
     Raises:
         ValueError: If there is no such checkpoint or measure.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -73,8 +75,10 @@ def map_figure(comparison: Comparison, measure: str | None = None) -> Figure:
         for layer, colour in enumerate(colours):
             line = places[(run_of == run) & (comparison.layer_of == layer)]
             axis.plot(*line.T, "-", color=colour, lw=0.8, alpha=0.5)
-            axis.scatter(*line[:-1].T, s=14, marker=marker, facecolors="white", edgecolors=[colour], linewidths=0.9)
-            axis.scatter(*line[-1:].T, s=38, marker=marker, color=[colour])
+            axis.scatter(
+                line[:-1, 0], line[:-1, 1], s=14, marker=marker, facecolors="white", edgecolors=[colour], linewidths=0.9
+            )
+            axis.scatter(line[-1:, 0], line[-1:, 1], s=38, marker=marker, color=[colour])
     axis.set_aspect("equal", adjustable="datalim")
     axis.set_title(f"Map of all layers and checkpoints: {_readable(comparison, measure)}", fontsize=10)
     axis.set_xlabel(f"first axis, {_unit(comparison)}; filled: last checkpoint of the run", fontsize=8)
@@ -177,7 +181,7 @@ FIGURES: dict[str, Callable[[Comparison, str | None], Figure]] = {
 
 def _new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=110, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure)
     return figure
 
 
@@ -198,10 +202,10 @@ def _layer_colours(count: int) -> list[tuple[float, float, float, float]]:
     return [tuple(colour) for colour in colormaps["turbo"](np.linspace(0.05, 0.95, count))]
 
 
-def _legend(axis: Axes, handles: list[Line2D], below: bool = False) -> None:
-    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if not below else {"loc": "lower right"}
+def _legend(axis: Axes, handles: Sequence[Artist], below: bool = False) -> None:
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if not below else {"loc": "lower right"}
     columns = 2 if len(handles) > 18 else 1
-    axis.legend(handles=handles, fontsize=7, frameon=below, ncols=columns, **place)  # type: ignore[arg-type]
+    axis.legend(handles=handles, fontsize=7, frameon=below, ncols=columns, **place)
 
 
 def _readable(comparison: Comparison, measure: str | None) -> str:

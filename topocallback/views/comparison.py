@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -126,7 +125,7 @@ def specificity_figure(comparison: Comparison, measure: str | None = None) -> Fi
         f"{len(found.checkpoints)} checkpoints",
         fontsize=10,
     )
-    _legend(axis, axis.get_legend_handles_labels()[0], below=True)
+    figure.legend(fontsize=7, frameon=False, ncols=2, loc="outside lower center")
     return figure
 
 
@@ -202,10 +201,10 @@ def _layer_colours(count: int) -> list[tuple[float, float, float, float]]:
     return [tuple(colour) for colour in colormaps["turbo"](np.linspace(0.05, 0.95, count))]
 
 
-def _legend(axis: Axes, handles: Sequence[Artist], below: bool = False) -> None:
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if not below else {"loc": "lower right"}
+def _legend(axis: Axes, handles: Sequence[Artist]) -> None:
+    """To the right of the axes, where it hides nothing."""
     columns = 2 if len(handles) > 18 else 1
-    axis.legend(handles=handles, fontsize=7, frameon=below, ncols=columns, **place)
+    axis.legend(handles=handles, fontsize=7, frameon=False, ncols=columns, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
 def _readable(comparison: Comparison, measure: str | None) -> str:

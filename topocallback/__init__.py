@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from topocallback.activations.positions import Positions
     from topocallback.activations.recorder import ActivationRecorder
     from topocallback.analysis import AnalysisOptions, analyse
+    from topocallback.compare import compare_checkpoints, compare_models, compare_runs
+    from topocallback.comparison import Comparison
     from topocallback.graphs import MapperGraph
     from topocallback.metric import LayerDistanceMatrix, PersistenceDistance
     from topocallback.monitor import TopologyMonitor
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ActivationRecorder",
     "AnalysisOptions",
+    "Comparison",
     "History",
     "LayerDistanceMatrix",
     "MapperGraph",
@@ -36,6 +39,9 @@ __all__ = [
     "Snapshot",
     "TopologyMonitor",
     "analyse",
+    "compare_checkpoints",
+    "compare_models",
+    "compare_runs",
     "layer_names",
     "load_history",
 ]
@@ -43,6 +49,7 @@ __all__ = [
 _HOMES = {
     "ActivationRecorder": "activations.recorder",
     "AnalysisOptions": "analysis",
+    "Comparison": "comparison",
     "History": "snapshot",
     "LayerDistanceMatrix": "metric",
     "MapperGraph": "graphs",
@@ -53,6 +60,9 @@ _HOMES = {
     "Snapshot": "snapshot",
     "TopologyMonitor": "monitor",
     "analyse": "analysis",
+    "compare_checkpoints": "compare",
+    "compare_models": "compare",
+    "compare_runs": "compare",
     "layer_names": "activations.layers",
     "load_history": "snapshot",
 }

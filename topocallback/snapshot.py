@@ -20,6 +20,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.files import save_arrays
 from topocallback.graphs import MapperGraph, name_classes
 
 __all__ = ["SCHEMA_VERSION", "History", "Snapshot", "archive_folder", "archive_path", "load_history"]
@@ -136,18 +137,7 @@ class Snapshot:
         Raises:
             OSError: If the file cannot be written; no partial file stays behind.
         """
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **self._to_arrays())  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
+        return save_arrays(path, self._to_arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Snapshot:
@@ -198,9 +188,6 @@ class Snapshot:
             if layer in self.mappers:
                 graph = self.mappers[layer].to_arrays()
                 arrays |= {f"mappers/{index}/{name}": value for name, value in graph.items()}
-        # Older versions of NumPy cannot be told to refuse them when it saves.
-        if pickled := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
-            raise ValueError(f"Expected arrays of numbers, got object arrays: {pickled}.")
         return arrays
 
     @classmethod

@@ -26,6 +26,7 @@ __all__ = [
     "DISTANCES",
     "DiagramDistance",
     "betti_curve",
+    "block_distances",
     "bottleneck",
     "diagram_statistics",
     "essential_births",
@@ -262,6 +263,36 @@ def pairwise_distances(
     # Longest rows first, so that the threads end together.
     map_threads(fill_row, range(len(items) - 1, 0, -1), n_threads)
     return matrix
+
+
+def block_distances(
+    rows: Sequence[ArrayLike], columns: Sequence[ArrayLike], distance: DiagramDistance
+) -> NDArray[np.float64]:
+    """The distance between each diagram of one list and each of another: one block of a large matrix.
+
+    Entries are bit for bit those of ``pairwise_distances`` on all diagrams, for a block below the diagonal.
+
+    Args:
+        rows: R diagrams of shape (bars, 2).
+        columns: C diagrams of shape (bars, 2); the very list ``rows`` makes a block on the diagonal, of which every
+            pair is compared once.
+        distance: The distance, from ``resolve_distance``.
+
+    Returns:
+        (R, C) float64, in the units of the diagrams.
+
+    Raises:
+        ValueError: If a diagram is not of shape (bars, 2) or holds NaN.
+
+    Example:
+        >>> block_distances([[(0, 1)]], [[(0, 1)], [(0, 2)]], resolve_distance("sliced_wasserstein")).round(3)
+        array([[0.   , 0.794]])
+    """
+    prepared = [distance.prepare(_as_diagram(diagram)) for diagram in rows]
+    if rows is columns:
+        return pairwise_distances(prepared, distance, prepared=True)
+    others = [distance.prepare(_as_diagram(diagram)) for diagram in columns]
+    return np.array([[distance.between(row, column) for column in others] for row in prepared], dtype=np.float64)
 
 
 def paired_distances(

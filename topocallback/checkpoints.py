@@ -1,0 +1,265 @@
+"""Reading checkpoints: which files, whose run, what step, and the model with its weights."""
+
+from __future__ import annotations
+
+import copy
+import glob
+import hashlib
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+__all__ = [
+    "CheckpointError",
+    "CheckpointFile",
+    "ModelSource",
+    "checkpoint_files",
+    "position_in_run",
+    "read_checkpoint",
+    "short_names",
+    "weights_fingerprint",
+]
+
+_FOLDER = "checkpoints"
+_MOST_NAMES = 3
+# What torch raises on files that are damaged or no checkpoints at all.
+_DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile)
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A checkpoint on disk.
+
+    Attributes:
+        path: The file.
+        run: The run it belongs to: its folder, as far as that tells runs apart.
+        name: The run and the file's name without its ending.
+    """
+
+    path: Path
+    run: str
+    name: str
+
+
+def checkpoint_files(checkpoints: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[CheckpointFile]:
+    """The files that paths and globs stand for, run by run, in natural order (``epoch=9`` before ``epoch=10``).
+
+    Args:
+        checkpoints: A path or a glob, or a sequence of them. What matches no file is kept as it is: reading it says
+            that it is missing.
+
+    Returns:
+        The files, each once.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> [file.name for file in checkpoint_files(["runs/a/checkpoints/last.ckpt", "runs/b/checkpoints/last.ckpt"])]
+        ['a/last', 'b/last']
+    """
+    given = [checkpoints] if isinstance(checkpoints, (str, os.PathLike)) else list(checkpoints)
+    paths: dict[Path, None] = {}
+    for item in [os.fspath(item) for item in given]:
+        found = sorted(glob.glob(item, recursive=True), key=_natural)
+        paths |= dict.fromkeys(map(Path, found or [item]))
+    if not paths:
+        raise ValueError("Expected `checkpoints` to name at least one file, got none.")
+    folders = {path: path.parent.parent if path.parent.name == _FOLDER else path.parent for path in paths}
+    # A file that is missing must not change what the others are called.
+    there = [path for path in paths if path.exists()] or list(paths)
+    runs = dict(zip(there, short_names([folders[path] for path in there]), strict=True))
+    several = len(set(runs.values())) > 1
+    files = [
+        CheckpointFile(path, run, f"{run}/{path.stem}" if several else path.stem)
+        for path, run in ((path, runs.get(path, str(folders[path]))) for path in paths)
+    ]
+    order = list(dict.fromkeys(file.run for file in files))
+    return sorted(files, key=lambda file: order.index(file.run))
+
+
+def _natural(text: str) -> list[str | int]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """Folders without the parts that all of them begin or end with.
+
+    Example:
+        >>> short_names([Path("runs/a/version_0"), Path("runs/b/version_0")])
+        ['a', 'b']
+    """
+    parts = [folder.parts for folder in folders]
+    shortest = min(map(len, parts))
+    start = next((i for i in range(shortest) if len({part[i] for part in parts}) > 1), shortest)
+    if start == shortest and len(set(parts)) == 1:
+        return [folder.name or "." for folder in folders]
+    end = next((i for i in range(shortest - start) if len({part[len(part) - 1 - i] for part in parts}) > 1), 0)
+    return ["/".join(part[start : len(part) - end]) or "." for part in parts]
+
+
+def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[str, Any]:
+    """What a checkpoint holds, on the CPU. Nothing but tensors and plain values is unpickled unless it is trusted.
+
+    Args:
+        path: The file.
+        trust: Whether to unpickle anything in it, which runs whatever code its author put there.
+
+    Returns:
+        Its content; a bare state dict comes under ``"state_dict"``.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, no checkpoint, or needs ``trust``.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=not trust)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file.") from error
+    except _DAMAGED as error:
+        if not trust and "Unsupported" in str(error) and "global" in str(error).lower():
+            found = re.search(r"GLOBAL (\S+)", str(error))
+            raise CheckpointError(
+                f"{path}: it holds more than weights and plain values ({found[1] if found else 'Python objects'}), and "
+                "loading those can run any code. If you trust where it comes from, say `trust=True` (--trust)."
+            ) from error
+        raise CheckpointError(f"{path}: damaged, or no checkpoint ({_first_line(error)}).") from error
+    except (OSError, ImportError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({_first_line(error)}).") from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path}: Expected a checkpoint or a state dict, got {type(content).__name__}.")
+    if "state_dict" in content:
+        return dict(content)
+    if content and all(isinstance(value, Tensor) for value in content.values()):
+        return {"state_dict": dict(content)}
+    raise CheckpointError(f"{path}: Expected weights under 'state_dict', got the keys {list(content)[:5]}.")
+
+
+def position_in_run(content: Mapping[str, Any]) -> tuple[int, int]:
+    """(step, epoch) of a checkpoint: the step under which Lightning logs validation metrics, as in ``Snapshot``."""
+    loop = content.get("loops", {}).get("fit_loop", {}).get("epoch_loop.state_dict", {})
+    global_step = int(content.get("global_step", 0))
+    # Lightning counts a batch after its validation: a checkpoint saved at the end of the epoch has counted one more
+    # than one saved during validation, at the same global step.
+    step = min(int(loop.get("_batches_that_stepped", global_step)), max(global_step - 1, 0))
+    return step, int(content.get("epoch", 0))
+
+
+def weights_fingerprint(model: nn.Module) -> str:
+    """A hash of a model's weights and buffers."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        if isinstance(value, Tensor):
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+class ModelSource:
+    """Where models come from: a class, an instance, or a function that makes one.
+
+    Args:
+        model: A LightningModule class, which is built from the checkpoint's own hyperparameters; a module, of which a
+            copy takes one checkpoint's weights after the other; or a function without arguments that gives a module.
+
+    Raises:
+        TypeError: If it is none of them.
+    """
+
+    def __init__(self, model: type[pl.LightningModule] | nn.Module | Callable[[], nn.Module]) -> None:
+        self._class: type[pl.LightningModule] | None = None
+        self._copy: nn.Module | None = None
+        self._factory: Callable[[], nn.Module] | None = None
+        if isinstance(model, type) and issubclass(model, pl.LightningModule):
+            self._class = model
+        elif isinstance(model, nn.Module):
+            self._copy = copy.deepcopy(model)
+        elif callable(model) and not isinstance(model, type):
+            self._factory = model
+        else:
+            raise TypeError(
+                f"Expected `model` to be a LightningModule class, a module or a function that makes one, got {model!r}."
+            )
+        self.name = _qualified_name(type(model) if isinstance(model, nn.Module) else model)
+
+    def load(self, path: Path, content: Mapping[str, Any], trust: bool = False) -> nn.Module:
+        """The model with a checkpoint's weights.
+
+        Args:
+            path: The file.
+            content: What ``read_checkpoint`` found in it.
+            trust: Whether it may unpickle anything.
+
+        Returns:
+            A module on the CPU. One made from an instance is valid until the next call.
+
+        Raises:
+            CheckpointError: If the weights are those of another architecture, or the model cannot be made.
+        """
+        if self._class is not None:
+            return self._from_class(self._class, path, trust)
+        model = self._copy if self._factory is None else self._factory()
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"Expected `model` to make a module, got {type(model).__name__}.")
+        weights = content["state_dict"]
+        if difference := _difference(model.state_dict(), weights):
+            raise CheckpointError(f"{path}: weights of another architecture than {type(model).__name__}: {difference}.")
+        if isinstance(model, pl.LightningModule):
+            model.on_load_checkpoint(dict(content))
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"{path}: its weights do not fit {type(model).__name__}: {error}") from error
+        return model
+
+    def _from_class(self, kind: type[pl.LightningModule], path: Path, trust: bool) -> pl.LightningModule:
+        options: dict[str, Any] = {"weights_only": False} if trust else {}
+        try:
+            return kind.load_from_checkpoint(path, map_location="cpu", **options)
+        except RuntimeError as error:  # from `load_state_dict`: one line for each weight
+            lines = [line.strip() for line in str(error).splitlines()[1:]]
+            raise CheckpointError(
+                f"{path}: weights of another architecture than {kind.__name__}: {' '.join(lines)[:300] or error}"
+            ) from error
+        except Exception as error:
+            raise CheckpointError(
+                f"{path}: {kind.__name__} could not be made from it ({type(error).__name__}: {error}). If the class "
+                "needs arguments that the checkpoint lacks, give a function that makes the model, or an instance."
+            ) from error
+
+
+def _difference(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> str:
+    """What keeps weights from being loaded, in a few words."""
+    parts = []
+    for what, names in (
+        ("not in the file", [name for name in expected if name not in found]),
+        ("not in the model", [name for name in found if name not in expected]),
+    ):
+        if names:
+            parts.append(f"{len(names)} weights {what} ({', '.join(names[:_MOST_NAMES])})")
+    shapes = [
+        f"{name} is {tuple(found[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in expected.items()
+        if isinstance(found.get(name), Tensor) and isinstance(value, Tensor) and found[name].shape != value.shape
+    ]
+    return "; ".join([*parts, *shapes[:_MOST_NAMES]])
+
+
+def _qualified_name(item: Any) -> str:
+    return f"{getattr(item, '__module__', '')}.{getattr(item, '__qualname__', type(item).__qualname__)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]

@@ -1,0 +1,219 @@
+"""Pictures of a comparison: the matrix of all points, their map, specificity, and settling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from topocallback.comparison import Comparison
+
+__all__ = ["FIGURES", "distances_figure", "map_figure", "settling_figure", "specificity_figure"]
+
+_COLOUR_MAP = "viridis"
+_SAME, _DIFFERENT, _QUIET = "#0072B2", "#D55E00", "0.45"
+_MARKERS = "osD^vPX*<>"
+_MOST_POINTS_NAMED = 60
+_MOST_RUNS_IN_LEGEND = 10
+_MOST_LAYERS_IN_LEGEND = 30
+
+
+def distances_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+    """All points against all: ordered by layer and, within a layer, by checkpoint.
+
+    Distances within the noise floor are drawn paler; NaN is left blank.
+
+    Args:
+        comparison: The comparison.
+        measure: A measure, with or without its homology dimension.
+
+    Returns:
+        A figure.
+    """
+    order = np.lexsort((comparison.checkpoint_of, comparison.layer_of))
+    matrix = comparison.matrix(measure)[np.ix_(order, order)]
+    within = ~comparison.exceeds_noise(measure)[np.ix_(order, order)] & np.isfinite(matrix)
+    side = float(np.clip(0.11 * len(order), 5.5, 12))
+    figure = _new_figure(side + 1.6, side + 0.9)
+    axis = figure.add_subplot()
+    limit = float(np.nanquantile(matrix, 0.99)) if np.isfinite(matrix).any() else 1.0
+    image = axis.imshow(matrix, cmap=_COLOUR_MAP, vmin=0, vmax=limit or 1.0, interpolation="nearest")
+    axis.imshow(np.where(within, 1.0, np.nan), cmap="Greys_r", vmin=0, vmax=1, alpha=0.45, interpolation="nearest")
+    _mark_layers(axis, comparison, comparison.layer_of[order])
+    figure.colorbar(image, ax=axis, shrink=0.8, label=_unit(comparison), extend="max")
+    axis.set_title(f"Distance of every layer of every checkpoint: {_readable(comparison, measure)}", fontsize=10)
+    axis.set_xlabel("within a layer: checkpoints in the order of runs and steps; pale: within noise", fontsize=8)
+    return figure
+
+
+def map_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+    """Where all points lie on a map by multidimensional scaling: colour is the layer, a line is one layer of one run.
+
+    Args:
+        comparison: The comparison.
+        measure: A measure, with or without its homology dimension.
+
+    Returns:
+        A figure.
+    """
+    places = comparison.map(measure)
+    figure = _new_figure(8.4, 5.6)
+    axis = figure.add_subplot()
+    colours = _layer_colours(len(comparison.layers))
+    runs = {run: position for position, run in enumerate(comparison.runs)}
+    run_of = np.array([runs[checkpoint.run] for checkpoint in comparison.checkpoints])[comparison.checkpoint_of]
+    for run in range(len(runs)):
+        marker = _MARKERS[run % len(_MARKERS)]
+        for layer, colour in enumerate(colours):
+            line = places[(run_of == run) & (comparison.layer_of == layer)]
+            axis.plot(*line.T, "-", color=colour, lw=0.8, alpha=0.5)
+            axis.scatter(
+                line[:-1, 0], line[:-1, 1], s=14, marker=marker, facecolors="white", edgecolors=[colour], linewidths=0.9
+            )
+            axis.scatter(line[-1:, 0], line[-1:, 1], s=38, marker=marker, color=[colour])
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.set_title(f"Map of all layers and checkpoints: {_readable(comparison, measure)}", fontsize=10)
+    axis.set_xlabel(f"first axis, {_unit(comparison)}; filled: last checkpoint of the run", fontsize=8)
+    axis.set_ylabel("second axis", fontsize=8)
+    axis.tick_params(labelsize=7)
+    layers = [
+        Line2D([], [], marker="o", ls="", color=colour, label=layer, ms=5)
+        for layer, colour in zip(comparison.layers, colours, strict=True)
+    ]
+    shapes = [
+        Line2D([], [], marker=_MARKERS[i % len(_MARKERS)], ls="", color=_QUIET, label=run, ms=5)
+        for run, i in runs.items()
+    ]
+    _legend(axis, layers[:_MOST_LAYERS_IN_LEGEND] + (shapes if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND else []))
+    return figure
+
+
+def specificity_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+    """Per layer, how far it is from itself in other checkpoints and from the other layers of its own.
+
+    Args:
+        comparison: The comparison.
+        measure: A measure, with or without its homology dimension.
+
+    Returns:
+        A figure.
+    """
+    found = comparison.specificity(measure)
+    layers = list(found.by_layer)
+    figure = _new_figure(8.4, max(2.6, 0.27 * len(layers) + 1.3))
+    axis = figure.add_subplot()
+    rows = np.arange(len(layers))[::-1]
+    same, different = np.array([found.by_layer[layer] for layer in layers]).T
+    axis.hlines(rows, same, different, color="0.8", lw=2)
+    axis.plot(same, rows, "o", color=_SAME, label="the same layer in another checkpoint")
+    axis.plot(different, rows, "s", color=_DIFFERENT, label="other layers of the same checkpoint")
+    axis.set_yticks(rows, layers, fontsize=8)
+    axis.set_ylim(-0.7, len(layers) - 0.3)
+    axis.set_xlim(left=0)
+    axis.tick_params(axis="x", labelsize=7)
+    axis.set_xlabel(f"mean distance, {_unit(comparison)}", fontsize=8)
+    axis.set_title(
+        f"Specificity: {_readable(comparison, measure)}\n"
+        f"different layers {found.ratio:.2f} times as far apart as the same layer; AUC {found.auc:.2f}; "
+        f"{len(found.checkpoints)} checkpoints",
+        fontsize=10,
+    )
+    figure.legend(fontsize=7, frameon=False, ncols=2, loc="outside lower center")
+    return figure
+
+
+def settling_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+    """Per layer, how far each checkpoint is from the run's last one; the shaded band is within noise.
+
+    Args:
+        comparison: The comparison.
+        measure: A measure, with or without its homology dimension.
+
+    Returns:
+        A figure.
+
+    Raises:
+        ValueError: If no run has several checkpoints.
+    """
+    entries = comparison.settling(measure)
+    if not entries:
+        raise ValueError("Expected a run with at least two checkpoints, got none: nothing can settle.")
+    layers = [layer for layer in comparison.layers if any(entry.layer == layer for entry in entries)]
+    columns = min(4, len(layers))
+    rows = -(-len(layers) // columns)
+    figure = _new_figure(2.6 * columns + 0.6, 1.9 * rows + 1.0)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    runs = list(comparison.runs)
+    for axis, layer in zip(axes.flat, layers, strict=False):
+        axis.set_title(layer, fontsize=8)
+        axis.tick_params(labelsize=7)
+        for entry in (entry for entry in entries if entry.layer == layer):
+            colour = f"C{runs.index(entry.run) % 10}"
+            axis.fill_between(entry.steps, 0, entry.floor, color=colour, alpha=0.12, lw=0)
+            axis.plot(entry.steps, entry.distances, "-o", ms=3, lw=1, color=colour)
+            axis.plot([entry.step], [entry.distances[entry.position]], "o", ms=8, mfc="none", mec=colour)
+    for axis in axes.flat[len(layers) :]:
+        axis.set_axis_off()
+    figure.suptitle(f"Distance from the last checkpoint: {_readable(comparison, measure)}", fontsize=10)
+    figure.supxlabel("step (band: noise floor; ring: settled from here on)", fontsize=8)
+    figure.supylabel(_unit(comparison), fontsize=8)
+    if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND:
+        handles = [Line2D([], [], color=f"C{i % 10}", label=run) for i, run in enumerate(runs)]
+        figure.legend(handles=handles, fontsize=7, loc="outside right upper", frameon=False)
+    return figure
+
+
+FIGURES: dict[str, Callable[[Comparison, str | None], Figure]] = {
+    "distances": distances_figure,
+    "specificity": specificity_figure,
+    "settling": settling_figure,
+    "map": map_figure,
+}
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=110, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _mark_layers(axis: Axes, comparison: Comparison, layer_of: NDArray[np.int64]) -> None:
+    """Names in the middle of each layer's stretch, and lines between layers."""
+    numbers, starts, counts = np.unique(layer_of, return_index=True, return_counts=True)
+    for edge in starts[1:]:
+        axis.axhline(edge - 0.5, color="white", lw=0.7)
+        axis.axvline(edge - 0.5, color="white", lw=0.7)
+    names = [comparison.layers[number] for number in numbers]
+    size = 8 if len(names) <= _MOST_POINTS_NAMED // 2 else 5
+    axis.set_xticks(starts + (counts - 1) / 2, names, rotation=90, fontsize=size)
+    axis.set_yticks(starts + (counts - 1) / 2, names, fontsize=size)
+
+
+def _layer_colours(count: int) -> list[tuple[float, float, float, float]]:
+    """From early to late layers; without the palest end, which does not show on white."""
+    return [tuple(colour) for colour in colormaps["turbo"](np.linspace(0.05, 0.95, count))]
+
+
+def _legend(axis: Axes, handles: Sequence[Artist]) -> None:
+    """To the right of the axes, where it hides nothing."""
+    columns = 2 if len(handles) > 18 else 1
+    axis.legend(handles=handles, fontsize=7, frameon=False, ncols=columns, loc="upper left", bbox_to_anchor=(1.01, 1))
+
+
+def _readable(comparison: Comparison, measure: str | None) -> str:
+    name = comparison.measure_names[0] if measure is None else measure
+    if name in comparison.distances:
+        base, _, dim = name.rpartition("_H")
+        return f"{base.replace('_', ' ')}, H{dim}"
+    return f"{name.replace('_', ' ')}, {' + '.join(f'H{dim}' for dim in comparison.homology_dims)}"
+
+
+def _unit(comparison: Comparison) -> str:
+    return "scaled distance" if comparison.options.get("scale") == "quantile" else "distance in activations' units"

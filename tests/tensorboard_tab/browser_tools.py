@@ -34,9 +34,10 @@ NOT_OURS = ("Multiple instances of Three.js",)
 def chromium_path():
     """Where Chromium is. Without it a test skips, unless the environment requires browsers."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None and os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"Chromium is not installed, and {REQUIRED}=1 requires it.")
     if found is None:
-        message = f"Chromium is not installed. Set {REQUIRED}=1 to make this an error."
-        (pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip)(message)
+        pytest.skip(f"Chromium is not installed. {REQUIRED}=1 makes this a failure.")
     return found
 
 

@@ -285,12 +285,12 @@ class _Study:
             collected.problems["data"] = message
             warnings.warn(message, UserWarning, stacklevel=3)
         common = {**described, "data": self.data.fingerprint(), "version": 1}
-        for batch in (
-            _batches(subjects, workers(self.n_jobs))
-            if not self.progress
-            else _shown(_batches(subjects, workers(self.n_jobs)), "checkpoints")
-        ):
-            self._measure(batch, common, collected)
+        size = workers(self.n_jobs)
+        with tqdm(total=len(subjects), desc="checkpoints", disable=not self.progress) as bar:
+            for start in range(0, len(subjects), size):
+                batch = subjects[start : start + size]
+                self._measure(batch, common, collected)
+                bar.update(len(batch))
         if not collected.snapshots:
             raise ValueError(
                 f"Expected at least one model that can be measured, got none. {listed(collected.left_out)}"
@@ -352,17 +352,6 @@ def _file_facts(path: Path) -> dict[str, Any]:
     except OSError:
         return {"path": str(path.absolute())}
     return {"path": str(path.absolute()), "size": status.st_size, "modified": status.st_mtime_ns}
-
-
-def _batches(subjects: Sequence[_Subject], size: int) -> list[Sequence[_Subject]]:
-    return [subjects[start : start + size] for start in range(0, len(subjects), size)]
-
-
-def _shown(batches: Sequence[Sequence[_Subject]], label: str) -> Iterator[Sequence[_Subject]]:
-    with tqdm(total=sum(map(len, batches)), desc=label) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(len(batch))
 
 
 def _snapshots_in(history: History, collected: Collected) -> Iterator[tuple[Path, Snapshot]]:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 from PIL import Image
 
+import topocallback
 from topocallback.analysis import analyse
 from topocallback.graphs import MapperGraph
 from topocallback.point_clouds import PointClouds
@@ -112,3 +115,10 @@ def test_the_picture_grows_with_the_layers_and_never_beyond_five_columns(layers,
     assert figure.get_size_inches()[0] < 12.5
     height = figure.get_size_inches()[1] - one.get_size_inches()[1]
     assert height * 72 == pytest.approx((rows - 1) * 188)
+
+
+def test_the_tab_gives_the_classes_the_same_colours():
+    static = Path(topocallback.__file__).parent / "tensorboard_tab" / "static"
+    in_tab = re.findall(r'"(#[0-9a-f]{6})"', (static / "colours.js").read_text(encoding="utf-8"))
+    ours = [colour.lower() for colour in CLASS_COLOURS]
+    assert any(in_tab[start : start + len(ours)] == ours for start in range(len(in_tab)))

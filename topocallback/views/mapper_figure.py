@@ -19,20 +19,20 @@ from topocallback.views.lettering import Lettering
 
 __all__ = ["CLASS_COLOURS", "mapper_figure"]
 
-# The ten colours that Paul Tol calls "muted": told apart by colour-blind people, also side by side in a pie.
+# Paul Tol's colours "muted", told apart by colour-blind people also side by side in a pie; the tab has the same.
 CLASS_COLOURS = (
-    "#332288",
-    "#88CCEE",
-    "#44AA99",
-    "#117733",
-    "#999933",
-    "#DDCC77",
     "#CC6677",
+    "#332288",
+    "#DDCC77",
+    "#117733",
+    "#88CCEE",
     "#882255",
+    "#44AA99",
+    "#999933",
     "#AA4499",
-    "#DDDDDD",
+    "#6699CC",
 )
-_OTHER = "#BBBBBB"
+_OTHER = "#A3A9B3"
 
 # Lengths in points.
 _SIDE = 150.0

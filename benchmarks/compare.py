@@ -3,7 +3,7 @@
 The clouds are real activations, resampled: the demo's ResNet-18 is trained for one epoch, the raw outputs of its 17
 convolutions are recorded on all 5,000 MNIST images (the channel vector of largest norm), and each "model" draws 1,000
 other images and adds noise of 5 % of each channel's standard deviation. persim's time is measured on a sample of pairs
-and extrapolated, because all of them would take weeks.
+and extrapolated, because all of them would take days.
 
     python benchmarks/compare.py
     python benchmarks/compare.py --models 20

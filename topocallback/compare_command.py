@@ -216,14 +216,13 @@ def describe(comparison: Comparison) -> str:
             f"Specificity: different layers are {found.ratio:.2f} times as far apart as the same layer "
             f"(mean {found.different.mean():.3g} against {found.same.mean():.3g}; AUC {found.auc:.2f})."
         )
-    for name in comparison.runs:
-        order = [
-            f"{entry.layer} ({entry.step if entry.settled else 'not before the last'})"
-            for entry in comparison.settling()
-            if entry.run == name
-        ]
-        if order:
-            lines.append(f"Settling order of {name}, with the step: {', '.join(order)}.")
+    entries = comparison.settling()
+    for name in dict.fromkeys(entry.run for entry in entries):
+        settled = [f"{entry.layer} ({entry.step})" for entry in entries if entry.run == name and entry.settled]
+        moving = [entry.layer for entry in entries if entry.run == name and not entry.settled]
+        lines.append(f"Settling order of {name}, with the step: {', '.join(settled) or 'none settled'}.")
+        if moving:
+            lines.append(f"  Still moving between the last two checkpoints: {', '.join(moving)}.")
     return "\n".join(lines)
 
 

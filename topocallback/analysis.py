@@ -105,6 +105,13 @@ class AnalysisOptions:
             for measure in self.measures
         )
 
+    @property
+    def are_named(self) -> bool:
+        """Whether ``describe`` tells these options from all others: a function's or an object's name does not."""
+        mapper = self.mapper
+        own = mapper is not None and not (isinstance(mapper.filter, str) and isinstance(mapper.clusterer, str))
+        return not own and all(isinstance(measure, str) for measure in self.measures)
+
     def describe(self) -> dict[str, object]:
         """The options as JSON can hold them."""
         return {

@@ -167,6 +167,12 @@ def weights_fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def module_facts(model: nn.Module) -> str:
+    """A module's class, its parts and its hyperparameters, as far as they show: all that weights do not tell."""
+    kind = type(model)
+    return f"{kind.__module__}.{kind.__qualname__} {model!r} {getattr(model, 'hparams', '')!s}"
+
+
 class ModelSource:
     """Where models come from: a class, an instance, or a function that makes one.
 
@@ -192,14 +198,25 @@ class ModelSource:
             raise TypeError(
                 f"Expected `model` to be a LightningModule class, a module or a function that makes one, got {model!r}."
             )
-        self.name = _qualified_name(type(model) if isinstance(model, nn.Module) else model)
+
+    @property
+    def facts(self) -> str | None:
+        """What tells its models from those of another source, apart from their weights; ``None`` if nothing does."""
+        if self._class is not None:
+            return f"{self._class.__module__}.{self._class.__qualname__}"
+        return None if self._copy is None else module_facts(self._copy)
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether it reads a checkpoint for itself, and needs no content."""
+        return self._class is not None
 
     def load(self, path: Path, content: Mapping[str, Any], trust: bool = False) -> nn.Module:
         """The model with a checkpoint's weights.
 
         Args:
             path: The file.
-            content: What ``read_checkpoint`` found in it.
+            content: What ``read_checkpoint`` found in it; not needed by a source that reads files for itself.
             trust: Whether it may unpickle anything.
 
         Returns:
@@ -255,10 +272,6 @@ def _difference(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> str
         if isinstance(found.get(name), Tensor) and isinstance(value, Tensor) and found[name].shape != value.shape
     ]
     return "; ".join([*parts, *shapes[:_MOST_NAMES]])
-
-
-def _qualified_name(item: Any) -> str:
-    return f"{getattr(item, '__module__', '')}.{getattr(item, '__qualname__', type(item).__qualname__)}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ Exit codes: 0 all done; 1 done, but something was left out; 2 nothing could be d
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,11 @@ def _run(parser: Any, arguments: list[str], command: Any) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as stop:  # wrong arguments, or --help
         return int(stop.code or 0)
-    return int(command(parser.instantiate(options)[options.subcommand]))
+    try:
+        return int(command(parser.instantiate(options)[options.subcommand]))
+    except Exception:  # a crash must not look like 1, which is for what was done in part
+        traceback.print_exc()
+        return 2
 
 
 def _add_report(subcommands: Any, new_parser: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,13 +40,18 @@ class Collected:
         warnings.warn(f"Left out {message}", UserWarning, stacklevel=4)
 
     def add(self, checkpoint: Checkpoint, snapshot: Snapshot) -> None:
-        """Take a snapshot in, unless its run has one of that step already."""
-        for earlier in self.checkpoints:
-            if (earlier.run, earlier.step, earlier.epoch) == (checkpoint.run, checkpoint.step, checkpoint.epoch):
+        """Take a snapshot in, unless it is another's twin."""
+        for earlier, known in zip(self.checkpoints, self.snapshots, strict=True):
+            if (earlier.run, earlier.step, earlier.epoch) != (checkpoint.run, checkpoint.step, checkpoint.epoch):
+                continue
+            if _are_twins(known, snapshot):
                 # Such as `last.ckpt`. It would be at distance 0 of its twin, and settle every layer.
                 message = f"{checkpoint.path} is of the same run and step as {earlier.path}; it counts once."
                 self.problems[checkpoint.name] = message
                 return
+            # Files of one folder that do not tell their step, or seeds of equal length: another model, another run.
+            checkpoint = dataclasses.replace(checkpoint, run=checkpoint.name)
+            break
         self.checkpoints.append(checkpoint)
         self.snapshots.append(snapshot)
         self.problems |= {f"{checkpoint.name}: {layer}": text for layer, text in snapshot.problems.items()}
@@ -121,6 +127,15 @@ class Collected:
             left_out=self.left_out,
             options=described,
         )
+
+
+def _are_twins(first: Snapshot, second: Snapshot) -> bool:
+    """Whether two snapshots show the same state of the same model."""
+    return first.layers == second.layers and all(
+        np.array_equal(mine, theirs)
+        for layer in first.layers
+        for mine, theirs in zip(first.diagrams[layer], second.diagrams[layer], strict=True)
+    )
 
 
 def _matrix(

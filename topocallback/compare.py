@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from topocallback.checkpoints import (
     CheckpointError,
     ModelSource,
     checkpoint_files,
+    module_facts,
     position_in_run,
     read_checkpoint,
     short_names,
@@ -117,7 +119,7 @@ def compare_checkpoints(
         for file in files:
             yield _Subject(
                 Checkpoint(file.name, file.run, path=str(file.path)),
-                {"model": source.name, **_file_facts(file.path)},
+                None if source.facts is None else {"model": source.facts, **_file_facts(file.path)},
                 functools.partial(_load, source, file.path, trust),
             )
 
@@ -197,7 +199,9 @@ def compare_models(
         for name, model in models.items():
             # The weights of a model that is still to be made are not known before: it is measured again.
             made = (
-                {"weights": weights_fingerprint(model), "model": repr(model)} if isinstance(model, nn.Module) else None
+                {"weights": weights_fingerprint(model), "model": module_facts(model)}
+                if isinstance(model, nn.Module)
+                else None
             )
             yield _Subject(Checkpoint(name, name), made, functools.partial(_made, model))
 
@@ -247,6 +251,12 @@ def compare_runs(
     collected.check_common_layers()
     recorded = collected.snapshots[0].options
     chosen = measures or [name for name in recorded.get("measures", ()) if name in DISTANCES] or ["sliced_wasserstein"]
+    if lacking := [_name_of(measure) for measure in chosen if measure not in recorded.get("measures", ())]:
+        message = (
+            f"The runs were recorded without {lacking}, so there is no noise floor to hold these distances against."
+        )
+        collected.problems["noise"] = message
+        warnings.warn(message, UserWarning, stacklevel=2)
     options = AnalysisOptions(
         collected.snapshots[0].homology_dims,
         chosen,
@@ -284,7 +294,7 @@ class _Study:
             message = f"Asked for {self.recording.n_samples} samples, the data have {self.data.length}: all are used."
             collected.problems["data"] = message
             warnings.warn(message, UserWarning, stacklevel=3)
-        common = {**described, "data": self.data.fingerprint(), "version": 1}
+        common = {**described, "data": self.data.fingerprint(), "version": version("topocallback")}
         size = workers(self.n_jobs)
         with tqdm(total=len(subjects), desc="checkpoints", disable=not self.progress) as bar:
             for start in range(0, len(subjects), size):
@@ -299,18 +309,21 @@ class _Study:
 
     def _measure(self, subjects: Sequence[_Subject], common: Mapping[str, Any], collected: Collected) -> None:
         """As many as are analysed at once: loaded and recorded one by one, analysed together."""
-        keys = [None if s.facts is None else fingerprint({**common, **s.facts}) for s in subjects]
+        # Where something that changes the result has no name, nothing that is kept can be known to be the same.
+        named = self.options.are_named and self.recording.are_named and common["data"] is not None
+        keys = [fingerprint({**common, **s.facts}) if named and s.facts else None for s in subjects]
         kept = [None if key is None else self.store.snapshot(key) for key in keys]
         recorded: dict[int, tuple[PointClouds, int, int]] = {}
         for i, subject in enumerate(subjects):
             if kept[i] is None:
+                name = subject.checkpoint.path or subject.checkpoint.name
                 try:
-                    model, step, epoch = subject.load()
-                    recorded[i] = (self._clouds(model, subject), step, epoch)
-                    del model
-                    gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
+                    recorded[i] = self._recorded(subject)
                 except CheckpointError as error:
-                    collected.leave_out(subject.checkpoint.path or subject.checkpoint.name, str(error))
+                    collected.leave_out(name, str(error))
+                except Exception as error:  # whatever a file or a user's own code does must not cost the others
+                    collected.leave_out(name, f"{name}: {type(error).__name__}: {error}")
+                gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
         arguments = ((clouds, self.options, step, epoch) for clouds, step, epoch in recorded.values())
         for i, snapshot in zip(recorded, run_tasks(_analyse, arguments, self.n_jobs), strict=True):
             kept[i] = snapshot
@@ -320,6 +333,10 @@ class _Study:
             if found is not None:
                 known = subject.checkpoint
                 collected.add(Checkpoint(known.name, known.run, found.step, found.epoch, known.path), found)
+
+    def _recorded(self, subject: _Subject) -> tuple[PointClouds, int, int]:
+        model, step, epoch = subject.load()
+        return self._clouds(model, subject), step, epoch
 
     def _clouds(self, model: nn.Module, subject: _Subject) -> PointClouds:
         name = subject.checkpoint.path or subject.checkpoint.name
@@ -338,7 +355,14 @@ def _analyse(clouds: PointClouds, options: AnalysisOptions, step: int, epoch: in
 
 def _load(source: ModelSource, path: Path, trust: bool) -> tuple[nn.Module, int, int]:
     content = read_checkpoint(path, trust)
-    return source.load(path, content, trust), *position_in_run(content)
+    step, epoch = position_in_run(content)
+    if source.reads_files:  # not two copies of it in memory
+        content = {}
+    return source.load(path, content, trust), step, epoch
+
+
+def _name_of(measure: Measure) -> str:
+    return measure if isinstance(measure, str) else str(getattr(measure, "name", measure))
 
 
 def _made(model: nn.Module | Callable[[], nn.Module]) -> tuple[nn.Module, int, int]:

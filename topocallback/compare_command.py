@@ -113,7 +113,7 @@ def _from_lightning_cli(path: str, model: str | None) -> dict[str, Any]:
     content = next((v for k, v in content.items() if k in ("fit", "validate") and isinstance(v, dict)), content)
     found: dict[str, Any] = {}
     for name in ("model", "data"):
-        if name in content:
+        if isinstance(content.get(name), dict):
             # Without `class_path` the classes were fixed in the script, and these are their arguments.
             if name == "model" and "class_path" not in content[name] and model is not None:
                 found[name] = {"class_path": model, "init_args": content[name]}

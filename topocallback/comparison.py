@@ -214,7 +214,8 @@ class Comparison:
             measure: A measure, with or without its homology dimension.
 
         Returns:
-            One entry per run with several checkpoints and per layer of its last one, earliest first.
+            One entry per run with several checkpoints and per layer of its last one, earliest first. None for a layer
+            without a noise floor.
 
         Raises:
             ValueError: If there is no such measure.
@@ -227,6 +228,8 @@ class Comparison:
             for layer in np.unique(self.layer_of[self.checkpoint_of == numbers[-1]]):
                 rows = np.flatnonzero(in_run & (self.layer_of == layer))
                 if len(rows) < 2:
+                    continue
+                if np.isnan(floor[rows[:-1], rows[-1]]).any():  # without a floor nothing can be said
                     continue
                 steps = np.array([self.checkpoints[number].step for number in self.checkpoint_of[rows]])
                 away, limit = matrix[rows, rows[-1]], floor[rows, rows[-1]]

@@ -79,9 +79,9 @@ def clouds_differ(
     parts = [by_hash[start :: 2 * n_parts] for start in range(2 * n_parts)]
     size = min(map(len, parts))  # parts of one size: larger ones have more bars
     matrices = [distance_matrix(cloud) for cloud in clouds]
-    scales = [scale_of(matrix, scale) for matrix in matrices]
+    # Each part has a scale of its own: one for a whole cloud would be an error that all its parts share.
     tasks = (
-        (matrices[side][np.ix_(part, part)] / scales[side], homology_dim, backend)
+        (matrices[side][np.ix_(part, part)], homology_dim, backend, scale)
         for side, group in enumerate((parts[:n_parts], parts[n_parts:]))
         for part in (members[:size] for members in group)
     )
@@ -91,5 +91,5 @@ def clouds_differ(
     return permutation_test(matrix, *groups, n_permutations=n_permutations, seed=seed)
 
 
-def _diagram(distances: NDArray[np.float64], dim: int, backend: str) -> Diagram:
-    return rips_diagrams(distances, (dim,), backend)[0]
+def _diagram(distances: NDArray[np.float64], dim: int, backend: str, scale: str) -> Diagram:
+    return rips_diagrams(distances / scale_of(distances, scale), (dim,), backend)[0]

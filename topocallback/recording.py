@@ -66,6 +66,11 @@ class RecordingOptions:
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"Expected `{name}` to be an integer of at least {least}, got {value!r}.")
 
+    @property
+    def are_named(self) -> bool:
+        """Whether ``describe`` tells these options from all others: a function's name does not."""
+        return isinstance(self.cloud, str) and self.forward is None
+
     def describe(self) -> dict[str, Any]:
         """The options as JSON can hold them; functions by their names."""
         return {
@@ -137,14 +142,15 @@ class ValidationData(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         return self._hooks.on_after_batch_transfer(batch, dataloader_idx)
 
-    def fingerprint(self) -> str:
-        """A hash of the number of samples and of the first batch: other data are told apart."""
+    def fingerprint(self) -> str | None:
+        """A hash of the number of samples and of the first batch; ``None`` if there is no tensor in it to tell by."""
         digest = hashlib.sha256(f"{type(self.recorded).__name__} {self.length}".encode())
         with torch.random.fork_rng(devices=[]):  # a data loader draws a seed for its workers
-            for tensor in _tensors(next(iter(self.recorded), ())):
+            tensors = list(_tensors(next(iter(self.recorded), ())))
+            for tensor in tensors:
                 digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
                 digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return digest.hexdigest() if tensors else None
 
 
 def _tensors(batch: Any) -> Iterator[Tensor]:

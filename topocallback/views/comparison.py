@@ -39,7 +39,7 @@ def distances_figure(comparison: Comparison, measure: str | None = None) -> Figu
     """
     order = np.lexsort((comparison.checkpoint_of, comparison.layer_of))
     matrix = comparison.matrix(measure)[np.ix_(order, order)]
-    within = ~comparison.exceeds_noise(measure)[np.ix_(order, order)] & np.isfinite(matrix)
+    within = matrix <= comparison.floor(measure)[np.ix_(order, order)]  # not where there is no floor
     side = float(np.clip(0.11 * len(order), 5.5, 12))
     figure = _new_figure(side + 1.6, side + 0.9)
     axis = figure.add_subplot()

@@ -7,12 +7,14 @@ import html
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from topocallback.snapshot import History, archive_path
+from topocallback.files import write_atomically
+from topocallback.snapshot import History, Snapshot, archive_path
 from topocallback.views.bundle import bundle
 from topocallback.views.payload import encode
 from topocallback.views.sprite import load_sprite
@@ -79,9 +81,7 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
         data=_as_json({"runs": runs}),
         script=bundle(front_end),
     )
-    target = Path(output)
-    target.write_text(page, encoding="utf-8")
-    return target
+    return write_atomically(output, lambda file: file.write(page.encode("utf-8")))
 
 
 def find_archives(path: str | os.PathLike[str]) -> dict[str, Path]:
@@ -120,16 +120,24 @@ def _name(archive: Path, top: Path) -> str:
 def _run(folder: Path) -> dict[str, Any]:
     """What the page knows of a run: the tab's answers, with what they lead to inside."""
     sprite = load_sprite(folder)
+    steps = [_step(archive_path(folder, step)) for step in History(folder).steps]
     return {
-        "steps": [
-            {
-                "step": snapshot.step,
-                "wall_time": archive_path(folder, snapshot.step).stat().st_mtime,
-                "payload": base64.b64encode(encode(snapshot)).decode("ascii"),
-            }
-            for snapshot in History(folder)
-        ],
+        "steps": [step for step in steps if step is not None],
         "inputs": sprite and {"png": base64.b64encode(sprite.png).decode("ascii"), "meta": json.loads(sprite.facts)},
+    }
+
+
+def _step(path: Path) -> dict[str, Any] | None:
+    """One step; ``None``, with a warning, for a file that cannot be read to its end, which must not cost the others."""
+    try:
+        snapshot = Snapshot.load(path)
+    except (OSError, ValueError) as error:
+        warnings.warn(f"Left out {path}: {error}", UserWarning, stacklevel=4)
+        return None
+    return {
+        "step": snapshot.step,
+        "wall_time": path.stat().st_mtime,
+        "payload": base64.b64encode(encode(snapshot)).decode("ascii"),
     }
 
 

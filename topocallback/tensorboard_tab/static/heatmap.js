@@ -1,7 +1,8 @@
 /** The panel that compares every layer with every other. */
 import { dropDown, element, segments } from "./dom.js";
-import { drawHeatmap, heatmapLayout, isWithinNoise } from "./heatmap_drawing.js";
+import { drawHeatmap, heatmapLayout } from "./heatmap_drawing.js";
 import { dimensionName, measureName } from "./names.js";
+import { largestNoise, verdictOf } from "./noise.js";
 import { readableNumber, roundUp } from "./numbers.js";
 import { measuresOf } from "./payload.js";
 import { createPanel, createSides } from "./panel.js";
@@ -88,13 +89,12 @@ function createHeatmapSlot(context) {
   function cellLines(i, j) {
     const { layers, values, noise } = matrix;
     if (i === j) return [layers[i], `own noise floor ${readableNumber(noise[i])}`];
-    const floor = Math.max(noise[i] ?? 0, noise[j] ?? 0);
-    const verdict = isWithinNoise(matrix, i, j) ? "within noise" : `${readableNumber(values[i][j] / floor)} × noise`;
+    const floor = largestNoise(noise[i], noise[j]);
     return [
       `${layers[i]} ↔ ${layers[j]}`,
       `distance ${readableNumber(values[i][j])}`,
       `noise floor ${readableNumber(floor)}`,
-      ...(values[i][j] === null ? [] : [verdict]),
+      verdictOf(values[i][j], floor),
     ];
   }
 

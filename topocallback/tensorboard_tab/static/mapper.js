@@ -5,7 +5,7 @@ import { createGraphView } from "./mapper_graph.js";
 import { createNodeDetail } from "./node_detail.js";
 import { shortened } from "./names.js";
 import { plural, readableNumber } from "./numbers.js";
-import { classShares } from "./nodes.js";
+import { classShares, counterpart } from "./nodes.js";
 import { createPanel, createSides } from "./panel.js";
 
 const HELP = [
@@ -101,7 +101,7 @@ function createMapperSlot(context, side) {
       identity: JSON.stringify([run, step, state.layer]),
       width: Math.max(node.parentElement.clientWidth, 240),
       colourOf: nodeColouring(graph, payload, coloursBy(state, payload)),
-      chosen: state.node?.side === side ? state.node.index : null,
+      chosen: state.node?.side === side ? counterpart(graph, payload, state.node) : null,
     });
     facts.textContent = factsOf(graph, payload);
     return null;

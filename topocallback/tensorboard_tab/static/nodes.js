@@ -18,9 +18,9 @@ export function classShares(graph, payload, node) {
 export function counterpart(graph, payload, { index, samples }) {
   const wanted = new Set(samples);
   const overlap = (node) => {
-    const members = graph.members[node];
-    const common = members.filter((member) => wanted.has(payload.sample_ids[member])).length;
-    return common / (members.length + wanted.size - common);
+    const members = new Set(graph.members[node].map((member) => payload.sample_ids[member]));
+    const common = [...members].filter((sample) => wanted.has(sample)).length;
+    return common / (members.size + wanted.size - common);
   };
   if (graph.members[index] && overlap(index) === 1) return index;
   const overlaps = graph.members.map((_, node) => overlap(node));

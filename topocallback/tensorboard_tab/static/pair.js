@@ -5,6 +5,7 @@ import { drawBettiCurves } from "./betti.js";
 import { drawDiagrams } from "./diagrams.js";
 import { element, segments, setAttribute, shape } from "./dom.js";
 import { dimensionName, featureName, quantityName, shortened } from "./names.js";
+import { largestNoise, verdictOf } from "./noise.js";
 import { readableNumber, roundUp } from "./numbers.js";
 import { createPanel, createSides } from "./panel.js";
 import { limitOf, measureKey } from "./selection.js";
@@ -104,14 +105,14 @@ function pairBars(payload, pair, dim) {
 function fillHeadline(headline, payload, { pair, dim, measure }) {
   const key = measureKey({ measure, dim });
   const [i, j] = pair.map((name) => payload.layers.indexOf(name));
-  const noise = Math.max(payload.noise[key]?.[i] ?? 0, payload.noise[key]?.[j] ?? 0);
+  const noise = largestNoise(payload.noise[key]?.[i] ?? null, payload.noise[key]?.[j] ?? null);
   const names = [...new Set(pair)].map((name, at) => layerChip(name, at === 0 ? "first" : "second"));
   if (i === j) {
     headline.replaceChildren(...names, element("span", { class: "verdict" }, `noise floor ${readableNumber(noise)}`));
     return;
   }
   const distance = payload.distances[key]?.[i]?.[j] ?? null;
-  const clear = distance !== null && distance > noise;
+  const clear = distance !== null && noise !== null && distance > noise;
   headline.replaceChildren(
     names[0],
     element("span", { class: "quiet" }, "↔"),
@@ -120,7 +121,7 @@ function fillHeadline(headline, payload, { pair, dim, measure }) {
     element(
       "span",
       { class: `badge ${clear ? "badge-clear" : "badge-noise"}` },
-      clear ? `${readableNumber(distance / noise)} × noise` : "within noise",
+      verdictOf(distance, noise),
     ),
   );
 }

@@ -7,6 +7,7 @@ import { entriesOf, entryAt, initialState, settle, unionOfSteps } from "./select
 const POLL_MILLISECONDS = 10_000;
 const PLAY_MILLISECONDS = 600;
 const REDRAW_MILLISECONDS = 200;
+const RETRY_MILLISECONDS = 60_000;
 
 /**
  * @param {ReturnType<import("./store.js").createStore>} store
@@ -18,8 +19,10 @@ export function createSession(store, source, library) {
   let showing = false;
   let showAgain = false;
   let filling = false;
-  /** Keys of records whose digest cannot be had, so that reading ahead does not ask for them for ever. */
-  const unreadable = new Set();
+  /** When the digest of a record could not be had, so that reading ahead does not ask for it again and again. */
+  const refused = new Map();
+  const nameOf = (entry) => `${entry.wall_time} ${entry.key}`;
+  const isRefused = (entry) => Date.now() - (refused.get(nameOf(entry)) ?? -Infinity) < RETRY_MILLISECONDS;
 
   const watchedRuns = () => [...new Set([state.run, state.other?.run])].filter((run) => run !== null && run !== undefined);
 
@@ -28,9 +31,11 @@ export function createSession(store, source, library) {
     return guarded(async () => {
       const runs = (await source.runs()).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
       if (!runs.includes(state.run)) store.set({ run: runs.at(-1) ?? null, step: null });
+      if (state.other && !runs.includes(state.other.run)) store.set({ other: null });
       store.set({ runs });
       const news = await list();
       if (news || state.view.first?.problem) await show();
+      else readAhead();
       store.set({ started: true, notice: null });
     });
   }
@@ -54,11 +59,14 @@ export function createSession(store, source, library) {
    * @returns {Promise<boolean>} Whether anything is new.
    */
   async function list(follow = isAtEnd()) {
+    const { run: runBefore, other: otherBefore, step: stepBefore } = state;
     const answers = await Promise.all(watchedRuns().map(async (run) => [run, await source.steps(run)]));
     const news = answers.filter(([run, answer]) => JSON.stringify(answer) !== JSON.stringify(state.listings.get(run)));
     if (news.length > 0) store.set({ listings: new Map([...state.listings, ...news]) });
+    // Whoever chose something else while this was under way has the last word.
+    if (state.run !== runBefore || state.other !== otherBefore) return news.length > 0;
     const steps = unionOfSteps(state);
-    if (follow && !state.playing) store.set({ step: steps.at(-1) ?? null });
+    if (follow && state.step === stepBefore && !state.playing) store.set({ step: steps.at(-1) ?? null });
     else if (!steps.includes(state.step)) store.set({ step: steps.findLast((step) => step <= state.step) ?? steps[0] ?? null });
     return news.length > 0;
   }
@@ -103,7 +111,7 @@ export function createSession(store, source, library) {
     for (let next = nextUnread(); next !== null; next = nextUnread()) {
       const [run, entry] = next;
       await (isNeighbour(run, entry) ? library.load(run, entry, "low") : library.skim(run, entry));
-      if (!library.knows(run, entry)) unreadable.add(entry.key);
+      if (!library.knows(run, entry)) refused.set(nameOf(entry), Date.now());
       if (performance.now() - drawn > REDRAW_MILLISECONDS) {
         drawn = performance.now();
         store.set({ digests: library.count() });
@@ -120,7 +128,7 @@ export function createSession(store, source, library) {
       const here = entries.findIndex((entry) => entry.step === state.step);
       const order = [here + 1, here - 1, ...coarseToFine(entries.length)];
       const unread = order.map((at) => entries[at]).find(
-        (entry) => entry && !library.knows(run, entry) && !unreadable.has(entry.key),
+        (entry) => entry && !library.knows(run, entry) && !isRefused(entry),
       );
       if (unread) return [run, unread];
     }

@@ -423,3 +423,45 @@ def test_a_batch_of_tensors_alone_is_enough_for_a_plain_model():
     data = DataLoader(torch.randn(50, 4), batch_size=20)
     found = compare_models({"one": nn.Sequential(nn.Linear(4, 3))}, data, n_samples=30)
     assert found.points == [("one", "0")]
+
+
+# -- Told apart ------------------------------------------------------------------------------------------------------
+
+
+def test_weights_in_one_folder_that_do_not_tell_their_step_are_all_compared(study, tmp_path):
+    for seed in range(2):
+        file = next((study / f"seed={seed}" / "checkpoints").glob("*.ckpt"))
+        weights = torch.load(file, weights_only=True)["state_dict"]
+        torch.save(weights, tmp_path / f"seed{seed}.pt")
+    shutil.copy(tmp_path / "seed1.pt", tmp_path / "seed1-again.pt")
+    comparison = compare_checkpoints(Classifier(), str(tmp_path / "*.pt"), loader(), n_samples=N_SAMPLES)
+    assert len(comparison.checkpoints) == 2  # the copy counts once
+    assert len(comparison.runs) == 2
+    assert comparison.over_checkpoints(LAYERS[0])[0, 1] > 0
+
+
+def test_functions_of_one_name_are_not_taken_for_one_another(study, tmp_path):
+    first, second = (
+        compare(study, folder=tmp_path, cloud=lambda values, power=power: values.flatten(1) ** power)
+        for power in (1, 3)
+    )
+    assert not np.array_equal(first.matrix(), second.matrix())
+
+
+def test_distances_without_a_noise_floor_are_not_said_to_be_within_it(study):
+    with pytest.warns(UserWarning, match="recorded without .*wasserstein.*: there is no noise floor|no noise floor"):
+        comparison = compare_runs(study / "seed=0", study / "seed=1", measures=["wasserstein"])
+    assert not comparison.exceeds_noise().any()
+    assert comparison.settling() == []
+    assert "noise" in comparison.problems
+
+
+def test_whatever_one_model_raises_costs_that_model_alone():
+    def broken():
+        raise KeyError("no such weights")
+
+    models = {"broken": broken, "whole": nn.Sequential(nn.Linear(4, 3))}
+    with pytest.warns(UserWarning, match="Left out broken: KeyError"):
+        comparison = compare_models(models, DataLoader(torch.randn(40, 4), batch_size=20), n_samples=40)
+    assert [checkpoint.name for checkpoint in comparison.checkpoints] == ["whole"]
+    assert list(comparison.left_out) == ["broken"]

@@ -155,3 +155,9 @@ def test_regression_targets_are_put_into_ten_bins_of_equally_many():
     assert classes[-1] == "nan"
     for code, values in enumerate(np.split(np.sort(targets), 10)):
         assert set(codes[:-1][np.isin(targets, values)]) == {code}
+
+
+def test_bins_of_numbers_that_are_close_together_have_names_of_their_own():
+    for low, high in ((293.12, 293.31), (1990.5, 1999.5)):
+        classes = name_classes(np.linspace(low, high, 200))[1]
+        assert len(set(classes)) == len(classes) == 10

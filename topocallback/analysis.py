@@ -42,8 +42,7 @@ __all__ = ["AnalysisOptions", "Measure", "analyse"]
 
 Measure = str | DiagramDistance | Callable[[Diagram, Diagram], float]
 
-# Two halves need two points each to have a bar to compare.
-_FEWEST_POINTS_FOR_NOISE = 4
+_FEWEST_POINTS_PER_HALF = 2  # to have a bar to compare
 _SPLIT_SEED = 0x73706C6974
 _PACKAGES = ("topocallback", "numpy", "torch", "lightning", "redzed-tda", "gudhi", "ripser")
 
@@ -252,10 +251,8 @@ def _topology(
         scale = scale_of(distances, options.scale)
         distances /= scale
         diagrams = rips_diagrams(distances, options.homology_dims, options.backend)
-    halves = None
-    if len(distances) >= _FEWEST_POINTS_FOR_NOISE:
-        with clock("noise"):
-            halves = _halves(distances, clouds.owners_of(layer)[finite], priorities, options)
+    with clock("noise"):
+        halves = _halves(distances, clouds.owners_of(layer)[finite], priorities, options)
     return _Topology(diagrams, halves, scale, len(distances), mapper, problem)
 
 
@@ -264,12 +261,14 @@ def _halves(
     owners: NDArray[np.int64],
     priorities: NDArray[np.uint64],
     options: AnalysisOptions,
-) -> tuple[list[Diagram], list[Diagram]]:
-    """The diagrams of two random halves of the samples, of equally many points."""
+) -> tuple[list[Diagram], list[Diagram]] | None:
+    """The diagrams of two random halves of the samples, of equally many points; ``None`` if these are too few."""
     by_hash = np.argsort(priorities[owners], kind="stable")
     place = np.cumsum(np.diff(priorities[owners[by_hash]], prepend=0) != 0)  # the points of one sample share theirs
-    sides = by_hash[place % 2 == place[0] % 2], by_hash[place % 2 != place[0] % 2]
+    sides = by_hash[place % 2 == 1], by_hash[place % 2 == 0]
     size = min(map(len, sides))
+    if size < _FEWEST_POINTS_PER_HALF:
+        return None
     of_first, of_second = (
         rips_diagrams(distances[np.ix_(half[:size], half[:size])], options.homology_dims, options.backend)
         for half in sides
@@ -384,6 +383,8 @@ def _problems(clouds: PointClouds, topologies: Sequence[_Topology]) -> Mapping[s
         count = len(clouds.clouds[layer])
         bad = count - topology.n_points
         left_out = f"{bad} of {count} points hold NaN or infinity and were left out." if bad else ""
+        if not count:
+            left_out = "It has no point: of no sample a position was kept."
         if left_out or topology.problem:
             problems[layer] = " ".join(filter(None, [left_out, topology.problem]))
     return problems

@@ -438,7 +438,9 @@ def name_classes(labels: ArrayLike) -> tuple[NDArray[np.int64], tuple[str, ...]]
 
 def _binned(values: NDArray[np.floating], finite: NDArray[np.floating]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     edges = np.unique(np.quantile(finite, np.linspace(0, 1, _MOST_BINS + 1)))
-    names = [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)]
+    # As many digits as it takes to tell the edges apart: years need more than three.
+    digits = next(d for d in range(3, 18) if d == 17 or len({f"{edge:.{d}g}" for edge in edges}) == len(edges))
+    names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in itertools.pairwise(edges)]
     codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(names) - 1)
     unknown = ~np.isfinite(values)
     if unknown.any():

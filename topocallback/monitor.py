@@ -252,7 +252,7 @@ class TopologyMonitor(Callback):
 
     @override
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._begin_run(continues=False)
+        self._begin_run(continues=trainer.global_step > 0)
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -279,7 +279,8 @@ class TopologyMonitor(Callback):
             if self._due:
                 indices = BatchIndices(None) if is_rehearsal(trainer) else self._batch_indices(trainer)
                 self._start(pl_module, indices)
-                if self._inputs_due and not is_rehearsal(trainer):
+                # Under a loader that shuffles, an index stands for another image at every step.
+                if self._inputs_due and not is_rehearsal(trainer) and not indices.shuffled:
                     self._inputs = InputRecorder(min(self.n_samples, MOST_TILES), indices.length, self.seed, TILE)
 
     @override
@@ -386,8 +387,8 @@ class TopologyMonitor(Callback):
         )
         if indices.shuffled:
             self._warn(
-                "the validation data loader shuffles, so every snapshot sees other samples, and drift shows the "
-                "samples changing as well as the network. Set `shuffle=False` on it."
+                "the validation data loader shuffles, so every snapshot sees other samples, drift shows the samples "
+                "changing as well as the network, and the inputs are not shown. Set `shuffle=False` on it."
             )
         return indices
 
@@ -450,10 +451,7 @@ class TopologyMonitor(Callback):
         run = self._run_for(trainer, directory)
         step, epoch = logging_step(trainer), trainer.current_epoch
         if step == self._last_step and run.folder is not None:
-            self._warn(
-                "Lightning logs two validations at one step, as no optimizer step came between them: the later "
-                "snapshot replaces the earlier one."
-            )
+            self._warn(f"Lightning logs two validations at step {step}: the later snapshot replaces the earlier one.")
         self._last_step = step
         if not self.background:
             measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads(), inputs=inputs)

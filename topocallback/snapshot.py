@@ -282,7 +282,9 @@ def load_history(path: str | os.PathLike[str]) -> History:
     """The snapshots that a run left on disk.
 
     Args:
-        path: A run's log directory, or the ``topology`` folder in it.
+        path: A run's log directory, or the ``topology`` folder in it. In a log directory that several runs have used,
+            such as a ``trainer.validate`` before ``trainer.fit``, each has a folder of its own (``topology``,
+            ``topology-v1``, ...), and the last one counts.
 
     Returns:
         A sequence of ``Snapshot``, read lazily.
@@ -296,14 +298,24 @@ def load_history(path: str | os.PathLike[str]) -> History:
         FileNotFoundError: Expected a run's log directory or its topology folder, got no/such/run: no such folder.
     """
     given = Path(path)
-    for folder in (given / _FOLDER, given):
-        if any(_FILE_NAME.fullmatch(file.name) for file in folder.glob("step=*.npz")):
-            return History(folder)
+    archives = [folder for folder in (given, *given.glob(f"{_FOLDER}*")) if _holds_snapshots(folder)]
+    if archives:
+        return History(max(archives, key=_version))
     if not given.is_dir():
         raise FileNotFoundError(f"Expected a run's log directory or its topology folder, got {given}: no such folder.")
     runs = sorted({str(file.parent.parent) for file in given.glob(f"**/{_FOLDER}/step=*.npz")})
     hint = f"There are runs below it: {runs[:5]}." if runs else "There are none below it either."
     raise FileNotFoundError(f"Expected snapshots (step=<n>.npz) in {given} or {given / _FOLDER}, got none. {hint}")
+
+
+def _holds_snapshots(folder: Path) -> bool:
+    return any(_FILE_NAME.fullmatch(file.name) for file in folder.glob("step=*.npz"))
+
+
+def _version(archive: Path) -> int:
+    """The place of an archive among those of one log directory: topology, topology-v1, topology-v2, ..."""
+    found = re.fullmatch(rf"{_FOLDER}(?:-v(\d+))?", archive.name)
+    return int(found[1] or 0) if found else -1
 
 
 def _mappers(arrays: Mapping[str, NDArray[Any]], layers: Sequence[str]) -> dict[str, MapperGraph]:

@@ -18,8 +18,12 @@ def logging_step(trainer: pl.Trainer) -> int:
 
 
 def is_rehearsal(trainer: pl.Trainer) -> bool:
-    """Whether this validation is a sanity check on a few batches only, which says nothing of the network."""
-    return bool(trainer.sanity_checking) and trainer.num_sanity_val_steps != float("inf")
+    """Whether this validation is a sanity check that is not measured: on a few batches only, or of a trained network.
+
+    Lightning checks again where a run goes on from the end of an epoch, whose validation has been measured.
+    """
+    untrained = trainer.global_step == 0
+    return bool(trainer.sanity_checking) and not (untrained and trainer.num_sanity_val_steps == float("inf"))
 
 
 def run_directory(trainer: pl.Trainer) -> Path:

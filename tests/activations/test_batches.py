@@ -383,3 +383,14 @@ def test_a_place_with_something_else_is_an_error(value, got, labels):
     batch = (X, value) if labels == 1 else {"x": X, "y": value}
     with pytest.raises(ValueError, match=rf"`labels={labels!r}` to hold one number for each of 3 samples, got {got}"):
         find_labels(batch, labels, 3)
+
+
+def test_a_sized_stream_in_several_processes_has_no_known_length():
+    class Stream(IterableDataset):
+        def __len__(self):
+            return 10
+
+        def __iter__(self):
+            return iter(range(10))
+
+    assert BatchIndices(DataLoader(Stream(), batch_size=2), rank=1, world_size=2).length is None

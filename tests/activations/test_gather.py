@@ -28,6 +28,7 @@ class Scenario:
         shares: The sample indices of each process, in their order.
         n_samples: How many samples are kept.
         length: The length that the recorders are told.
+        own_lengths: The length that each process is told, if they differ: then they have different numbers of slots.
         labels: Type of the labels, or ``None``.
         batch_sizes: Batch size of each process.
         tokens: How many tokens the samples of each process have.
@@ -40,6 +41,7 @@ class Scenario:
     shares: tuple
     n_samples: int = 20
     length: int | None = N
+    own_lengths: tuple = ()
     labels: torch.dtype | None = None
     batch_sizes: tuple = (7, 7)
     tokens: tuple = (2, 2)
@@ -62,6 +64,7 @@ SCENARIOS = {
     "repeated samples": Scenario((range(40), range(20, N)), labels=torch.int64),
     "repeated samples, streamed": Scenario((range(40), [*range(20, N), 0, 1, 2]), length=None, labels=torch.int64),
     "all samples twice": Scenario((range(N), range(N)), length=None, n_samples=500, labels=torch.float32),
+    "unequal slots": Scenario((range(30), range(30, N)), n_samples=500, own_lengths=(30, N), labels=torch.int64),
     "unequal shares": Scenario((range(50), range(50, N)), labels=torch.int64),
     "unequal shares, streamed": Scenario((range(5), range(5, N)), length=None, labels=torch.float64),
     "nothing on the first": Scenario(([], range(N)), labels=torch.int64),
@@ -132,8 +135,9 @@ def record(scenario, ids, rank):
         return output
 
     model = Tokens()
+    length = scenario.own_lengths[rank] if scenario.own_lengths and not alone else scenario.length
     recorder = ActivationRecorder(
-        model, LAYERS, cloud="flatten", n_samples=scenario.n_samples, length=scenario.length, select=select
+        model, LAYERS, cloud="flatten", n_samples=scenario.n_samples, length=length, select=select
     )
     with recorder, torch.inference_mode() if scenario.inference else nullcontext():
         for start in range(0, len(ids), batch_size):

@@ -137,3 +137,25 @@ def test_bad_options_and_masks_are_named():
         Positions(mask="foreground")
     clouds = record(Positions(2, mask=lambda activations, sample_ids: activations > 0))
     assert "Expected `mask` to give a tensor of shape (20, 7, 7), got (20, 4, 7, 7)" in clouds.problems["0"]
+
+
+def test_layers_with_one_number_per_sample_give_it():
+    model = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))
+    with ActivationRecorder(model, "1", cloud=Positions(4)) as recorder:
+        model(torch.randn(6, 3))
+    assert recorder.point_clouds().clouds["1"].shape == (6, 1)
+
+
+def test_points_of_a_single_sample_have_no_noise_floor_rather_than_one_of_zero():
+    def first_only(activations, sample_ids):
+        inside = torch.ones(len(activations), *activations.shape[2:], dtype=torch.bool)
+        inside[torch.from_numpy(sample_ids > 0)] = False
+        return inside
+
+    snapshot = analyse(record(Positions(9, mask=first_only)))
+    assert np.isnan(snapshot.noise["sliced_wasserstein_H0"]).all()
+
+
+def test_a_layer_without_any_point_says_why():
+    snapshot = analyse(record(Positions(4, mask=lambda activations, sample_ids: activations[:, 0] > 1e9)))
+    assert snapshot.problems["0"].startswith("It has no point")

@@ -1110,3 +1110,15 @@ def test_a_stance_of_the_user_is_there_again_after_the_recording():
             compiled(data)
         compiled(data)
     assert backend.runs == 0
+
+
+def test_labels_of_inputs_do_not_cost_layers_whose_rows_are_points():
+    model = nn.Sequential(nn.Flatten(0, 1), nn.Linear(4, 3))
+    with ActivationRecorder(model, cloud="rows", n_samples=50) as recorder:
+        for _ in range(3):
+            recorder.start_batch(2, labels=torch.tensor([0, 1]))
+            model(torch.randn(2, 5, 4))
+    clouds = recorder.point_clouds()
+    assert clouds.problems == {}
+    assert clouds.clouds["1"].shape == (30, 3)
+    assert clouds.labels is None

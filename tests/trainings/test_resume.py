@@ -52,6 +52,16 @@ def test_a_run_that_goes_on_has_the_history_of_one_that_did_not_stop(tmp_path, b
         assert_same_numbers(mine, theirs)
 
 
+@pytest.mark.scenario("resuming with `num_sanity_val_steps=-1`: only the untrained network is measured in the check")
+def test_a_whole_sanity_check_of_a_run_that_goes_on_is_not_measured(tmp_path):
+    train(tmp_path, monitor(), max_epochs=2, num_sanity_val_steps=-1)
+    resumed = monitor()
+    trainer = train(tmp_path, resumed, ckpt_path=after(tmp_path, 1), num_sanity_val_steps=-1)
+    assert [folder.name for folder in Path(trainer.log_dir).glob("topology*")] == ["topology"]
+    assert resumed.history.steps == load_history(trainer.log_dir).steps == (0, 3, 7, 11, 15)
+    assert steps_of(trainer.log_dir, "topology/drift/stem") == (0, 3, 7, 11, 15)
+
+
 @pytest.mark.scenario("resuming from before the last snapshots: they are measured again")
 def test_a_run_that_goes_back_measures_again_what_comes_after(tmp_path):
     first = monitor()

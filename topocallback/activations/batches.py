@@ -71,7 +71,7 @@ class BatchIndices:
         # A distributed sampler pads its own length; the data set's length tells padding from samples.
         counted = getattr(loader, "dataset", None) if self._world_size > 1 else sampler
         size = getattr(loader, "batch_size", None)  # None under a custom batch sampler
-        if not isinstance(counted, Sized) or not isinstance(size, int):
+        if not isinstance(counted, Sized) or not isinstance(sampler, Sized) or not isinstance(size, int):
             return None
         batches = min(len(loader), max_batches)  # fewer than the samples need, if the loader drops the last one
         return int(min(len(counted), len(sampler) * self._world_size, batches * size * self._world_size))

@@ -19,9 +19,8 @@ _LABEL_TYPES = {_INTEGER_LABELS: torch.int64, _REAL_LABELS: torch.float64}
 def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, device: torch.device) -> Recording:
     """Merge what every process recorded: the bottom k of the parts' bottom k is the bottom k of the whole.
 
-    Every process must call this with the same layers and number of slots. Only tensors of fixed size are exchanged, so
-    a process that saw no sample, or fewer than others, takes part like any other. A layer that failed on one process
-    is left out everywhere.
+    Every process must call this with the same layers. Only tensors of one size are exchanged, so a process that saw no
+    sample, or fewer than others, takes part like any other. A layer that failed on one process is left out everywhere.
 
     Args:
         recording: What this process recorded.
@@ -32,30 +31,37 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
     Returns:
         On the first process, the merged recording; on the others, their own recording without its tensors.
     """
-    widths, problems, label_kind = _agree(recording, layers, device)
-    slots = len(recording.ids)
-    all_ids = _collect(torch.from_numpy(recording.ids), device)
-    ids = recording.ids if all_ids is None else all_ids.cpu().numpy()
-    chosen = torch.from_numpy(_smallest(ids, slots, seed)).to(device)
+    widths, problems, label_kind, slots = _agree(recording, layers, device)
+    ids = _all_ids(recording.ids, slots, device)
+    chosen = _smallest(ids, slots, seed)
+    holder, slot = np.divmod(chosen, slots)
+    mine = np.flatnonzero(holder == dist.get_rank())
+    places, own_slots = torch.from_numpy(mine).to(device), torch.from_numpy(slot[mine]).to(device)
 
     def merge(own: Tensor) -> Tensor:
-        parts = _collect(own, device)
-        return own if parts is None else parts[chosen]
+        """The chosen rows, each from the process that holds it: no process needs room for more than these."""
+        merged = torch.zeros((len(chosen), *own.shape[1:]), dtype=own.dtype, device=device)
+        merged[places] = own.to(device)[own_slots]
+        dist.reduce(merged, dst=0)
+        return merged
 
     vectors = {layer: merge(recording.vectors.get(layer, torch.zeros(slots, width))) for layer, width in widths.items()}
     labels = None
     if label_kind != _NO_LABELS:
         own = torch.zeros(slots) if recording.labels is None else recording.labels
         labels = merge(own.to(_LABEL_TYPES[label_kind]))
-    if all_ids is None:
+    if dist.get_rank() != 0:
         return Recording(recording.ids, {}, None, problems)
-    return Recording(ids[chosen.cpu().numpy()], vectors, labels, problems, recording.positions)
+    return Recording(ids[chosen], vectors, labels, problems, recording.positions)
 
 
 def _agree(
     recording: Recording, layers: tuple[str, ...], device: torch.device
-) -> tuple[dict[str, int], dict[str, str], int]:
-    """What all processes know after one exchange: the layers' widths, the problems, and the kind of the labels."""
+) -> tuple[dict[str, int], dict[str, str], int, int]:
+    """What all processes know after one exchange: widths of layers, problems, kind of the labels, number of slots.
+
+    Processes may have prepared for different numbers of samples: the largest counts.
+    """
     saw_samples = bool((recording.ids >= 0).any())
     # -1 marks a problem. A process without samples has an empty layer rather than a problem.
     widths = [recording.vectors[name].shape[1] if name in recording.vectors else 0 for name in layers]
@@ -63,21 +69,24 @@ def _agree(
     kind = _UNLABELLED if saw_samples else _NO_LABELS
     if recording.labels is not None:
         kind = _REAL_LABELS if recording.labels.is_floating_point() else _INTEGER_LABELS
-    own = torch.tensor([*(w or f for w, f in zip(widths, failed, strict=True)), kind], device=device)
+    own = torch.tensor(
+        [*(w or f for w, f in zip(widths, failed, strict=True)), kind, len(recording.ids)], device=device
+    )
     parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, own)
     table = torch.stack(parts).cpu().numpy()
     agreed: dict[str, int] = {}
     problems: dict[str, str] = {}
-    for name, column in zip(layers, table[:, :-1].T, strict=True):
+    for name, column in zip(layers, table[:, :-2].T, strict=True):
         found = set(column.tolist()) - {0}
         if len(found) == 1 and -1 not in found:
             agreed[name] = found.pop()
         else:
             own_fault = recording.problems.get(name) if column[dist.get_rank()] < 0 else None
             problems[name] = own_fault or f"processes disagree: {_describe(column)}."
-    kinds = table[:, -1]
-    return agreed, problems, int(_NO_LABELS if kinds.min() == _UNLABELLED else kinds.max())
+    kinds, slots = table[:, -2:].T
+    kind = int(_NO_LABELS if kinds.min() == _UNLABELLED else kinds.max())
+    return agreed, problems, kind, int(slots.max())
 
 
 def _describe(column: np.ndarray) -> str:
@@ -85,12 +94,12 @@ def _describe(column: np.ndarray) -> str:
     return ", ".join(f"process {rank}: {words.get(int(w), f'{w} values')}" for rank, w in enumerate(column))
 
 
-def _collect(tensor: Tensor, device: torch.device) -> Tensor | None:
-    """The rows of all processes, one process after the other, on the first process; ``None`` on the others."""
-    own = tensor.to(device).contiguous()
-    parts = [torch.empty_like(own) for _ in range(dist.get_world_size())] if dist.get_rank() == 0 else None
-    dist.gather(own, parts, dst=0)
-    return None if parts is None else torch.cat(parts)
+def _all_ids(ids: np.ndarray, slots: int, device: torch.device) -> np.ndarray:
+    """(processes * slots,) the sample in every slot of every process, -1 for none."""
+    own = torch.from_numpy(np.pad(ids, (0, slots - len(ids)), constant_values=-1)).to(device)
+    parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, own)
+    return np.asarray(torch.cat(parts).cpu().numpy())
 
 
 def _smallest(ids: np.ndarray, k: int, seed: int) -> np.ndarray:

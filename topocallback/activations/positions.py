@@ -77,7 +77,7 @@ class Positions:
         Raises:
             ValueError: If the mask gives something other than one truth value per position.
         """
-        channels = values.movedim(axis, 1) if values.ndim > 2 else values
+        channels = values.movedim(axis, 1) if values.ndim > 2 else values.reshape(len(values), -1)
         shape = tuple(channels.shape[2:])
         positions = channels.reshape(*channels.shape[:2], math.prod(shape))  # (n, C, P)
         chosen, counts = self._choose(values, shape, ids, seed)

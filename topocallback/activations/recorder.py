@@ -46,7 +46,7 @@ class Recording:
     Attributes:
         ids: (slots,) sample index in each slot, -1 for an empty one.
         vectors: Layer name to (slots, d) float32, on the device where the layer ran.
-        labels: (slots,) int64 or float64, or ``None``.
+        labels: (slots,) int64 or float64 (float32 on devices without it), or ``None``.
         problems: Layer name to a sentence, for the layers that could not be recorded.
         positions: How several positions of a sample were packed into its vector, if they were.
     """
@@ -299,15 +299,19 @@ class ActivationRecorder:
         self._ids = ids
         self._seen += len(ids)
         self._rows, self._slots = self._sample.admit(ids)
-        self._labelled[self._slots] = self._batch_labels is not None
-        if self._batch_labels is not None:
-            self._keep_labels(self._batch_labels, len(ids))
+        labels = self._batch_labels
+        if self.cloud == "rows" and labels is not None and len(labels) != len(ids):
+            labels = None  # they are of the inputs, not of their rows
+        self._labelled[self._slots] = labels is not None
+        if labels is not None:
+            self._keep_labels(labels, len(ids))
 
     def _keep_labels(self, labels: Tensor, count: int) -> None:
         if labels.shape != (count,):
             raise ValueError(f"Expected `labels` to be of shape ({count},), got {tuple(labels.shape)}.")
         if self._labels is None:
-            dtype = torch.float64 if labels.is_floating_point() else torch.int64
+            real = torch.float32 if labels.device.type == "mps" else torch.float64  # which has no float64
+            dtype = real if labels.is_floating_point() else torch.int64
             with torch.inference_mode(False):
                 self._labels = torch.zeros(len(self._sample.ids), dtype=dtype, device=labels.device)
         kept = labels.detach().index_select(0, torch.from_numpy(self._rows).to(labels.device))

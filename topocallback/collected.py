@@ -28,6 +28,7 @@ class Collected:
     snapshots: list[Snapshot] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    _places: list[tuple[str, int, int]] = field(default_factory=list)  # run, step and epoch, as they came
 
     @property
     def reference(self) -> str:
@@ -40,18 +41,22 @@ class Collected:
         warnings.warn(f"Left out {message}", UserWarning, stacklevel=4)
 
     def add(self, checkpoint: Checkpoint, snapshot: Snapshot) -> None:
-        """Take a snapshot in, unless it is another's twin."""
-        for earlier, known in zip(self.checkpoints, self.snapshots, strict=True):
-            if (earlier.run, earlier.step, earlier.epoch) != (checkpoint.run, checkpoint.step, checkpoint.epoch):
-                continue
-            if _are_twins(known, snapshot):
-                # Such as `last.ckpt`. It would be at distance 0 of its twin, and settle every layer.
-                message = f"{checkpoint.path} is of the same run and step as {earlier.path}; it counts once."
-                self.problems[checkpoint.name] = message
-                return
-            # Files of one folder that do not tell their step, or seeds of equal length: another model, another run.
+        """Take a snapshot in, unless it is the twin of one of the same run, such as `last.ckpt`.
+
+        A twin would be at distance 0, and settle every layer. Different models at one step of one run are files of one
+        folder that do not tell their step, or seeds of equal length: each is a run of its own.
+        """
+        place = (checkpoint.run, checkpoint.step, checkpoint.epoch)
+        there = [i for i, earlier in enumerate(self._places) if earlier == place]
+        if twins := [i for i in there if _are_twins(self.snapshots[i], snapshot)]:
+            other = self.checkpoints[twins[0]].path
+            self.problems[checkpoint.name] = (
+                f"{checkpoint.path} is of the same run and step as {other}; it counts once."
+            )
+            return
+        self._places.append(place)
+        if there:
             checkpoint = dataclasses.replace(checkpoint, run=checkpoint.name)
-            break
         self.checkpoints.append(checkpoint)
         self.snapshots.append(snapshot)
         self.problems |= {f"{checkpoint.name}: {layer}": text for layer, text in snapshot.problems.items()}

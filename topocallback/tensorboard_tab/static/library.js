@@ -59,6 +59,13 @@ export function createLibrary(source) {
       if (kept.size < MOST_KEPT) return load(run, entry, "low");
       return fetchRecord(run, entry, "low").catch(() => null);
     },
+    /** Forget the digests of steps that a run no longer has, because it was started anew in the same folder. */
+    retain(run, entries) {
+      const listed = new Set(entries.map(identity));
+      for (const [step, known] of digests.get(run) ?? []) {
+        if (!listed.has(known.identity)) digests.get(run).delete(step);
+      }
+    },
     /** Whether the digest of a step is there. */
     knows: (run, entry) => digests.get(run)?.get(entry.step)?.identity === identity(entry),
     /** How many digests were read, which tells whether there are new ones. */

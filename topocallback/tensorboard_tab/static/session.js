@@ -63,6 +63,7 @@ export function createSession(store, source, library) {
     const answers = await Promise.all(watchedRuns().map(async (run) => [run, await source.steps(run)]));
     const news = answers.filter(([run, answer]) => JSON.stringify(answer) !== JSON.stringify(state.listings.get(run)));
     if (news.length > 0) store.set({ listings: new Map([...state.listings, ...news]) });
+    news.forEach(([run, answer]) => library.retain(run, answer.steps));
     // Whoever chose something else while this was under way has the last word.
     if (state.run !== runBefore || state.other !== otherBefore) return news.length > 0;
     const steps = unionOfSteps(state);

@@ -175,7 +175,7 @@ def cover(values: NDArray[np.float64], n_intervals: int, overlap: float) -> list
     """The points over each of some overlapping intervals of equal length.
 
     KeplerMapper's ``Cover``, to the last bit: interval k is centred at (k + 1/2) / n of the range and 1 / (n (1 - p))
-    of it long. Its own is not used because importing it loads scikit-learn, 1 s during a training.
+    of it long. Its own is not used because importing it loads scikit-learn, 2 s during a training.
 
     Args:
         values: (n,) filter values.

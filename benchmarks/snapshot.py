@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from ripser import ripser
 
 from topocallback import ActivationRecorder, PointClouds, analyse
-from topocallback.topology.diagrams import finite_bars, pairwise_distances, resolve_distance
-from topocallback.topology.parallel import map_threads
-from topocallback.topology.rips import distance_matrix, rips_diagrams
+from topocallback.measures.parallel import map_threads
+from topocallback.measures.topology.diagrams import finite_bars, pairwise_distances, resolve_distance
+from topocallback.measures.topology.rips import distance_matrix, rips_diagrams
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from mnist_resnet import Classifier, mnist_loaders

@@ -29,7 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from synthetic_runs import Logger, layer_names, synthetic_clouds, synthetic_inputs, synthetic_snapshots
 
-from topocallback.snapshot import Snapshot
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import encode
 from topocallback.views.sprite import make_sprite

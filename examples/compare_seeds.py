@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 
 from topocallback import ActivationRecorder, Comparison
 from topocallback.cli import main as topocallback
-from topocallback.experiments import Sensitivity, cross_heatmap, sensitivity
+from topocallback.compare.experiments import Sensitivity, cross_heatmap, sensitivity
 
 
 class Mnist(pl.LightningDataModule):
@@ -61,7 +61,7 @@ def sensitivity_curves(checkpoint: Path, width: int, layers: list[str], samples:
     """The paper's sensitivity test on some layers of one checkpoint."""
     model = Classifier(width)
     model.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
-    recorder = ActivationRecorder(model.net.eval(), layers, cloud="max_norm", n_samples=samples, length=1000)
+    recorder = ActivationRecorder(model.net.eval(), layers, pooling="max_norm", n_samples=samples, length=1000)
     with recorder, torch.no_grad():
         for images, _ in Mnist().val_dataloader():
             model.net(images)

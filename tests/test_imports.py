@@ -20,16 +20,16 @@ def modules_after(statement):
     [
         ("import topocallback", {"torch", "lightning", "matplotlib", "numpy", "tensorboard", "redzed_tda"}),
         ("import topocallback; dir(topocallback)", {"torch", "lightning", "matplotlib", "numpy"}),
-        ("import topocallback.background", {"torch", "lightning", "matplotlib", "numpy"}),
-        ("import topocallback.snapshot", {"torch", "lightning", "matplotlib"}),
+        ("import topocallback.monitor.background", {"torch", "lightning", "matplotlib", "numpy"}),
+        ("import topocallback.records.snapshot", {"torch", "lightning", "matplotlib"}),
         ("from topocallback import load_history", {"torch", "lightning", "matplotlib"}),
-        ("import topocallback.analysis", {"torch", "lightning", "matplotlib", "tensorboard"}),
+        ("import topocallback.analysis.analyse", {"torch", "lightning", "matplotlib", "tensorboard"}),
         ("from topocallback import PointClouds, analyse", {"torch", "lightning", "matplotlib", "tensorboard"}),
         ("import topocallback.tensorboard_tab.plugin", {"torch", "lightning", "matplotlib", "scipy"}),
         ("import topocallback.cli", {"torch", "lightning", "matplotlib", "numpy", "jsonargparse"}),
         ("import topocallback.views.report", {"torch", "lightning", "matplotlib", "tensorboard"}),
         ("import topocallback.views.logging", {"torch", "lightning", "matplotlib.pyplot"}),
-        ("import topocallback.run", {"torch", "lightning", "matplotlib.pyplot"}),
+        ("import topocallback.monitor.run", {"torch", "lightning", "matplotlib.pyplot"}),
     ],
 )
 def test_an_import_loads_no_more_than_it_needs(statement, absent):

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from topocallback.activations.layers import layer_names
     from topocallback.activations.positions import Positions
     from topocallback.activations.recorder import ActivationRecorder
-    from topocallback.analysis import AnalysisOptions, analyse
-    from topocallback.compare import compare_checkpoints, compare_models, compare_runs
-    from topocallback.comparison import Comparison
-    from topocallback.graphs import MapperGraph
-    from topocallback.metric import LayerDistanceMatrix, PersistenceDistance
-    from topocallback.monitor import TopologyMonitor
-    from topocallback.point_clouds import PointClouds
-    from topocallback.snapshot import History, Snapshot, load_history
-    from topocallback.topology.mapper import MapperOptions
+    from topocallback.analysis.analyse import AnalysisOptions, analyse
+    from topocallback.compare.compare import compare_checkpoints, compare_models, compare_runs
+    from topocallback.measures.mapper.graph import MapperOptions
+    from topocallback.metrics.metric import LayerDistanceMatrix, PersistenceDistance
+    from topocallback.monitor.callback import TopologyMonitor
+    from topocallback.records.comparison import Comparison
+    from topocallback.records.mapper_graph import MapperGraph
+    from topocallback.records.point_clouds import PointClouds
+    from topocallback.records.snapshot import History, Snapshot, load_history
 
 __version__ = "0.1.0"
 
@@ -48,23 +48,23 @@ __all__ = [
 
 _HOMES = {
     "ActivationRecorder": "activations.recorder",
-    "AnalysisOptions": "analysis",
-    "Comparison": "comparison",
-    "History": "snapshot",
-    "LayerDistanceMatrix": "metric",
-    "MapperGraph": "graphs",
-    "MapperOptions": "topology.mapper",
-    "PersistenceDistance": "metric",
-    "PointClouds": "point_clouds",
+    "AnalysisOptions": "analysis.analyse",
+    "Comparison": "records.comparison",
+    "History": "records.snapshot",
+    "LayerDistanceMatrix": "metrics.metric",
+    "MapperGraph": "records.mapper_graph",
+    "MapperOptions": "measures.mapper.graph",
+    "PersistenceDistance": "metrics.metric",
+    "PointClouds": "records.point_clouds",
     "Positions": "activations.positions",
-    "Snapshot": "snapshot",
-    "TopologyMonitor": "monitor",
-    "analyse": "analysis",
-    "compare_checkpoints": "compare",
-    "compare_models": "compare",
-    "compare_runs": "compare",
+    "Snapshot": "records.snapshot",
+    "TopologyMonitor": "monitor.callback",
+    "analyse": "analysis.analyse",
+    "compare_checkpoints": "compare.compare",
+    "compare_models": "compare.compare",
+    "compare_runs": "compare.compare",
     "layer_names": "activations.layers",
-    "load_history": "snapshot",
+    "load_history": "records.snapshot",
 }
 
 

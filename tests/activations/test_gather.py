@@ -14,7 +14,7 @@ from torch import nn
 
 from topocallback.activations.gather import gather_recordings
 from topocallback.activations.recorder import ActivationRecorder
-from topocallback.activations.sampling import bottom_k
+from topocallback.activations.samples import bottom_k
 
 N = 60
 CPU = torch.device("cpu")
@@ -137,7 +137,7 @@ def record(scenario, ids, rank):
     model = Tokens()
     length = scenario.own_lengths[rank] if scenario.own_lengths and not alone else scenario.length
     recorder = ActivationRecorder(
-        model, LAYERS, cloud="flatten", n_samples=scenario.n_samples, length=length, select=select
+        model, LAYERS, pooling="flatten", n_samples=scenario.n_samples, length=length, select=select
     )
     with recorder, torch.inference_mode() if scenario.inference else nullcontext():
         for start in range(0, len(ids), batch_size):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from topocallback.activations.clouds import CLOUD_WAYS
+from topocallback.activations.pooling import POOLINGS
 from topocallback.activations.recorder import ActivationRecorder
 
 pytestmark = [
@@ -277,9 +277,9 @@ def hooks_of(module):
     return sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in module.modules())
 
 
-def run(model, recipe, batches, cloud, told, **options):
+def run(model, recipe, batches, pooling, told, **options):
     """Record batches in which the odd layer gives these outputs; what it gave comes back untouched."""
-    with ActivationRecorder(model, "*", cloud=cloud, n_samples=4, **options) as watching:
+    with ActivationRecorder(model, "*", pooling=pooling, n_samples=4, **options) as watching:
         for output, tensor, x in batches:
             model.odd.held = [output]
             before = memory_of(tensor)
@@ -313,22 +313,22 @@ def assert_defined(found, name):
         assert KNOWN_PROBLEMS.fullmatch(found.problems[name]), found.problems[name]
 
 
-WAYS = st.sampled_from([*CLOUD_WAYS, lambda values: values.reshape(len(values), -1), torch.sum])
+WAYS = st.sampled_from([*POOLINGS, lambda values: values.reshape(len(values), -1), torch.sum])
 
 
 @pytest.mark.scenario("any output of a layer: shape, type, layout and nesting, NaN, infinities, no or endless data")
 @settings(max_examples=1500)
-@given(recipe=recipes(), cloud=WAYS, told=st.booleans(), length=st.sampled_from([None, 3, 4]), frozen=st.booleans())
-def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, cloud, told, length, frozen):
+@given(recipe=recipes(), pooling=WAYS, told=st.booleans(), length=st.sampled_from([None, 3, 4]), frozen=st.booleans())
+def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, pooling, told, length, frozen):
     model = Model()
     output, tensor = recipe.make()
     rows = recipe.shape[0] if recipe.shape else 3
     with torch.inference_mode(frozen):
-        found = run(model, recipe, [(output, tensor, torch.randn(rows, 2))], cloud, told, length=length)
+        found = run(model, recipe, [(output, tensor, torch.randn(rows, 2))], pooling, told, length=length)
     assert_defined(found, "odd")
-    if isinstance(cloud, str):
+    if isinstance(pooling, str):
         assert {"before", "after"} <= set(found.layers) or not rows
-    if recipe.must_work and isinstance(cloud, str):
+    if recipe.must_work and isinstance(pooling, str):
         assert "odd" not in found.problems
         assert found.clouds["odd"].shape[1] > 0
 
@@ -337,15 +337,15 @@ def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, cloud, 
 @settings(max_examples=500)
 @given(
     outputs=st.lists(recipes(rows=3), min_size=2, max_size=4),
-    cloud=WAYS,
+    pooling=WAYS,
     told=st.booleans(),
     known=st.booleans(),
 )
-def test_outputs_that_change_from_batch_to_batch_are_a_cloud_or_a_problem(outputs, cloud, told, known):
+def test_outputs_that_change_from_batch_to_batch_are_a_cloud_or_a_problem(outputs, pooling, told, known):
     made = [recipe.make() for recipe in outputs]
     batches = [(output, tensor, torch.randn(3, 2)) for output, tensor in made]
-    found = run(Model(), outputs, batches, cloud, told, length=3 * len(outputs) if known else None)
+    found = run(Model(), outputs, batches, pooling, told, length=3 * len(outputs) if known else None)
     assert_defined(found, "odd")
-    if isinstance(cloud, str):
+    if isinstance(pooling, str):
         assert {"before", "after"} <= set(found.layers)
         assert found.clouds["before"].shape == (4, 3)

@@ -11,7 +11,7 @@ from torch import nn
 
 from topocallback.activations.inputs import InputRecorder, find_images
 from topocallback.activations.recorder import ActivationRecorder
-from topocallback.activations.sampling import bottom_k
+from topocallback.activations.samples import bottom_k
 
 N = 40
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from topocallback import ActivationRecorder, Positions, analyse
-from topocallback.snapshot import Snapshot
+from topocallback.records.snapshot import Snapshot
 
 WIDE = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 3, stride=2))
 
@@ -15,8 +15,8 @@ def images(n=20, seed=0):
     return torch.randn(n, 3, 7, 7, generator=torch.Generator().manual_seed(seed))
 
 
-def record(cloud, batch_size=20, **options):
-    with ActivationRecorder(WIDE, cloud=cloud, **options) as recorder, torch.no_grad():
+def record(pooling, batch_size=20, **options):
+    with ActivationRecorder(WIDE, pooling=pooling, **options) as recorder, torch.no_grad():
         for batch in images().split(batch_size):
             WIDE(batch)
     return recorder.point_clouds()
@@ -95,7 +95,7 @@ def test_a_mask_that_leaves_nothing_leaves_an_empty_layer_in_its_place():
 def test_layers_without_positions_give_their_one_vector():
     model = nn.Linear(3, 5)
     mask = Positions(4, mask=lambda activations, sample_ids: activations > 1e9)
-    with ActivationRecorder(nn.Sequential(model), cloud=mask) as recorder:
+    with ActivationRecorder(nn.Sequential(model), pooling=mask) as recorder:
         recorder.module(torch.randn(6, 3))
     assert recorder.point_clouds().clouds["0"].shape == (6, 5)
 
@@ -141,7 +141,7 @@ def test_bad_options_and_masks_are_named():
 
 def test_layers_with_one_number_per_sample_give_it():
     model = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))
-    with ActivationRecorder(model, "1", cloud=Positions(4)) as recorder:
+    with ActivationRecorder(model, "1", pooling=Positions(4)) as recorder:
         model(torch.randn(6, 3))
     assert recorder.point_clouds().clouds["1"].shape == (6, 1)
 

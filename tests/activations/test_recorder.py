@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from topocallback.activations.recorder import ActivationRecorder
-from topocallback.activations.sampling import bottom_k
+from topocallback.activations.samples import bottom_k
 
 N = 250
 
@@ -129,13 +129,13 @@ def beginning(values):
     return values.flatten(1)[:, :4]
 
 
-@pytest.mark.parametrize("cloud", ["random", "mean", "flatten", "token", beginning])
+@pytest.mark.parametrize("pooling", ["random", "mean", "flatten", "token", beginning])
 def test_every_cloud_is_the_same_for_all_batch_sizes_and_both_ways_of_sampling(net, images, cloud):
-    expected = record(net, images, 1000, n_samples=40, length=N, cloud=cloud)
+    expected = record(net, images, 1000, n_samples=40, length=N, pooling=cloud)
     assert expected.problems == {}
     for batch_size in (7, 64):
         for length in (N, None):
-            assert_same(record(net, images, batch_size, n_samples=40, length=length, cloud=cloud), expected)
+            assert_same(record(net, images, batch_size, n_samples=40, length=length, pooling=cloud), expected)
 
 
 @pytest.mark.parametrize("length", [N, None], ids=["known", "streamed"])
@@ -258,13 +258,13 @@ class Allocations(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (50,)], ids=["image", "vector"])
-@pytest.mark.parametrize("cloud", ["max_norm", "mean", "flatten", "random"])
+@pytest.mark.parametrize("pooling", ["max_norm", "mean", "flatten", "random"])
 def test_only_kept_rows_are_ever_copied(shape, cloud):
     model = nn.Sequential(nn.Identity())  # so that every operation is the recorder's
     data = torch.randn(400, *shape, generator=generator(0))
     kept = np.bincount(bottom_k(400, 12, seed=0) // 100, minlength=4)
     allocations = Allocations()
-    with ActivationRecorder(model, "0", n_samples=12, length=400, cloud=cloud, channels=1) as recorder, allocations:
+    with ActivationRecorder(model, "0", n_samples=12, length=400, pooling=cloud, channels=1) as recorder, allocations:
         for batch in data.split(100):
             model(batch)
     assert recorder.point_clouds().n_points == 12
@@ -302,7 +302,7 @@ def test_recording_leaves_outputs_gradients_and_generators_alone(images):
         random.seed(0)
         model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(147, 2))
         length = N if recorded == "known" else None
-        recorder = ActivationRecorder(model, "*", n_samples=40, length=length, cloud="random")
+        recorder = ActivationRecorder(model, "*", n_samples=40, length=length, pooling="random")
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
         if recorded:
             recorder.attach()
@@ -430,7 +430,7 @@ def test_a_recorded_model_can_be_copied_after_the_recording(net, images):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cloud": "maximum"}, "Expected `cloud` to be one of .* got 'maximum'"),
+        ({"pooling": "maximum"}, "Expected `pooling` to be one of .* got 'maximum'"),
         ({"n_samples": 0}, "Expected `n_samples` to be at least 1, got 0"),
         ({"n_samples": -3}, "Expected `n_samples` to be at least 1, got -3"),
         ({"layers": "nothing like it"}, "matches no layer of ConvNet"),
@@ -453,7 +453,7 @@ def test_layers_are_those_that_were_chosen(net):
 def test_channels_can_be_told(channels):
     model = nn.Sequential(nn.ReLU())
     data = torch.rand(6, 2, 3, 4, generator=generator(0))
-    clouds = record(model, data, cloud="mean", channels=channels)
+    clouds = record(model, data, pooling="mean", channels=channels)
     expected = data.mean(dim=(2, 3)) if channels == 1 else data.mean(dim=(1, 2))
     np.testing.assert_allclose(clouds.clouds["0"], expected, rtol=1e-6)
 
@@ -545,7 +545,7 @@ def test_several_passes_within_a_batch_give_the_first(net, images):
 
 
 def test_an_activation_in_place_behind_a_layer_does_not_change_its_cloud(net, images):
-    clouds = record(net, images, layers="conv", cloud="flatten")
+    clouds = record(net, images, layers="conv", pooling="flatten")
     expected = net.conv(images).detach().flatten(1)
     assert (expected < 0).any()
     np.testing.assert_array_equal(clouds.clouds["conv"], expected)
@@ -719,12 +719,12 @@ def test_nan_and_infinity_pass_through():
 
 def test_widths_that_vary_are_a_problem_with_advice():
     model = nn.Sequential(nn.Conv2d(1, 2, 1))
-    with ActivationRecorder(model, cloud="flatten") as recorder, torch.no_grad():
+    with ActivationRecorder(model, pooling="flatten") as recorder, torch.no_grad():
         model(torch.ones(3, 1, 4, 4))
         model(torch.ones(3, 1, 5, 5))
     problem = recorder.point_clouds().problems["0"]
     assert "vectors of one length, got 32 and 50" in problem
-    assert "cloud='mean'" in problem
+    assert "pooling='mean'" in problem
 
 
 def test_sizes_that_vary_are_none_of_a_problem_for_one_vector_per_image():
@@ -739,7 +739,7 @@ def failing(*args):
     raise ZeroDivisionError("mine")
 
 
-@pytest.mark.parametrize("options", [{"select": failing}, {"cloud": failing}], ids=["select", "cloud"])
+@pytest.mark.parametrize("options", [{"select": failing}, {"pooling": failing}], ids=["select", "pooling"])
 def test_a_failing_function_of_the_user_never_reaches_the_forward_pass(net, images, options):
     with ActivationRecorder(net, "*", **options) as recorder:
         output = net(images)
@@ -780,8 +780,8 @@ def test_a_select_that_gives_no_tensor_is_a_problem(net, images):
 
 
 def test_a_cloud_function_with_a_wrong_result_is_a_problem(net, images):
-    clouds = record(net, images, batch_size=N, layers="conv", n_samples=40, cloud=lambda x: x)
-    assert "Expected `cloud=<lambda>` to give a tensor of shape (40, d), got (40, 3, 4, 4)" in clouds.problems["conv"]
+    clouds = record(net, images, batch_size=N, layers="conv", n_samples=40, pooling=lambda x: x)
+    assert "Expected `pooling=<lambda>` to give a tensor of shape (40, d), got (40, 3, 4, 4)" in clouds.problems["conv"]
 
 
 # -- Sequences --------------------------------------------------------------------------------------------------------
@@ -827,7 +827,9 @@ def test_recurrent_and_attention_layers_give_one_row_per_sample(kind, batch_firs
     torch.manual_seed(0)
     model = kind(batch_first).eval()
     data = torch.randn(6, length, 3 if kind is Recurrent else 4)
-    with ActivationRecorder(model, ["lstm" if kind is Recurrent else "attention", "head"], cloud="flatten") as recorder:
+    with ActivationRecorder(
+        model, ["lstm" if kind is Recurrent else "attention", "head"], pooling="flatten"
+    ) as recorder:
         if told:
             recorder.start_batch(6)
         model(data)
@@ -845,7 +847,7 @@ def test_transformer_layers_give_one_row_per_sample(batch_first):
     layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=batch_first)
     model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
     data = torch.randn(6, 5, 4)
-    with ActivationRecorder(model, cloud="flatten") as recorder, torch.no_grad():
+    with ActivationRecorder(model, pooling="flatten") as recorder, torch.no_grad():
         recorder.start_batch(6)
         model(data if batch_first else data.transpose(0, 1))
     expected = data if batch_first else data.transpose(0, 1)
@@ -879,7 +881,7 @@ def record_padded(model, cloud, batch_size, n=12, longest=7):
     lengths = torch.randint(1, longest + 1, (n,), generator=generator(2))
     nested = []
     handle = model.encoder.layers[0].register_forward_hook(lambda module, args, out: nested.append(out.is_nested))
-    with ActivationRecorder(model, "encoder.layers.?", n_samples=n, cloud=cloud) as recorder, torch.no_grad():
+    with ActivationRecorder(model, "encoder.layers.?", n_samples=n, pooling=cloud) as recorder, torch.no_grad():
         for batch, own in zip(data.split(batch_size), lengths.split(batch_size), strict=True):
             model(batch[:, : own.max()], own)
     handle.remove()
@@ -888,7 +890,7 @@ def record_padded(model, cloud, batch_size, n=12, longest=7):
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
-@pytest.mark.parametrize("cloud", ["token", "max_norm", "mean", "auto", "random"])
+@pytest.mark.parametrize("pooling", ["token", "max_norm", "mean", "auto", "random"])
 def test_padded_sequences_give_the_same_vectors_in_whatever_batch_they_are(padded, cloud):
     expected = record_padded(padded, cloud, batch_size=12)
     assert expected.problems == {}
@@ -909,7 +911,7 @@ def test_every_node_of_a_graph_is_a_sample_with_its_label(length, told):
     labels = torch.arange(60) % 5
     chosen = bottom_k(60, 20, seed=0)
     for sizes in ([10, 1, 25, 3, 1, 5, 15], [60], [1] * 60):
-        with ActivationRecorder(model, "*", cloud="rows", n_samples=20, length=length) as recorder, torch.no_grad():
+        with ActivationRecorder(model, "*", pooling="rows", n_samples=20, length=length) as recorder, torch.no_grad():
             for graph, own in zip(nodes.split(sizes), labels.split(sizes), strict=True):
                 recorder.start_batch(1 if told else None, labels=own)  # one graph
                 model(graph)
@@ -1114,7 +1116,7 @@ def test_a_stance_of_the_user_is_there_again_after_the_recording():
 
 def test_labels_of_inputs_do_not_cost_layers_whose_rows_are_points():
     model = nn.Sequential(nn.Flatten(0, 1), nn.Linear(4, 3))
-    with ActivationRecorder(model, cloud="rows", n_samples=50) as recorder:
+    with ActivationRecorder(model, pooling="rows", n_samples=50) as recorder:
         for _ in range(3):
             recorder.start_batch(2, labels=torch.tensor([0, 1]))
             model(torch.randn(2, 5, 4))

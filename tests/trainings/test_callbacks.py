@@ -36,7 +36,7 @@ def test_averaged_weights_are_the_ones_that_are_recorded(tmp_path, before):
 
     watched = watch(train)
     assert watched.warnings == []
-    averaged = TopologyMonitor(cloud="flatten", figures=False)
+    averaged = TopologyMonitor(pooling="flatten", figures=False)
     # At the end of the training the model is given the averaged weights.
     trainer_for(tmp_path / "after", averaged).validate(watched.trainer.lightning_module, loader(), verbose=False)
     assert_same_numbers(watched.monitor.history[-1], averaged.history[0], drift=False)

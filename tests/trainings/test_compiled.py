@@ -95,7 +95,7 @@ def test_a_model_compiled_by_inductor_gives_the_snapshots_of_an_eager_one(tmp_pa
     snapshots = []
     for compiled in (False, True):
         torch.compiler.reset()
-        monitor = TopologyMonitor(cloud="flatten", figures=False, on_error="raise")
+        monitor = TopologyMonitor(pooling="flatten", figures=False, on_error="raise")
         pl.seed_everything(1, verbose=False)
         model = Net()
         model.dropout.p = 0.0  # compiled code draws other numbers

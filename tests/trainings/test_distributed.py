@@ -48,7 +48,7 @@ def train_by_ddp(folder: Path) -> None:
 @pytest.mark.scenario("DistributedDataParallel, two processes")
 def test_two_processes_train_the_same_with_and_without_and_give_the_snapshots_of_one(tmp_path):
     in_two_processes(train_by_ddp, tmp_path / "two")
-    alone = TopologyMonitor(cloud="flatten", figures=False)
+    alone = TopologyMonitor(pooling="flatten", figures=False)
     fit(tmp_path / "one", alone, model=ExactNet(), val=loader(51, batch_size=4), max_epochs=3)
     together = load_history(log_directory(tmp_path / "two"))
     assert together.steps == steps_of(log_directory(tmp_path / "two"))
@@ -89,7 +89,7 @@ def train_in_shards(folder: Path) -> None:
 @pytest.mark.scenario("FSDP2 (`ModelParallelStrategy`), two processes")
 def test_sharded_weights_give_the_snapshots_of_whole_ones(tmp_path):
     in_two_processes(train_in_shards, tmp_path / "two")
-    alone = TopologyMonitor(cloud="flatten", figures=False)
+    alone = TopologyMonitor(pooling="flatten", figures=False)
     fit(tmp_path / "one", alone, model=ExactNet(), val=loader(51, batch_size=4))
     together = load_history(log_directory(tmp_path / "two"))
     assert together.steps == steps_of(log_directory(tmp_path / "two"))
@@ -179,7 +179,7 @@ class FailsInOneProcessOnly:
 
 
 def train_with_one_failing_layer(folder: Path) -> None:
-    fit(folder, TopologyMonitor(cloud=FailsInOneProcessOnly(), figures=False), **_DDP)
+    fit(folder, TopologyMonitor(pooling=FailsInOneProcessOnly(), figures=False), **_DDP)
 
 
 @pytest.mark.scenario("a layer that fails in one process of several")

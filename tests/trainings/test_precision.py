@@ -20,7 +20,7 @@ def last_cloud(folder, model, layer, **options):
         seen.append(values.clone())
         return values
 
-    monitor = TopologyMonitor(layer, cloud=cloud, figures=False, on_error="raise")
+    monitor = TopologyMonitor(layer, pooling=cloud, figures=False, on_error="raise")
     fit(folder, monitor, model=model, val=loader(16), max_epochs=1, num_sanity_val_steps=0, **options)
     return seen[-1]
 

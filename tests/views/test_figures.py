@@ -15,9 +15,9 @@ from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.patches import PathPatch
 from PIL import Image
 
-from topocallback.analysis import AnalysisOptions, analyse
-from topocallback.point_clouds import PointClouds
-from topocallback.snapshot import Snapshot
+from topocallback.analysis.analyse import AnalysisOptions, analyse
+from topocallback.records.point_clouds import PointClouds
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
 from topocallback.views.lettering import Lettering

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from topocallback.snapshot import Snapshot
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
 from topocallback.views.logging import scalars, write_pictures, write_scalars
 

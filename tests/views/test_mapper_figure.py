@@ -12,9 +12,9 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 import topocallback
-from topocallback.analysis import analyse
-from topocallback.graphs import MapperGraph
-from topocallback.point_clouds import PointClouds
+from topocallback.analysis.analyse import analyse
+from topocallback.records.mapper_graph import MapperGraph
+from topocallback.records.point_clouds import PointClouds
 from topocallback.views.canvas import render
 from topocallback.views.mapper_figure import CLASS_COLOURS, mapper_figure
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_runs import synthetic_clouds, synthetic_snapshots
 
-from topocallback.analysis import AnalysisOptions, analyse
-from topocallback.graphs import name_classes
-from topocallback.point_clouds import PointClouds
-from topocallback.topology.mapper import MapperOptions
+from topocallback.analysis.analyse import AnalysisOptions, analyse
+from topocallback.measures.mapper.graph import MapperOptions
+from topocallback.records.mapper_graph import name_classes
+from topocallback.records.point_clouds import PointClouds
 from topocallback.views.payload import VERSION, decode, encode
 
 KEY = "sliced_wasserstein_H1"

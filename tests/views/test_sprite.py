@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from topocallback.point_clouds import SampledInputs
+from topocallback.records.point_clouds import SampledInputs
 from topocallback.views.sprite import MOST_TILES, TILE, Sprite, load_sprite, make_sprite
 
 

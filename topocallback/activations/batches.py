@@ -16,7 +16,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from topocallback.activations.clouds import first_tensor
+from topocallback.activations.pooling import first_tensor
 
 __all__ = ["BatchIndices", "batch_size", "find_labels"]
 

@@ -8,7 +8,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from topocallback.activations.recorder import Recording
-from topocallback.activations.sampling import sample_priorities
+from topocallback.hashing import sample_priorities
 
 __all__ = ["gather_recordings"]
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from topocallback.activations.gather import gather_recordings
 from topocallback.activations.recorder import Recording
-from topocallback.activations.sampling import KnownSample, Sample, StreamedSample
-from topocallback.point_clouds import SampledInputs
+from topocallback.activations.samples import KnownSample, Sample, StreamedSample
+from topocallback.records.point_clouds import SampledInputs
 
 __all__ = ["InputRecorder", "find_images"]
 

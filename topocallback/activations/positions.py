@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topocallback.activations.sampling import sample_priorities
+from topocallback.hashing import sample_priorities
 
 __all__ = ["Mask", "Positions"]
 
@@ -47,7 +47,7 @@ class Positions:
         >>> from topocallback import ActivationRecorder
         >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3))
         >>> foreground = Positions(5, mask=lambda activations, sample_ids: activations.norm(dim=1) > 0)
-        >>> with ActivationRecorder(model, cloud=foreground) as recorder:
+        >>> with ActivationRecorder(model, pooling=foreground) as recorder:
         ...     _ = model(torch.ones(10, 1, 6, 6))
         >>> recorder.point_clouds().clouds["0"].shape
         (50, 8)

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from topocallback.activations.clouds import (
-    CLOUD_WAYS,
-    CloudWay,
+from topocallback.activations.compiled import EagerStance, is_compiled
+from topocallback.activations.layers import LayerSpec, choose_layers
+from topocallback.activations.pooling import (
+    POOLINGS,
+    Pooling,
     batch_first,
     channel_axis,
     densify,
@@ -26,11 +28,9 @@ from topocallback.activations.clouds import (
     take_rows,
     to_vectors,
 )
-from topocallback.activations.compiled import EagerStance, is_compiled
-from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.positions import Positions
-from topocallback.activations.sampling import KnownSample, Sample, StreamedSample
-from topocallback.point_clouds import PointClouds
+from topocallback.activations.samples import KnownSample, Sample, StreamedSample
+from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["ActivationRecorder", "Recording"]
 
@@ -103,7 +103,7 @@ class ActivationRecorder:
     Args:
         module: The model.
         layers: Which layers; see ``choose_layers``.
-        cloud: How positions become one vector, or ``Positions`` for points of their own; see ``to_vectors``.
+        pooling: How positions become one vector, or ``Positions`` for points of their own; see ``to_vectors``.
         n_samples: How many samples to keep, at least 1.
         length: Number of samples in the data set, if known: then rows that will not be kept are never touched.
         seed: Seed of the choice of samples.
@@ -112,7 +112,7 @@ class ActivationRecorder:
             type (see ``channel_axis``).
 
     Raises:
-        ValueError: If ``layers`` matches nothing, ``cloud`` is unknown, or ``n_samples`` is under 1.
+        ValueError: If ``layers`` matches nothing, ``pooling`` is unknown, or ``n_samples`` is under 1.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -128,22 +128,22 @@ class ActivationRecorder:
         module: nn.Module,
         layers: LayerSpec = "auto",
         *,
-        cloud: CloudWay | Positions = "auto",
+        pooling: Pooling | Positions = "auto",
         n_samples: int = 512,
         length: int | None = None,
         seed: int = 0,
         select: Callable[[Any], Tensor] | None = None,
         channels: int | None = None,
     ) -> None:
-        if isinstance(cloud, str) and cloud not in CLOUD_WAYS:
-            raise ValueError(f"Expected `cloud` to be one of {CLOUD_WAYS} or a callable, got {cloud!r}.")
+        if isinstance(pooling, str) and pooling not in POOLINGS:
+            raise ValueError(f"Expected `pooling` to be one of {POOLINGS} or a callable, got {pooling!r}.")
         if n_samples < 1:
             raise ValueError(f"Expected `n_samples` to be at least 1, got {n_samples}.")
         self.module = module
-        self.cloud = cloud
+        self.pooling = pooling
         self.seed = seed
         # Rows are samples of their own: how many there will be is not the length of the data set.
-        known = length is not None and cloud != "rows"
+        known = length is not None and pooling != "rows"
         self._sample: Sample = KnownSample(length or 0, n_samples, seed) if known else StreamedSample(n_samples, seed)
         slots = len(self._sample.ids)
         self._layers = {
@@ -235,7 +235,7 @@ class ActivationRecorder:
             if len(ids) and ids.min() < 0:
                 raise ValueError(f"Expected `sample_ids` to be at least 0, got {ids.min()}.")
             self._admit(ids)
-        elif size is not None and self.cloud != "rows":
+        elif size is not None and self.pooling != "rows":
             self._admit(np.arange(self._seen, self._seen + size))
 
     def end_batch(self) -> None:
@@ -265,7 +265,7 @@ class ActivationRecorder:
             elif layer.vectors is not None:
                 complete[name] = layer.vectors
         labels = self._labels if self._labelled[ids >= 0].all() else None
-        positions = self.cloud if isinstance(self.cloud, Positions) else None
+        positions = self.pooling if isinstance(self.pooling, Positions) else None
         return Recording(ids, complete, labels, problems, positions)
 
     def point_clouds(self) -> PointClouds:
@@ -300,7 +300,7 @@ class ActivationRecorder:
         self._seen += len(ids)
         self._rows, self._slots = self._sample.admit(ids)
         labels = self._batch_labels
-        if self.cloud == "rows" and labels is not None and len(labels) != len(ids):
+        if self.pooling == "rows" and labels is not None and len(labels) != len(ids):
             labels = None  # they are of the inputs, not of their rows
         self._labelled[self._slots] = labels is not None
         if labels is not None:
@@ -355,7 +355,7 @@ class ActivationRecorder:
             if len(self._sample.ids) * vectors.shape[1] > _MOST_VALUES:
                 raise ValueError(
                     f"Expected at most {_MOST_VALUES} values to keep, got {len(self._sample.ids)} vectors of "
-                    f"{vectors.shape[1]}. Lower `n_samples`, or choose `cloud='mean'`, 'max_norm' or 'token'."
+                    f"{vectors.shape[1]}. Lower `n_samples`, or choose `pooling='mean'`, 'max_norm' or 'token'."
                 )
             with torch.inference_mode(False):
                 layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
@@ -365,7 +365,7 @@ class ActivationRecorder:
 
     def _vectors(self, module: nn.Module, output: Tensor, samples_axis: int, ids: NDArray[np.int64]) -> Tensor:
         axis = self._channels or channel_axis(module, output.dim())
-        if output.is_nested and self.cloud not in ("flatten", "rows"):
+        if output.is_nested and self.pooling not in ("flatten", "rows"):
             # Every sequence for itself: how much it is padded depends on the rest of the batch.
             sequences = output.unbind()
             only = np.zeros(1, dtype=np.intp)
@@ -380,7 +380,9 @@ class ActivationRecorder:
         values = take_rows(tensor, rows)
         if values.numel() == 0:
             raise ValueError(f"Expected at least one value per sample, got an output of shape {tuple(tensor.shape)}.")
-        return to_vectors(join_parts(values, axis) if tensor.is_complex() else values, self.cloud, axis, ids, self.seed)
+        return to_vectors(
+            join_parts(values, axis) if tensor.is_complex() else values, self.pooling, axis, ids, self.seed
+        )
 
     def _samples_axis(self, layer: _Layer, tensor: Tensor) -> int:
         shape = padded_shape(tensor)
@@ -396,7 +398,7 @@ class ActivationRecorder:
         if not fitting:
             raise ValueError(
                 f"Expected one row for each of the batch's {count} samples, got an output of shape {shape}. "
-                "Pass `select=` to bring it into that form, or `cloud='rows'` where every row is a sample of its own."
+                "Pass `select=` to bring it into that form, or `pooling='rows'` where every row is a sample of its own."
             )
         # With as many positions as samples the shape does not tell; then an earlier batch does.
         if len(fitting) == 1 or layer.samples_axis is None:
@@ -409,5 +411,5 @@ def _check_lengths(*vectors: Tensor) -> None:
     if len(lengths) > 1:
         raise ValueError(
             f"Expected vectors of one length, got {lengths[0]} and {lengths[-1]}. "
-            "For inputs of varying size choose `cloud='mean'`, 'max_norm' or 'token'."
+            "For inputs of varying size choose `pooling='mean'`, 'max_norm' or 'token'."
         )

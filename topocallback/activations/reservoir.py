@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from topocallback.activations.sampling import sample_priorities
+from topocallback.hashing import sample_priorities
 
 __all__ = ["EMPTY", "keep_smallest", "row_priorities", "sample_rows"]
 

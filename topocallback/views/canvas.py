@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from topocallback.snapshot import Snapshot
+from topocallback.records.snapshot import Snapshot
 
 __all__ = ["QUIET", "Picture", "canvas", "heading", "render"]
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from topocallback.comparison import Comparison
+from topocallback.records.comparison import Comparison
 
 __all__ = ["FIGURES", "distances_figure", "map_figure", "settling_figure", "specificity_figure"]
 

@@ -9,7 +9,7 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from topocallback.comparison import Comparison
+from topocallback.records.comparison import Comparison
 from topocallback.views.comparison import FIGURES
 
 __all__ = ["comparison_report", "to_png"]

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from topocallback.snapshot import Snapshot
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import QUIET, canvas, heading
 from topocallback.views.lettering import Lettering
 

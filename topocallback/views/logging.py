@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.snapshot import Snapshot
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
 from topocallback.views.sprite import Sprite
 

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from topocallback.graphs import MapperGraph
-from topocallback.snapshot import Snapshot
+from topocallback.records.mapper_graph import MapperGraph
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import QUIET, canvas, heading
 from topocallback.views.lettering import Lettering
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topocallback.graphs import MapperGraph, name_classes
-from topocallback.snapshot import Snapshot
+from topocallback.records.mapper_graph import MapperGraph, name_classes
+from topocallback.records.snapshot import Snapshot
 
 __all__ = ["VERSION", "decode", "encode"]
 

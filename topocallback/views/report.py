@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from topocallback.files import write_atomically
-from topocallback.snapshot import History, Snapshot, archive_path
+from topocallback.records.files import write_atomically
+from topocallback.records.snapshot import History, Snapshot, archive_path
 from topocallback.views.bundle import bundle
 from topocallback.views.payload import encode
 from topocallback.views.sprite import load_sprite

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from topocallback.point_clouds import SampledInputs
+from topocallback.records.point_clouds import SampledInputs
 
 __all__ = ["MOST_TILES", "TILE", "Sprite", "load_sprite", "make_sprite"]
 

@@ -1,0 +1,247 @@
+"""Mapper graphs: equal to KeplerMapper with scikit-learn's DBSCAN and kneed, and defined for every input."""
+
+import kmapper
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kneed import KneeLocator
+from sklearn.cluster import DBSCAN, AgglomerativeClustering
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from topocallback.measures.mapper.graph import FILTERS, MapperOptions, cover, elbow, mapper_graph
+from topocallback.measures.topology.rips import distance_matrix
+
+REFERENCE = "mapper_l2norm_40_cubes_30_percent_dbscan5_elbow"
+
+
+def kepler_mapper(points, values, n_intervals, overlap, clusterer):
+    """KeplerMapper's nodes and edges: sorted members per node in its order, and pairs of node numbers."""
+    graph = kmapper.KeplerMapper(verbose=0).map(
+        np.reshape(values, (-1, 1)), points, cover=kmapper.Cover(n_intervals, overlap), clusterer=clusterer
+    )
+    number = {name: i for i, name in enumerate(graph["nodes"])}
+    nodes = [sorted(members) for members in graph["nodes"].values()]
+    return nodes, sorted(tuple(sorted((number[a], number[b]))) for a, ends in graph["links"].items() for b in ends)
+
+
+def shape_of(graph):
+    return [members.tolist() for members in graph.members], [tuple(edge) for edge in graph.edges.tolist()]
+
+
+def clusters(n=300, dimension=5, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(3, size=n)
+    return 4 * np.eye(3, dimension)[labels] + rng.normal(size=(n, dimension)), labels
+
+
+# -- Equal to others -------------------------------------------------------------------------------------------------
+
+
+def test_reference_graphs_of_real_activations(reference, reference_clouds, reference_labels):
+    for layer, expected in reference[REFERENCE].items():
+        graph = mapper_graph(reference_clouds[layer], reference_labels)
+        assert graph.radius == expected["eps"]
+        assert (graph.n_nodes, len(graph.edges)) == (expected["nodes"], expected["edges"])
+        assert np.count_nonzero(graph.memberships) == expected["covered_points"]
+        assert graph.purity_node_wise == pytest.approx(expected["node_purity"], rel=1e-12)
+        assert graph.purity_point_wise == pytest.approx(expected["point_purity"], rel=1e-12)
+        assert graph.purity_class_wise == pytest.approx(expected["class_purity"], rel=1e-12)
+
+
+def test_distances_that_are_known_give_the_graph_of_the_coordinates(reference_clouds):
+    from topocallback.measures.mapper.neighbours import MatrixNeighbours
+
+    for cloud in reference_clouds.values():
+        given_distances = mapper_graph(cloud, neighbours=MatrixNeighbours(distance_matrix(cloud)))
+        assert shape_of(given_distances) == shape_of(mapper_graph(cloud))
+
+
+@settings(max_examples=30)
+@given(
+    seed=st.integers(0, 10**6),
+    n_intervals=st.integers(1, 30),
+    overlap=st.floats(0, 0.9),
+    min_samples=st.integers(1, 6),
+    radius=st.floats(0.05, 4),
+    duplicates=st.booleans(),
+)
+def test_any_options_give_the_graph_of_kepler_mapper(seed, n_intervals, overlap, min_samples, radius, duplicates):
+    points, _ = clusters(60, 3, seed)
+    if duplicates:
+        points = np.repeat(points[:30], 2, axis=0)
+    options = MapperOptions(n_intervals=n_intervals, overlap=overlap, min_samples=min_samples, radius=radius)
+    expected = kepler_mapper(
+        points, np.linalg.norm(points, axis=1), n_intervals, overlap, DBSCAN(eps=radius, min_samples=min_samples)
+    )
+    assert shape_of(mapper_graph(points, options=options)) == expected
+
+
+def test_a_clusterer_of_the_users_own_gives_the_graph_of_kepler_mapper():
+    points, _ = clusters()
+    clusterer = AgglomerativeClustering(n_clusters=3)
+    graph = mapper_graph(points, options=MapperOptions(n_intervals=8, clusterer=clusterer))
+    assert shape_of(graph) == kepler_mapper(points, np.linalg.norm(points, axis=1), 8, 0.3, clusterer)
+    assert np.isnan(graph.radius)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters_are_what_their_names_say(name):
+    points, _ = clusters()
+    values = {
+        "l2norm": np.linalg.norm(points, axis=1),
+        "pca": PCA(1, svd_solver="full").fit_transform(points)[:, 0],
+        "eccentricity": distance_matrix(points).sum(axis=1) / (len(points) - 1),
+    }[name]
+    graph = mapper_graph(points, options=MapperOptions(filter=name, n_intervals=6, radius=1.5))
+    assert graph.n_nodes > 0
+    for members, mean in zip(graph.members, graph.filter_means, strict=True):
+        assert mean == pytest.approx(values[members].mean(), rel=1e-9, abs=1e-9)
+
+
+def test_the_cover_is_kepler_mappers(reference_clouds):
+    for cloud in reference_clouds.values():
+        values = np.linalg.norm(cloud.astype(np.float64), axis=1)
+        theirs = kmapper.Cover(40, 0.3)
+        centres = theirs.fit(np.column_stack([np.arange(len(values)), values]))
+        table = np.column_stack([np.arange(len(values)), values])
+        expected = [theirs.transform_single(table, centre)[:, 0].tolist() for centre in centres]
+        assert [points.tolist() for points in cover(values, 40, 0.3)] == expected
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=5, max_size=80))
+def test_the_elbow_is_kneeds(distances):
+    falling = np.sort(distances)[::-1]
+    if falling[0] == falling[-1]:
+        assert elbow(distances) == falling[0]
+        return
+    knee = KneeLocator(falling, np.linspace(0, 1, len(falling)), curve="convex", direction="decreasing").knee
+    expected = np.median(falling) if knee is None else knee
+    assert elbow(distances) == pytest.approx(expected, rel=0.01)
+
+
+def test_the_elbow_of_real_activations_is_rounded_as_in_the_paper(reference, reference_clouds):
+    for layer, cloud in reference_clouds.items():
+        nearest = NearestNeighbors(n_neighbors=2).fit(cloud).kneighbors(cloud)[0][:, 1]
+        assert elbow(nearest) == reference[REFERENCE][layer]["eps"]
+    assert elbow([9e-4, 5e-4, 2e-4, 1.5e-4, 1.2e-4, 1e-4, 8e-5]) == 2e-4  # rounding would make it 0
+
+
+# -- Analytic cases and invariances ----------------------------------------------------------------------------------
+
+
+def test_a_circle_has_one_cycle_and_a_line_none():
+    angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    options = MapperOptions(filter=lambda points: points[:, 0], n_intervals=8, radius=0.1)
+    circle = mapper_graph(np.column_stack([np.cos(angles), np.sin(angles)]), options=options)
+    line = mapper_graph(np.column_stack([np.linspace(-1, 1, 400), np.zeros(400)]), options=options)
+    assert (circle.n_components, circle.n_cycles) == (1, 1)
+    assert (line.n_components, line.n_cycles) == (1, 0)
+
+
+def test_the_graph_does_not_depend_on_the_order_of_the_points():
+    points, labels = clusters()
+    order = np.random.default_rng(1).permutation(len(points))
+    first = mapper_graph(points, labels)
+    second = mapper_graph(points[order], labels[order], sample_ids=order)
+    assert {frozenset(first.samples(i)) for i in range(first.n_nodes)} == {
+        frozenset(second.samples(i)) for i in range(second.n_nodes)
+    }
+    assert first.purity_point_wise == pytest.approx(second.purity_point_wise)
+
+
+def test_scaling_the_cloud_scales_the_radius_and_keeps_the_graph():
+    points, _ = clusters()
+    small, large = mapper_graph(points), mapper_graph(1024 * points)
+    assert large.radius == pytest.approx(1024 * small.radius, rel=0.01)
+    large = mapper_graph(1024 * points, options=MapperOptions(radius=1024 * small.radius))
+    assert shape_of(small) == shape_of(large)
+
+
+# -- Bad input -------------------------------------------------------------------------------------------------------
+
+
+def test_equal_points_are_one_node():
+    graph = mapper_graph(np.ones((20, 3)), np.zeros(20))
+    assert shape_of(graph) == ([list(range(20))], [])
+    assert (graph.coverage, graph.purity_point_wise) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_fewer_points_than_a_core_needs_give_an_empty_graph(n):
+    graph = mapper_graph(np.random.default_rng(0).normal(size=(n, 3)), np.arange(n))
+    assert (graph.n_nodes, len(graph.edges), graph.n_points) == (0, 0, n)
+    assert graph.positions.shape == (0, 2)
+
+
+def test_points_without_any_neighbour_give_an_empty_graph():
+    graph = mapper_graph(np.arange(30.0)[:, None], np.arange(30), MapperOptions(radius=0.5))
+    assert graph.n_nodes == 0
+    assert (graph.coverage, graph.purity_point_wise) == (0.0, 0.0)
+
+
+def test_points_that_are_not_finite_are_in_no_node():
+    points, labels = clusters()
+    spoilt = points.copy()
+    spoilt[[0, 5], [1, 2]] = np.nan, np.inf
+    graph = mapper_graph(spoilt, labels)
+    rest = np.delete(np.arange(len(points)), [0, 5])
+    clean = mapper_graph(points[rest], labels[rest], sample_ids=rest)
+    assert graph.n_points == len(points)
+    assert [graph.samples(i).tolist() for i in range(graph.n_nodes)] == [
+        clean.samples(i).tolist() for i in range(clean.n_nodes)
+    ]
+    assert mapper_graph(np.full((9, 2), np.nan)).n_nodes == 0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (lambda points: np.full(len(points), np.nan), "to give finite numbers, got NaN or infinity for 300 points"),
+        (lambda points: points, r"to give shape \(300,\), got \(300, 5\)"),
+        (lambda points: 1.0, r"to give shape \(300,\), got \(\)"),
+    ],
+)
+def test_a_filter_that_gives_nonsense_is_named(chosen, message):
+    with pytest.raises(ValueError, match=f"Expected `filter=<lambda>` {message}"):
+        mapper_graph(clusters()[0], options=MapperOptions(filter=chosen))
+
+
+@pytest.mark.parametrize("n_classes", [1, 1000])
+def test_one_label_and_a_thousand_labels(n_classes):
+    points, _ = clusters(1000)
+    graph = mapper_graph(points, np.arange(1000) % n_classes)
+    assert graph.label_counts.shape == (graph.n_nodes, n_classes)
+    if n_classes == 1:
+        assert graph.purity_node_wise == 1
+    else:
+        np.testing.assert_allclose(graph.node_purity, 1 / graph.sizes)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"filter": "norm"}, ValueError, "Expected `filter` to be one of"),
+        ({"n_intervals": 0}, ValueError, "Expected `n_intervals` to be an integer of at least 1, got 0"),
+        ({"n_intervals": 2.5}, ValueError, "Expected `n_intervals` to be an integer of at least 1, got 2.5"),
+        ({"min_samples": 0}, ValueError, "Expected `min_samples` to be an integer of at least 1, got 0"),
+        ({"overlap": 1.0}, ValueError, "Expected `overlap` to be at least 0 and below 1, got 1.0"),
+        ({"radius": 0}, ValueError, "Expected `radius` to be 'elbow' or a number above 0, got 0"),
+        ({"radius": float("nan")}, ValueError, "Expected `radius` to be 'elbow' or a number above 0, got nan"),
+        ({"clusterer": "kmeans"}, TypeError, "Expected `clusterer` to be 'dbscan' or to have `fit_predict`"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        MapperOptions(**options)
+
+
+def test_what_does_not_fit_the_cloud_is_refused():
+    points, labels = clusters()
+    with pytest.raises(ValueError, match=r"Expected `cloud` to be of shape \(n, d\), got \(300,\)"):
+        mapper_graph(points[:, 0])
+    with pytest.raises(ValueError, match=r"Expected `labels` to be of shape \(300,\), got \(299,\)"):
+        mapper_graph(points, labels[1:])
+    with pytest.raises(ValueError, match=r"Expected `sample_ids` to be of shape \(300,\), got \(2,\)"):
+        mapper_graph(points, sample_ids=[1, 2])

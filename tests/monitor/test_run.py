@@ -1,0 +1,291 @@
+"""Run: one step after the other becomes a snapshot that is analysed against the earlier ones, archived and drawn."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import topocallback.monitor.run
+from topocallback.analysis.analyse import AnalysisOptions, analyse
+from topocallback.monitor.run import Run, new_folder
+from topocallback.records.point_clouds import PointClouds
+from topocallback.records.snapshot import History, Snapshot, archive_folder, archive_path, load_history
+
+OPTIONS = AnalysisOptions(scale="none")
+TABLES = ("distances", "noise", "drift", "drift_from_first", "statistics")
+
+
+def clouds_at(step, n=16):
+    """The same samples at a step; later steps spread further, so that ranges grow."""
+    rng = np.random.default_rng(step)
+    return PointClouds({layer: (1 + step) * rng.normal(size=(n, 3)) for layer in "ab"})
+
+
+def measure(run, steps):
+    return [run.measure(clouds_at(step), step=step, epoch=step // 2) for step in steps]
+
+
+def assert_same(measured, expected):
+    """The same numbers and the same pictures."""
+    ours, theirs = measured.snapshot, expected.snapshot
+    assert (ours.step, ours.epoch) == (theirs.step, theirs.epoch)
+    for table in TABLES:
+        for key, values in getattr(theirs, table).items():
+            np.testing.assert_array_equal(getattr(ours, table)[key], values, err_msg=f"{table} {key}")
+    assert [picture.png for picture in measured.pictures] == [picture.png for picture in expected.pictures]
+
+
+def steps_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# -- Numbers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_drift_goes_from_step_to_step_and_from_the_first_step(tmp_path, archived):
+    run = Run(tmp_path / "topology" if archived else None, OPTIONS, figures=False)
+    found = [measured.snapshot for measured in measure(run, (0, 3, 9))]
+    first = analyse(clouds_at(0), OPTIONS)
+    second = analyse(clouds_at(3), OPTIONS, previous=first, first=first)
+    third = analyse(clouds_at(9), OPTIONS, previous=second, first=first)
+    for snapshot, expected in zip(found, (first, second, third), strict=True):
+        for key in expected.drift:
+            np.testing.assert_array_equal(snapshot.drift[key], expected.drift[key])
+            np.testing.assert_array_equal(snapshot.drift_from_first[key], expected.drift_from_first[key])
+    assert (third.drift["sliced_wasserstein_H0"] != third.drift_from_first["sliced_wasserstein_H0"]).all()
+
+
+def test_the_number_of_threads_changes_nothing():
+    alone, shared = Run(None, OPTIONS), Run(None, OPTIONS)
+    for step in range(2):
+        expected = alone.measure(clouds_at(step), step=step, epoch=0)
+        assert_same(shared.measure(clouds_at(step), step=step, epoch=0, n_threads=3), expected)
+
+
+def test_a_step_that_cannot_be_analysed_is_passed_over(tmp_path):
+    run = Run(tmp_path, OPTIONS, figures=False)
+    measure(run, [0])
+    with pytest.raises(ValueError, match="at least one layer"):
+        run.measure(PointClouds({}), step=1, epoch=0)
+    later = measure(run, [2])[0].snapshot
+    first = analyse(clouds_at(0), OPTIONS)
+    expected = analyse(clouds_at(2), OPTIONS, previous=first)
+    np.testing.assert_array_equal(later.drift["sliced_wasserstein_H1"], expected.drift["sliced_wasserstein_H1"])
+    assert run.history.steps == (0, 2)
+
+
+# -- The archive -----------------------------------------------------------------------------------------------------
+
+
+def test_every_step_is_archived_as_it_was_measured(tmp_path):
+    run = Run(archive_folder(tmp_path), OPTIONS, figures=False)
+    measured = measure(run, (0, 5, 10))
+    assert steps_in(tmp_path / "topology") == ["step=0.npz", "step=10.npz", "step=5.npz"]
+    assert run.history.steps == load_history(tmp_path).steps == (0, 5, 10)
+    for loaded, expected in zip(run.history, measured, strict=True):
+        assert loaded.seconds == expected.snapshot.seconds
+        np.testing.assert_array_equal(
+            loaded.distances["sliced_wasserstein_H1"], expected.snapshot.distances["sliced_wasserstein_H1"]
+        )
+
+
+def test_a_run_without_steps_has_an_empty_history_and_writes_nothing(tmp_path):
+    assert len(Run(tmp_path / "topology", OPTIONS).history) == 0
+    assert len(Run(None, OPTIONS).history) == 0
+    assert steps_in(tmp_path) == []
+
+
+def test_a_run_without_a_folder_keeps_the_last_hundred_snapshots():
+    run = Run(None, AnalysisOptions(homology_dims=(0,), scale="none"), figures=False)
+    clouds = clouds_at(0, n=4)
+    for step in range(103):
+        measured = run.measure(clouds, step=step, epoch=0)
+    assert [snapshot.step for snapshot in run.history] == list(range(3, 103))
+    assert run.history[-1] is measured.snapshot
+
+
+# -- Going on --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stopped_after", [1, 2, 3])
+def test_a_run_that_goes_on_measures_what_the_uninterrupted_run_measures(tmp_path, stopped_after):
+    uninterrupted = measure(Run(tmp_path / "whole", OPTIONS), range(4))
+    measure(Run(tmp_path / "parts", OPTIONS), range(stopped_after))
+    resumed = Run(tmp_path / "parts", OPTIONS, continues=True)
+    for measured, expected in zip(
+        measure(resumed, range(stopped_after, 4)), uninterrupted[stopped_after:], strict=True
+    ):
+        assert_same(measured, expected)
+    assert resumed.history.steps == (0, 1, 2, 3)
+
+
+def test_a_run_that_goes_on_from_before_its_last_snapshots_measures_what_it_measured_there(tmp_path):
+    # Checkpoints are rarer than snapshots: a run that crashes goes back by some steps.
+    uninterrupted = measure(Run(tmp_path, OPTIONS), range(5))
+    resumed = Run(tmp_path, OPTIONS, continues=True)
+    for measured, expected in zip(measure(resumed, (2, 3)), uninterrupted[2:4], strict=True):
+        assert_same(measured, expected)
+
+
+def test_a_new_run_knows_nothing_of_the_snapshots_in_its_folder(tmp_path):
+    measure(Run(tmp_path, OPTIONS, figures=False), range(2))
+    measured = measure(Run(tmp_path, OPTIONS, figures=False), [2])[0]
+    assert not any(values.any() for values in measured.snapshot.drift.values())
+    assert not any(values.any() for values in measured.snapshot.drift_from_first.values())
+
+
+def test_a_run_that_goes_on_in_an_empty_folder_starts(tmp_path):
+    measured = measure(Run(tmp_path / "missing", OPTIONS, figures=False, continues=True), [7])[0]
+    assert measured.errors == []
+    assert not any(values.any() for values in measured.snapshot.drift.values())
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def damage_an_array(path):
+    """What is read at once stays whole; the bars of the first layer do not."""
+    with np.load(path) as archive:
+        start = archive.zip.getinfo("diagrams/0/H0.npy").header_offset
+    whole = bytearray(path.read_bytes())
+    whole[start + 80 : start + 100] = bytes(20)
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("damage", [truncate, damage_an_array])
+def test_a_run_goes_on_past_a_damaged_snapshot(tmp_path, damage):
+    measure(Run(tmp_path, OPTIONS, figures=False), range(3))
+    damage(archive_path(tmp_path, 1))
+    with pytest.warns(UserWarning, match=r"step=1\.npz"):
+        measured = measure(Run(tmp_path, OPTIONS, figures=False, continues=True), [3])[0]
+    assert_same(measured, measure(Run(None, OPTIONS, figures=False), range(4))[-1])
+
+
+# -- Failures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_that_cannot_be_saved_is_not_lost(tmp_path):
+    folder = tmp_path / "topology"
+    folder.write_text("a file where the folder should be")
+    run = Run(folder, OPTIONS)
+    first, second = measure(run, range(2))
+    for measured in (first, second):
+        assert [isinstance(error, OSError) for error in measured.errors] == [True]
+        assert len(measured.pictures) == 3
+    expected = measure(Run(None, OPTIONS), range(2))
+    assert_same(second, expected[1])
+    assert folder.read_text() == "a file where the folder should be"
+
+
+def test_options_that_json_cannot_hold_do_not_cost_the_snapshot(tmp_path):
+    run = Run(tmp_path / "topology", AnalysisOptions(n_directions=np.int64(20)))
+    measured = measure(run, [0])[0]
+    assert measured.snapshot.options["n_directions"] == 20
+    assert len(measured.pictures) == 3
+
+
+def test_a_save_that_fails_in_an_unexpected_way_costs_neither_numbers_nor_pictures(tmp_path, monkeypatch):
+    def fail(snapshot, path):
+        raise TypeError("Object of type Unknown is not JSON serializable")
+
+    monkeypatch.setattr(Snapshot, "save", fail)
+    measured = measure(Run(tmp_path, OPTIONS), [0])[0]
+    assert [type(error) for error in measured.errors] == [TypeError]
+    assert len(measured.pictures) == 3
+
+
+@pytest.mark.parametrize("what", ["heatmap_figure", "diagrams_figure", "mapper_figure", "render"])
+def test_pictures_that_cannot_be_drawn_do_not_cost_the_numbers(tmp_path, monkeypatch, what):
+    def fail(*args):
+        raise RuntimeError("no fonts")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(topocallback.monitor.run, what, fail)
+        run = Run(tmp_path, OPTIONS)
+        measured = measure(run, [0])[0]
+    assert [str(error) for error in measured.errors] == ["no fonts"]
+    assert measured.pictures == []
+    assert run.history.steps == (0,)
+    later = measure(run, [1])[0]
+    assert later.errors == []
+    assert len(later.pictures) == 3
+
+
+# -- Pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_every_step_has_a_heatmap_the_diagrams_and_the_mapper_graphs():
+    pictures = measure(Run(None, OPTIONS), [0])[0].pictures
+    assert [picture.name for picture in pictures] == ["layer_distance", "persistence_diagrams", "mapper"]
+    for picture in pictures:
+        with Image.open(io.BytesIO(picture.png)) as image:
+            assert image.size == (picture.width, picture.height)
+
+
+def test_without_mapper_graphs_there_is_no_picture_of_them():
+    pictures = measure(Run(None, AnalysisOptions(mapper=None)), [0])[0].pictures
+    assert [picture.name for picture in pictures] == ["layer_distance", "persistence_diagrams"]
+
+
+def test_pictures_can_be_left_out():
+    measured = measure(Run(None, OPTIONS, figures=False), [0])[0]
+    assert (measured.pictures, measured.errors) == ([], [])
+
+
+def test_the_pictures_of_a_run_share_their_ranges(monkeypatch):
+    seen = []
+
+    def note_limits(snapshot, limits):
+        seen.append(dict(limits))
+        return figure(snapshot, limits)
+
+    figure = topocallback.monitor.run.heatmap_figure
+    monkeypatch.setattr(topocallback.monitor.run, "heatmap_figure", note_limits)
+    run = Run(None, OPTIONS)
+    for step, spread in enumerate((1.0, 0.5, 1.0, 40.0, 1.0)):
+        clouds = clouds_at(0)
+        larger = {layer: spread * cloud for layer, cloud in clouds.clouds.items()}
+        run.measure(dataclasses.replace(clouds, clouds=larger), step=step, epoch=0)
+    assert seen[0] == seen[1] == seen[2]
+    assert all(seen[3][key] >= 2 * seen[2][key] for key in seen[2])
+    assert seen[4] == seen[3]
+
+
+# -- Folders ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_run_of_a_directory_archives_under_topology(tmp_path):
+    assert new_folder(tmp_path / "logs", continues=False) == tmp_path / "logs" / "topology"
+    assert steps_in(tmp_path) == []
+
+
+def test_every_new_run_of_a_directory_has_a_folder_of_its_own(tmp_path):
+    names = []
+    for _ in range(4):
+        folder = new_folder(tmp_path, continues=False)
+        names.append(folder.name)
+        measure(Run(folder, OPTIONS, figures=False), [0])
+    assert names == ["topology", "topology-v1", "topology-v2", "topology-v3"]
+    assert all(History(tmp_path / name).steps == (0,) for name in names)
+
+
+def test_a_folder_without_snapshots_is_used_again(tmp_path):
+    (tmp_path / "topology").mkdir()
+    (tmp_path / "topology" / ".step=0.npz.17.partial").write_text("")
+    assert new_folder(tmp_path, continues=False).name == "topology"
+
+
+def test_a_run_that_goes_on_goes_on_in_its_folder(tmp_path):
+    assert new_folder(tmp_path, continues=True).name == "topology"
+    measure(Run(new_folder(tmp_path, continues=False), OPTIONS, figures=False), [0])
+    assert new_folder(tmp_path, continues=True).name == "topology"
+
+
+def test_a_run_that_goes_on_goes_on_in_the_folder_of_the_latest_run(tmp_path):
+    for step in (0, 100):
+        measure(Run(new_folder(tmp_path, continues=False), OPTIONS, figures=False), [step])
+    assert new_folder(tmp_path, continues=True).name == "topology-v1"

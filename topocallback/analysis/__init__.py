@@ -1,0 +1,1 @@
+"""From point clouds to a Snapshot."""

@@ -1,0 +1,3 @@
+"""The command ``topocallback``."""
+
+from topocallback.cli.main import main as main

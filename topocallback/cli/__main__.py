@@ -1,0 +1,7 @@
+"""``python -m topocallback.cli``."""
+
+import sys
+
+from topocallback.cli.main import main
+
+sys.exit(main())

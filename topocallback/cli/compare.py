@@ -1,0 +1,235 @@
+"""``topocallback compare``: its arguments, and what it writes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+from lightning.pytorch import LightningDataModule, LightningModule
+
+from topocallback.compare.compare import compare_checkpoints, compare_runs
+from topocallback.records.files import write_atomically
+from topocallback.views.comparison import FIGURES
+from topocallback.views.comparison_report import comparison_report, to_png
+
+if TYPE_CHECKING:
+    from topocallback.records.comparison import Comparison
+
+__all__ = ["UsageError", "add_to", "run"]
+
+_DESCRIPTION = """
+Compare the layers of checkpoints, on the same samples:
+  topocallback compare --model pkg.Class --data pkg.DataModule --checkpoints 'runs/*/checkpoints/*.ckpt' -o out
+or runs that TopologyMonitor recorded, without model and data:
+  topocallback compare RUN_A RUN_B -o out
+
+Writes comparison.npz, comparison.csv, pairs.csv, a PNG per figure and report.html. Started again, it goes on from what
+is in the folder. Exit code 0: all compared; 1: something was left out; 2: nothing could be compared.
+"""
+_MOST_POINTS_IN_PAIRS = 1000  # 500,000 rows, 50 MB
+_TRAINER_KEYS = ("accelerator", "precision", "devices")
+
+
+class UsageError(Exception):
+    """The command line cannot be understood."""
+
+
+def add_to(subcommands: Any, arguments: Sequence[str], help_line: str) -> list[str]:
+    """Add the subcommand.
+
+    Args:
+        subcommands: What ``ArgumentParser.add_subcommands`` gave.
+        arguments: The command line: a ``--config`` in it is read already, for model and data.
+        help_line: What it does, in a line.
+
+    Returns:
+        The command line to parse.
+
+    Raises:
+        UsageError: If the configuration cannot be read.
+    """
+    parser = ArgumentParser(description=_DESCRIPTION)
+    parser.add_argument("runs", nargs="*", type=str, help="log directories of runs that TopologyMonitor recorded")
+    parser.add_argument(
+        "--model",
+        type=type[LightningModule] | LightningModule,
+        help="the model's class, built from each checkpoint's hyperparameters, or with --model.* arguments",
+    )
+    parser.add_argument("--data", type=LightningDataModule, help="the data module, with --data.* arguments")
+    parser.add_argument("--config", type=str, help="a YAML file of LightningCLI: its model, data and trainer are used")
+    parser.add_argument("--checkpoints", nargs="+", type=str, help="files or globs; those in one folder are one run")
+    parser.add_argument("-o", "--output", type=str, default="comparison", help="folder for the results")
+    parser.add_argument("--layers", nargs="+", type=str, default=["auto"], help="names, globs or classes of layers")
+    parser.add_argument("--n_samples", type=int, default=1000, help="validation samples, the same for all")
+    parser.add_argument("--measures", nargs="+", type=str, help="distances between diagrams")
+    parser.add_argument("--homology_dims", nargs="+", type=int, default=[0, 1], help="homology dimensions")
+    parser.add_argument("--scale", type=Literal["quantile", "none"], default="quantile", help="scale of the clouds")
+    parser.add_argument("--pooling", type=str, default="auto", help="how positions become one vector per sample")
+    parser.add_argument("--labels", type=str | int | None, default="auto", help="where a batch has its labels")
+    parser.add_argument("--dataloader_idx", type=int, default=0, help="which validation data loader")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples")
+    parser.add_argument("--trust", action="store_true", help="unpickle anything: only for files whose author you trust")
+    parser.add_argument("--trainer", type=dict, default={}, help="accelerator, precision and devices for validating")
+    parser.add_argument("--n_jobs", type=int | None, default=None, help="how many computations at once")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    given = list(arguments)
+    if (config := _value_of("--config", given)) is not None:
+        parser.set_defaults(_from_lightning_cli(config, _value_of("--model", given)))
+        if (at := _position_of("--model", given)) is not None and parser.get_default("model") is not None:
+            del given[at : at + (1 if "=" in given[at] else 2)]
+    # `--model pkg.Class --model.width 8` means an instance; `--model pkg.Class` alone means the class.
+    elif any(argument.startswith("--model.") for argument in given):
+        given = [argument.replace("--model=", "--model.class_path=") for argument in given]
+        given = ["--model.class_path" if argument == "--model" else argument for argument in given]
+    subcommands.add_subcommand("compare", parser, help=help_line)
+    return given
+
+
+def _position_of(option: str, arguments: Sequence[str]) -> int | None:
+    return next((i for i, item in enumerate(arguments) if item == option or item.startswith(f"{option}=")), None)
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    at = _position_of(option, arguments)
+    if at is None:
+        return None
+    return arguments[at].partition("=")[2] or next(iter(arguments[at + 1 : at + 2]), None)
+
+
+def _from_lightning_cli(path: str, model: str | None) -> dict[str, Any]:
+    """Model, data and the Trainer's options from a configuration of LightningCLI; what else is in it is not needed."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: Expected a configuration of LightningCLI, got {type(content).__name__}.")
+    content = next((v for k, v in content.items() if k in ("fit", "validate") and isinstance(v, dict)), content)
+    found: dict[str, Any] = {}
+    for name in ("model", "data"):
+        if isinstance(content.get(name), dict):
+            # Without `class_path` the classes were fixed in the script, and these are their arguments.
+            if name == "model" and "class_path" not in content[name] and model is not None:
+                found[name] = {"class_path": model, "init_args": content[name]}
+            elif "class_path" in content[name]:
+                found[name] = {key: content[name][key] for key in ("class_path", "init_args") if key in content[name]}
+                if name == "model" and model is not None:
+                    found[name]["class_path"] = model
+    trainer = {key: value for key, value in (content.get("trainer") or {}).items() if key in _TRAINER_KEYS}
+    trainer.pop("devices", None)  # comparing takes one device
+    return {**found, "trainer": {key: value for key, value in trainer.items() if value is not None}}
+
+
+def run(options: Namespace) -> int:
+    """Compare, and write the results.
+
+    Args:
+        options: The parsed arguments; model and data are instantiated.
+
+    Returns:
+        0 if all were compared, 1 if something was left out, 2 if nothing could be compared.
+    """
+    folder = Path(options.output)
+    try:
+        with _warnings_as_lines():
+            comparison = _compare(options, folder)
+            written = write(comparison, folder)
+    except (ValueError, TypeError, OSError, ModuleNotFoundError, UsageError) as error:
+        print(f"topocallback compare: {error}", file=sys.stderr)
+        return 2
+    print(describe(comparison))
+    print("Written: " + ", ".join(str(path) for path in written))
+    return 1 if comparison.left_out else 0
+
+
+def _compare(options: Namespace, folder: Path) -> Comparison:
+    common = {"folder": folder, "n_jobs": options.n_jobs, "progress": not options.quiet}
+    if options.runs:
+        if options.checkpoints or options.model:
+            raise UsageError("Expected either runs, or --model, --data and --checkpoints, got both.")
+        return compare_runs(*options.runs, measures=options.measures, **common)
+    missing = [f"--{name}" for name in ("model", "data", "checkpoints") if not getattr(options, name)]
+    if missing:
+        raise UsageError(f"Expected runs, or --model, --data and --checkpoints; {', '.join(missing)} are missing.")
+    return compare_checkpoints(
+        options.model,
+        options.checkpoints,
+        options.data,
+        layers=options.layers[0] if len(options.layers) == 1 else options.layers,
+        n_samples=options.n_samples,
+        measures=options.measures or ("sliced_wasserstein",),
+        homology_dims=options.homology_dims,
+        scale=options.scale,
+        pooling=options.pooling,
+        labels=options.labels,
+        dataloader_idx=options.dataloader_idx,
+        seed=options.seed,
+        trust=options.trust,
+        trainer_options=options.trainer,
+        **common,
+    )
+
+
+def write(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write the arrays, the tables, the figures and the report.
+
+    Args:
+        comparison: The comparison.
+        folder: Where to.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: If one cannot be written.
+    """
+    written = [comparison.save(folder / "comparison.npz"), comparison.to_csv(folder / "comparison.csv")]
+    if len(comparison.layer_of) <= _MOST_POINTS_IN_PAIRS:
+        written.append(comparison.to_csv(folder / "pairs.csv", pairs=True))
+    pictures = {}
+    for name in FIGURES:
+        if name == "settling" and not comparison.settling():
+            continue
+        if name == "specificity" and not len(comparison.specificity().same):
+            continue
+        pictures[name] = to_png(comparison.plot(name))
+        written.append(write_atomically(folder / f"{name}.png", lambda file, png=pictures[name]: file.write(png)))  # type: ignore[misc]
+    page = comparison_report(comparison, pictures).encode()
+    return [*written, write_atomically(folder / "report.html", lambda file: file.write(page))]
+
+
+def describe(comparison: Comparison) -> str:
+    """The findings in a few lines: what was compared, specificity, and the order in which layers settled."""
+    lines = [
+        f"Compared {len(comparison.checkpoints)} checkpoints of {len(comparison.runs)} runs, "
+        f"{len(comparison.layers)} layers, {len(comparison.sample_ids)} samples."
+    ]
+    found = comparison.specificity()
+    if len(found.same) and len(found.different):
+        lines.append(
+            f"Specificity: different layers are {found.ratio:.2f} times as far apart as the same layer "
+            f"(mean {found.different.mean():.3g} against {found.same.mean():.3g}; AUC {found.auc:.2f})."
+        )
+    entries = comparison.settling()
+    for name in dict.fromkeys(entry.run for entry in entries):
+        settled = [f"{entry.layer} ({entry.step})" for entry in entries if entry.run == name and entry.settled]
+        moving = [entry.layer for entry in entries if entry.run == name and not entry.settled]
+        lines.append(f"Settling order of {name}, with the step: {', '.join(settled) or 'none settled'}.")
+        if moving:
+            lines.append(f"  Still moving between the last two checkpoints: {', '.join(moving)}.")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """The package's own warnings as plain lines, as soon as they come."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: print(f"topocallback: {message}", file=sys.stderr)
+        yield

@@ -1,0 +1,85 @@
+"""The command ``topocallback``: what one does with recorded runs and checkpoints, from a shell.
+
+Exit codes: 0 all done; 1 done, but something was left out; 2 nothing could be done, or the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+_COMPARE = "compare checkpoints or recorded runs, layer by layer"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand.
+
+    Args:
+        arguments: The command line without the command's name; by default the process's own.
+
+    Returns:
+        The exit code. Standard error says what was wrong, where that is known in one line.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        from jsonargparse import ArgumentParser
+    except ModuleNotFoundError:
+        return _fail("the command line needs a package: pip install 'topocallback[cli]'")
+    from topocallback import __version__
+
+    parser = ArgumentParser(prog="topocallback", description="The topology of a network's layers.", version=__version__)
+    subcommands = parser.add_subcommands()
+    _add_report(subcommands, ArgumentParser)
+    if "compare" not in given[:1]:  # what it needs takes seconds to import
+        subcommands.add_subcommand("compare", ArgumentParser(), help=_COMPARE)
+        return _run(parser, given, _report)
+    # A console script does not look for modules where it is started, and `--model my_model.Classifier` is there.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    from topocallback.cli import compare as compare_command
+
+    try:
+        given = compare_command.add_to(subcommands, given, _COMPARE)
+    except compare_command.UsageError as error:
+        return _fail(str(error))
+    return _run(parser, given, compare_command.run)
+
+
+def _run(parser: Any, arguments: list[str], command: Any) -> int:
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stop:  # wrong arguments, or --help
+        return int(stop.code or 0)
+    try:
+        return int(command(parser.instantiate(options)[options.subcommand]))
+    except Exception:  # a crash must not look like 1, which is for what was done in part
+        traceback.print_exc()
+        return 2
+
+
+def _add_report(subcommands: Any, new_parser: Any) -> None:
+    parser = new_parser(description="Write runs as one HTML file that opens without a server or network.")
+    parser.add_argument("run_dir", type=str, help="a run's log directory, its topology folder, or a folder of runs")
+    parser.add_argument("-o", "--output", type=str, default="report.html", help="the HTML file to write")
+    subcommands.add_subcommand("report", parser, help="write runs as one HTML file")
+
+
+def _report(options: Any) -> int:
+    from topocallback.views.report import write_report
+
+    try:
+        written = write_report(options.run_dir, options.output)
+    except (OSError, ValueError) as error:
+        return _fail(str(error))
+    print(f"{written} ({written.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"topocallback: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,1 @@
+"""Comparing checkpoints, models and recorded runs, layer by layer."""

@@ -1,0 +1,179 @@
+"""Snapshots that can be compared with each other, and the comparison that they make."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from topocallback.analysis.analyse import AnalysisOptions, Measure
+from topocallback.compare.tasks import Store, all_distances
+from topocallback.records.comparison import Checkpoint, Comparison
+from topocallback.records.snapshot import Snapshot
+
+__all__ = ["Collected", "listed"]
+
+
+@dataclass
+class Collected:
+    """Snapshots that can be compared with each other, and what was left out."""
+
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    _places: list[tuple[str, int, int]] = field(default_factory=list)  # run, step and epoch, as they came
+
+    @property
+    def reference(self) -> str:
+        """The first snapshot, with which all others are held."""
+        return self.checkpoints[0].path or self.checkpoints[0].name
+
+    def leave_out(self, name: str, message: str) -> None:
+        """Note, and warn, that something cannot be compared; the message names it."""
+        self.left_out[name] = message
+        warnings.warn(f"Left out {message}", UserWarning, stacklevel=4)
+
+    def add(self, checkpoint: Checkpoint, snapshot: Snapshot) -> None:
+        """Take a snapshot in, unless it is the twin of one of the same run, such as `last.ckpt`.
+
+        A twin would be at distance 0, and settle every layer. Different models at one step of one run are files of one
+        folder that do not tell their step, or seeds of equal length: each is a run of its own.
+        """
+        place = (checkpoint.run, checkpoint.step, checkpoint.epoch)
+        there = [i for i, earlier in enumerate(self._places) if earlier == place]
+        if twins := [i for i in there if _are_twins(self.snapshots[i], snapshot)]:
+            other = self.checkpoints[twins[0]].path
+            self.problems[checkpoint.name] = (
+                f"{checkpoint.path} is of the same run and step as {other}; it counts once."
+            )
+            return
+        self._places.append(place)
+        if there:
+            checkpoint = dataclasses.replace(checkpoint, run=checkpoint.name)
+        self.checkpoints.append(checkpoint)
+        self.snapshots.append(snapshot)
+        self.problems |= {f"{checkpoint.name}: {layer}": text for layer, text in snapshot.problems.items()}
+
+    def differs(self, snapshot: Snapshot) -> str:
+        """What keeps a snapshot from being compared with the first one, or an empty text."""
+        if not self.snapshots:
+            return ""
+        first, found = self.snapshots[0], []
+        for name in ("scale", "homology_dims"):
+            ours = list(snapshot.homology_dims) if name == "homology_dims" else snapshot.options.get(name)
+            theirs = list(first.homology_dims) if name == "homology_dims" else first.options.get(name)
+            if ours != theirs:
+                found.append(f"its {name} is {ours!r} instead of {theirs!r}")
+        if not np.array_equal(first.sample_ids, snapshot.sample_ids):
+            common = len(np.intersect1d(first.sample_ids, snapshot.sample_ids))
+            counts = f"{len(snapshot.sample_ids)} instead of {len(first.sample_ids)}, {common} of them in common"
+            found.append(f"it saw other samples ({counts})")
+        elif first.labels is not None and snapshot.labels is not None and any(first.labels != snapshot.labels):
+            found.append("its samples have other labels, so they come from other data")
+        return "; ".join(found)
+
+    def check_common_layers(self) -> None:
+        """Refuse several runs that have no layer in common: none could be compared with itself."""
+        if not self.snapshots:
+            raise ValueError(f"Expected at least one readable snapshot, got none. {listed(self.left_out)}")
+        by_run: dict[str, set[str]] = {}
+        for checkpoint, snapshot in zip(self.checkpoints, self.snapshots, strict=True):
+            by_run.setdefault(checkpoint.run, set()).update(snapshot.layers)
+        if len(by_run) > 1 and not any(
+            layer in others
+            for run, own in by_run.items()
+            for other, others in by_run.items()
+            if other != run
+            for layer in own
+        ):
+            have = "; ".join(f"{run} has {sorted(layers)[:5]}" for run, layers in by_run.items())
+            raise ValueError(f"Expected runs with a layer in common, got none: {have}.")
+
+    def compare(
+        self, options: AnalysisOptions, described: dict[str, Any], store: Store, n_jobs: int | None, progress: bool
+    ) -> Comparison:
+        """The comparison of all snapshots, run by run in the order of their steps."""
+        runs = list(dict.fromkeys(checkpoint.run for checkpoint in self.checkpoints))
+        order = sorted(
+            range(len(self.checkpoints)),
+            key=lambda i: (runs.index(self.checkpoints[i].run), self.checkpoints[i].step, self.checkpoints[i].epoch),
+        )
+        checkpoints, snapshots = [self.checkpoints[i] for i in order], [self.snapshots[i] for i in order]
+        layers = tuple(dict.fromkeys(layer for snapshot in snapshots for layer in snapshot.layers))
+        points = [(c, layer) for c, snapshot in enumerate(snapshots) for layer in snapshot.layers]
+        distances = {
+            f"{distance.name}_H{dim}": _matrix(
+                snapshots, measure, options, i, store, n_jobs, f"{distance.name} H{dim}" if progress else None
+            )
+            for measure, distance in zip(options.measures, options.distances, strict=True)
+            for i, dim in enumerate(options.homology_dims)
+        }
+        return Comparison(
+            checkpoints=tuple(checkpoints),
+            layers=layers,
+            checkpoint_of=np.array([c for c, _ in points], dtype=np.int64),
+            layer_of=np.array([layers.index(layer) for _, layer in points], dtype=np.int64),
+            homology_dims=tuple(options.homology_dims),
+            distances=distances,
+            noise={key: _joined(snapshots, "noise", key) for key in distances},
+            statistics={
+                name: _joined(snapshots, "statistics", name)
+                for name in dict.fromkeys(name for snapshot in snapshots for name in snapshot.statistics)
+            },
+            sample_ids=snapshots[0].sample_ids,
+            problems=self.problems,
+            left_out=self.left_out,
+            options=described,
+        )
+
+
+def _are_twins(first: Snapshot, second: Snapshot) -> bool:
+    """Whether two snapshots show the same state of the same model."""
+    return first.layers == second.layers and all(
+        np.array_equal(mine, theirs)
+        for layer in first.layers
+        for mine, theirs in zip(first.diagrams[layer], second.diagrams[layer], strict=True)
+    )
+
+
+def _matrix(
+    snapshots: Sequence[Snapshot],
+    measure: Measure,
+    options: AnalysisOptions,
+    i: int,
+    store: Store,
+    n_jobs: int | None,
+    label: str | None,
+) -> NDArray[np.float64]:
+    """One measure in one homology dimension, among all points."""
+    diagrams = [snapshot.diagrams[layer][i] for snapshot in snapshots for layer in snapshot.layers]
+    named = {"n_directions": options.n_directions} if measure == "sliced_wasserstein" else {}
+    what = measure if isinstance(measure, str) else options.distances[list(options.measures).index(measure)]
+    with tqdm(desc=label, disable=label is None, unit="block") as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        matrix = all_distances(diagrams, what, named, store=store, n_jobs=n_jobs, advance=advance)
+    # A layer without any finite point has NaN for every distance, in its snapshot too.
+    empty = np.concatenate([np.isnan(np.diagonal(next(iter(s.distances.values())))) for s in snapshots])
+    matrix[empty, :] = matrix[:, empty] = np.nan
+    return matrix
+
+
+def _joined(snapshots: Sequence[Snapshot], table: str, key: str) -> NDArray[np.float64]:
+    """A per-layer table of all snapshots in one row, NaN where one lacks it."""
+    return np.concatenate([getattr(s, table).get(key, np.full(len(s.layers), np.nan)) for s in snapshots])
+
+
+def listed(messages: Mapping[str, str]) -> str:
+    """What was left out, in one line."""
+    return " ".join(f"{message}" for message in messages.values())

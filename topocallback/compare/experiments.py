@@ -1,0 +1,178 @@
+"""The experiments of Purvine et al. (AAAI 2023) on layers, ready to run: heatmaps, specificity and sensitivity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from topocallback.analysis.analyse import Measure
+from topocallback.compare.tasks import run_tasks
+from topocallback.measures.topology.diagrams import DiagramDistance, resolve_distance
+from topocallback.measures.topology.rips import Diagram, distance_matrix, rips_diagrams, scale_of
+from topocallback.records.comparison import Comparison
+
+__all__ = ["Sensitivity", "cross_heatmap", "int_heatmap", "sensitivity", "without_components"]
+
+_FEWEST_REMOVED = 4
+
+
+def int_heatmap(comparison: Comparison, checkpoint: str | int = -1, measure: str | None = None) -> NDArray[np.float64]:
+    """The paper's *int* heatmap: the layers of one model against each other.
+
+    Args:
+        comparison: The comparison; the paper's setting is ``scale="none"``, ``homology_dims=(1,)``,
+            ``pooling="max_norm"`` and 1000 samples.
+        checkpoint: The model, by name or number.
+        measure: A measure, with or without its homology dimension.
+
+    Returns:
+        (layers, layers) distances.
+
+    Raises:
+        ValueError: If there is no such checkpoint or measure.
+    """
+    return comparison.over_layers(checkpoint, measure)
+
+
+def cross_heatmap(
+    comparison: Comparison,
+    checkpoint: str | int = -1,
+    checkpoints: Sequence[str | int] | None = None,
+    measure: str | None = None,
+) -> NDArray[np.float64]:
+    """The paper's *cross* heatmap: the layers of one model against all layers of many.
+
+    Args:
+        comparison: The comparison, as in ``int_heatmap``.
+        checkpoint: The one model.
+        checkpoints: The many, in the order wanted; by default all, the one model included.
+        measure: A measure, with or without its homology dimension.
+
+    Returns:
+        (layers, models x layers) distances, first to all layers of the first model, then of the second, and so on.
+
+    Raises:
+        ValueError: If there is no such checkpoint or measure.
+    """
+    others = range(len(comparison.checkpoints)) if checkpoints is None else checkpoints
+    return np.concatenate([comparison.between(checkpoint, other, measure) for other in others], axis=1)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How a cloud's distance from itself grows as principal components are taken out.
+
+    Attributes:
+        removed: (k,) how many components were removed, ascending.
+        share: (k,) the same as a share of all components, in (0, 1].
+        distances: (k,) distance between the diagrams of the full cloud and of what is left, in units of the cloud.
+        noise: Distance between two random halves of the full cloud: a distance below it means nothing.
+    """
+
+    removed: NDArray[np.int64]
+    share: NDArray[np.float64]
+    distances: NDArray[np.float64]
+    noise: float
+
+    @property
+    def detected(self) -> float:
+        """The smallest share of components whose removal exceeds the noise; NaN if none does."""
+        beyond = self.share[self.distances > self.noise]
+        return float(beyond[0]) if len(beyond) else float("nan")
+
+
+def sensitivity(
+    cloud: ArrayLike,
+    *,
+    measure: Measure = "sliced_wasserstein",
+    homology_dim: int = 1,
+    scale: str = "none",
+    backend: str = "auto",
+    seed: int = 0,
+    n_jobs: int | None = None,
+) -> Sensitivity:
+    """The paper's sensitivity test: distance from the full cloud against the share of components removed.
+
+    With c the number of channels, for k in ``linspace(4, c, c // 4)`` the k components of smallest singular value of
+    the uncentred (c, n) matrix are dropped; k = c leaves a single point, the origin.
+
+    Args:
+        cloud: (n, c) finite points, c at least 4: one layer's activations.
+        measure: The distance between diagrams.
+        homology_dim: The homology dimension.
+        scale: ``"none"``, as in the paper, or ``"quantile"``, for which every cloud is divided by its own scale.
+        backend: What computes the diagrams.
+        seed: Seed of the halves.
+        n_jobs: How many diagrams are computed at once; see ``compare_checkpoints``.
+
+    Returns:
+        The curve.
+
+    Raises:
+        ValueError: If ``cloud`` is not of shape (n, c) with c at least 4, or not finite.
+
+    References:
+        Purvine et al., "Experimental observations of the topology of convolutional neural network activations" (AAAI
+        2023), section on sensitivity; after Ding, Denain and Steinhardt, "Grounding representation similarity with
+        statistical testing" (2021).
+
+    Example:
+        >>> spread = 0.5 ** np.arange(16)
+        >>> curve = sensitivity(spread * np.random.default_rng(0).normal(size=(100, 16)))
+        >>> curve.removed, bool((np.diff(curve.distances) > 0).all())
+        (array([ 4,  8, 12, 16]), True)
+    """
+    points = np.asarray(cloud, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] < _FEWEST_REMOVED:
+        raise ValueError(
+            f"Expected `cloud` to be of shape (n, c) with c at least {_FEWEST_REMOVED}, got {points.shape}."
+        )
+    distance = resolve_distance(measure)
+    channels = points.shape[1]
+    removed = np.linspace(_FEWEST_REMOVED, channels, channels // 4).astype(np.int64)
+    order = np.random.default_rng(seed).permutation(len(points))
+    halves = points[order[: len(points) // 2]], points[order[len(points) // 2 :]]
+    clouds = [points, *halves, *(without_components(points, k) for k in removed)]
+    tasks = ((one, homology_dim, scale, backend) for one in clouds)
+    full, first, second, *others = run_tasks(_diagram, tasks, n_jobs)
+    return Sensitivity(removed, removed / channels, _from(full, others, distance), distance(first, second))
+
+
+def without_components(cloud: ArrayLike, k: int) -> NDArray[np.float64]:
+    """A cloud without its k principal components of smallest singular value, which are not centred first.
+
+    Args:
+        cloud: (n, c) points.
+        k: How many to remove, between 0 and c. Components beyond the cloud's rank are counted as the smallest.
+
+    Returns:
+        (n, c) points.
+
+    Raises:
+        ValueError: If ``k`` is out of its range.
+
+    Example:
+        >>> without_components([[3.0, 0.1], [4.0, 0.0]], 1).round(1) + 0
+        array([[3., 0.],
+               [4., 0.]])
+    """
+    points = np.asarray(cloud, dtype=np.float64)
+    if not 0 <= k <= points.shape[1]:
+        raise ValueError(f"Expected `k` to be between 0 and {points.shape[1]}, got {k}.")
+    left, values, right = np.linalg.svd(points, full_matrices=False)
+    kept = max(0, points.shape[1] - k)
+    return np.asarray((left[:, :kept] * values[:kept]) @ right[:kept])
+
+
+def _diagram(cloud: NDArray[np.float64], dim: int, scale: str, backend: str) -> Diagram:
+    distances = distance_matrix(cloud)
+    distances /= scale_of(distances, scale)
+    return rips_diagrams(distances, (dim,), backend)[0]
+
+
+def _from(full: Diagram, others: Sequence[Diagram], distance: DiagramDistance) -> NDArray[np.float64]:
+    prepared = distance.prepare(full)
+    return np.array([distance.between(prepared, distance.prepare(other)) for other in others])

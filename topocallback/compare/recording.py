@@ -1,0 +1,316 @@
+"""Recording the same samples through one model after the other, as the monitor does during validation."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from typing_extensions import override
+
+from topocallback.activations.batches import BatchIndices, batch_size, find_labels
+from topocallback.activations.layers import LayerSpec
+from topocallback.activations.pooling import POOLINGS, Pooling
+from topocallback.activations.recorder import ActivationRecorder
+from topocallback.monitor.trainer import validation_loaders
+from topocallback.records.point_clouds import PointClouds
+
+__all__ = ["RecordingOptions", "ValidationData", "record_clouds"]
+
+Data = DataLoader[Any] | pl.LightningDataModule
+_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda")
+
+
+@dataclass(frozen=True)
+class RecordingOptions:
+    """What to record; the arguments are those of ``TopologyMonitor``.
+
+    Args:
+        layers: Which layers; see ``choose_layers``.
+        pooling: How a layer's positions become one vector per sample; see ``to_vectors``.
+        n_samples: How many samples, at least 2.
+        dataloader_idx: Which validation data loader.
+        labels: Where a batch has its labels; see ``find_labels``.
+        seed: Seed of the choice of samples.
+        trainer_options: Arguments of the Trainer that runs the validation, such as ``precision`` and ``accelerator``.
+        forward: What to call for a batch in place of the model's own validation step: a function of model and batch.
+
+    Raises:
+        ValueError: If an option is not one of those allowed.
+    """
+
+    layers: LayerSpec = "auto"
+    pooling: Pooling = "auto"
+    n_samples: int = 1000
+    dataloader_idx: int = 0
+    labels: str | int | None = "auto"
+    seed: int = 0
+    trainer_options: Mapping[str, Any] = field(default_factory=dict)
+    forward: Callable[[nn.Module, Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.pooling, str) and self.pooling not in POOLINGS:
+            raise ValueError(f"Expected `pooling` to be one of {POOLINGS} or a callable, got {self.pooling!r}.")
+        for name, least in (("n_samples", 2), ("dataloader_idx", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"Expected `{name}` to be an integer of at least {least}, got {value!r}.")
+
+    @property
+    def are_named(self) -> bool:
+        """Whether ``describe`` tells these options from all others: a function's name does not."""
+        return isinstance(self.pooling, str) and self.forward is None
+
+    def describe(self) -> dict[str, Any]:
+        """The options as JSON can hold them; functions by their names."""
+        return {
+            "layers": _names(self.layers),
+            "pooling": _names(self.pooling),
+            "n_samples": self.n_samples,
+            "dataloader_idx": self.dataloader_idx,
+            "labels": self.labels,
+            "seed": self.seed,
+            "trainer_options": {key: str(value) for key, value in self.trainer_options.items()},
+            "forward": _names(self.forward),
+        }
+
+
+def _names(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_names(item) for item in value]
+    return value if value is None or isinstance(value, str) else getattr(value, "__qualname__", repr(value))
+
+
+class ValidationData(pl.LightningDataModule):
+    """Validation data that is set up once, so that every model sees the same samples.
+
+    A data module that splits at random in ``setup`` would otherwise give each model others.
+
+    Args:
+        data: A data loader, or a data module, whose validation data loaders are used.
+        dataloader_idx: Which of them is recorded.
+
+    Raises:
+        TypeError: If ``data`` is neither.
+        ValueError: If the data loader shuffles, or there is no such data loader.
+    """
+
+    def __init__(self, data: Data, dataloader_idx: int = 0) -> None:
+        super().__init__()
+        if not isinstance(data, (DataLoader, pl.LightningDataModule)):
+            raise TypeError(f"Expected `data` to be a DataLoader or a LightningDataModule, got {type(data).__name__}.")
+        self._hooks = data if isinstance(data, pl.LightningDataModule) else pl.LightningDataModule()
+        self._loaders: Any = data
+        if isinstance(data, pl.LightningDataModule):
+            data.prepare_data()
+            data.setup("validate")
+            self._loaders = data.val_dataloader()
+        loaders = self._loaders if isinstance(self._loaders, (list, tuple)) else [self._loaders]
+        if dataloader_idx >= len(loaders):
+            raise ValueError(f"Expected `dataloader_idx` to be below {len(loaders)}, got {dataloader_idx}.")
+        self.recorded = loaders[dataloader_idx]
+        indices = BatchIndices(self.recorded)
+        self.length = indices.length
+        if indices.shuffled:
+            raise ValueError(
+                "Expected `data` not to shuffle, or every model would see other samples. Set shuffle=False."
+            )
+
+    @override
+    def val_dataloader(self) -> Any:
+        return self._loaders
+
+    @override
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return self._hooks.on_before_batch_transfer(batch, dataloader_idx)
+
+    @override
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return self._hooks.transfer_batch_to_device(batch, device, dataloader_idx)
+
+    @override
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return self._hooks.on_after_batch_transfer(batch, dataloader_idx)
+
+    def fingerprint(self) -> str | None:
+        """A hash of the number of samples and of the first batch; ``None`` if there is no tensor in it to tell by."""
+        digest = hashlib.sha256(f"{type(self.recorded).__name__} {self.length}".encode())
+        with torch.random.fork_rng(devices=[]):  # a data loader draws a seed for its workers
+            tensors = list(_tensors(next(iter(self.recorded), ())))
+            for tensor in tensors:
+                digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest() if tensors else None
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, (Mapping, list, tuple)):
+        for item in batch.values() if isinstance(batch, Mapping) else batch:
+            yield from _tensors(item)
+
+
+def record_clouds(model: nn.Module, data: ValidationData, options: RecordingOptions) -> PointClouds:
+    """One point cloud per layer, recorded while the model validates.
+
+    A LightningModule with a ``validation_step`` is validated by a Trainer, as during training, so that the clouds are
+    those that ``TopologyMonitor`` records with the same weights. Any other module is called on each batch, or on its
+    first element, in evaluation mode and without gradients.
+
+    Args:
+        model: The model.
+        data: The data.
+        options: What to record.
+
+    Returns:
+        The clouds; layers with problems are named in ``problems``.
+
+    Raises:
+        ValueError: If ``layers`` matches nothing in the model, or ``labels`` nothing in a batch.
+    """
+    recording = _Recording(options)
+    own_step = isinstance(model, pl.LightningModule) and is_overridden("validation_step", model, pl.LightningModule)
+    if isinstance(model, pl.LightningModule) and own_step and options.forward is None:
+        with _quietly():
+            trainer = pl.Trainer(
+                **{"devices": 1, "barebones": False, "num_sanity_val_steps": 0, **options.trainer_options},
+                callbacks=[recording],
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+            try:
+                trainer.validate(model, datamodule=data, verbose=False)
+            finally:
+                # Trainer, data and model would keep each other, and the next model's memory would come on top.
+                data.trainer = model.trainer = None
+    else:
+        _run_through(model, data, recording, options.forward or _call)
+    return recording.clouds()
+
+
+class _Recording(Callback):
+    """Records during one validation; nothing that goes wrong is kept quiet."""
+
+    def __init__(self, options: RecordingOptions) -> None:
+        self._options = options
+        self._recorder: ActivationRecorder | None = None
+        self._indices = BatchIndices(None)
+
+    def begin(self, model: nn.Module, loader: Any, max_batches: float = float("inf")) -> None:
+        options = self._options
+        self._indices = BatchIndices(loader, max_batches)
+        self._recorder = ActivationRecorder(
+            model,
+            options.layers,
+            pooling=options.pooling,
+            n_samples=options.n_samples,
+            length=self._indices.length,
+            seed=options.seed,
+        )
+        self._recorder.attach()
+
+    def begin_batch(self, batch: Any) -> None:
+        assert self._recorder is not None
+        size = batch_size(batch)
+        ids = None if size is None or self._options.pooling == "rows" else self._indices.take(size)
+        self._recorder.start_batch(size, sample_ids=ids, labels=find_labels(batch, self._options.labels, size))
+
+    def end_batch(self) -> None:
+        if self._recorder is not None:
+            self._recorder.end_batch()
+
+    def end(self) -> None:
+        if self._recorder is not None:
+            self._recorder.detach()
+
+    def clouds(self) -> PointClouds:
+        assert self._recorder is not None
+        return self._recorder.point_clouds()
+
+    @override
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        idx = self._options.dataloader_idx
+        self.begin(pl_module, validation_loaders(trainer)[idx], trainer.num_val_batches[idx])
+
+    @override
+    def on_validation_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if dataloader_idx == self._options.dataloader_idx:
+            self.begin_batch(batch)
+
+    @override
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self.end_batch()
+
+    @override
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.end()
+
+    @override
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self.end()
+
+
+def _run_through(
+    model: nn.Module, data: ValidationData, recording: _Recording, forward: Callable[[nn.Module, Any], Any]
+) -> None:
+    device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
+    training = {module: module.training for module in model.modules()}
+    recording.begin(model, data.recorded)
+    try:
+        model.eval()
+        with torch.no_grad():
+            for batch in data.recorded:
+                recording.begin_batch(batch)
+                moved = data.transfer_batch_to_device(batch, device, 0)
+                forward(model, moved)
+                recording.end_batch()
+    finally:
+        recording.end()
+        for module, mode in training.items():
+            module.training = mode
+
+
+def _call(model: nn.Module, batch: Any) -> Any:
+    if isinstance(batch, Mapping):
+        return model(**batch)
+    return model(batch[0] if isinstance(batch, (tuple, list)) else batch)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what Lightning says at the start of every validation."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 under torch 2.13
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

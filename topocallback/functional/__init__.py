@@ -1,0 +1,21 @@
+"""The measures as functions of tensors or arrays.
+
+Everything is computed in double precision, and on the CPU but for the distances of large clouds. Tensors give tensors
+on the device they came from, arrays give arrays. Nothing is differentiated.
+"""
+
+from topocallback.functional.functions import (
+    MapperOptions,
+    mapper_graph,
+    pairwise_persistence_distance,
+    persistence_diagrams,
+    persistence_distance,
+)
+
+__all__ = [
+    "MapperOptions",
+    "mapper_graph",
+    "pairwise_persistence_distance",
+    "persistence_diagrams",
+    "persistence_distance",
+]

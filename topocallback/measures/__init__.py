@@ -1,0 +1,1 @@
+"""What is measured on one layer, or between two: pure functions of arrays."""

@@ -1,0 +1,1 @@
+"""Persistence diagrams of a cloud, the distances between them, and their statistics."""

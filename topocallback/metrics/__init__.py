@@ -1,0 +1,1 @@
+"""The measures as metrics of torchmetrics."""

@@ -1,0 +1,169 @@
+"""One run's line of snapshots: each is analysed against the earlier ones, archived, drawn and packed for the tab."""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from topocallback.analysis.analyse import AnalysisOptions, analyse
+from topocallback.records.point_clouds import PointClouds, SampledInputs
+from topocallback.records.snapshot import History, Snapshot, archive_folder, archive_path
+from topocallback.views.canvas import Picture, render
+from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
+from topocallback.views.mapper_figure import mapper_figure
+from topocallback.views.payload import encode
+from topocallback.views.sprite import Sprite, make_sprite
+
+__all__ = ["Measured", "Run"]
+
+_MOST_IN_MEMORY = 100
+
+
+@dataclass
+class Measured:
+    """What one step gave: the snapshot, how it is shown, and what went wrong on the way without losing them."""
+
+    snapshot: Snapshot
+    pictures: list[Picture] = field(default_factory=list)
+    payload: bytes | None = None
+    sprite: Sprite | None = None
+    errors: list[Exception] = field(default_factory=list)
+
+
+class Run:
+    """Turns the point clouds of one step after the other into snapshots.
+
+    Args:
+        folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead.
+        options: What to measure.
+        figures: Whether to draw pictures.
+        continues: Whether snapshots that are in the folder already belong to this run: drift goes on from them.
+    """
+
+    def __init__(
+        self, folder: Path | None, options: AnalysisOptions, *, figures: bool = True, continues: bool = False
+    ) -> None:
+        self.folder = folder
+        self.options = options
+        self.figures = figures
+        self._first: Snapshot | None = None
+        self._previous: Snapshot | None = None
+        self._ranges = Ranges()
+        self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)
+        self._earlier = History(folder) if continues and folder is not None else None
+
+    @property
+    def history(self) -> Sequence[Snapshot]:
+        """The run's snapshots in the order of their steps, read lazily where there is an archive."""
+        return list(self._in_memory) if self.folder is None else History(self.folder)
+
+    def measure(
+        self,
+        clouds: PointClouds,
+        *,
+        step: int,
+        epoch: int,
+        n_threads: int = 1,
+        inputs: SampledInputs | None = None,
+    ) -> Measured:
+        """Analyse, archive and draw one step. Steps have to come in their order.
+
+        Args:
+            clouds: The step's point clouds.
+            step: The logger's step.
+            epoch: The trainer's epoch.
+            n_threads: Threads for the analysis.
+            inputs: The samples' own images, once per run: they are kept beside the archive.
+
+        Returns:
+            The snapshot, its pictures and what the tab reads. A failure to archive or draw is in ``errors`` and loses
+            nothing else.
+
+        Raises:
+            ValueError: If the clouds cannot be analysed.
+        """
+        if self._earlier is not None:
+            self._catch_up(self._earlier, step)
+            self._earlier = None
+        snapshot = analyse(
+            clouds,
+            self.options,
+            step=step,
+            epoch=epoch,
+            previous=self._previous,
+            first=self._first,
+            n_threads=n_threads,
+        )
+        self._remember(snapshot)
+        measured = Measured(snapshot)
+        if self.folder is None:
+            self._in_memory.append(snapshot)
+        else:
+            with _collected(measured.errors):  # a full disk must not cost the numbers
+                snapshot.save(archive_path(self.folder, step))
+        if self.figures:
+            with _collected(measured.errors):  # nor must a picture
+                measured.pictures = self._draw(snapshot)
+        with _collected(measured.errors):
+            measured.payload = encode(snapshot)
+        if inputs is not None:
+            with _collected(measured.errors):
+                measured.sprite = make_sprite(inputs)
+                if self.folder is not None:
+                    measured.sprite.save(self.folder)
+        return measured
+
+    def _catch_up(self, earlier: History, step: int) -> None:
+        """Take in what was measured before a step: a resumed run goes on from its checkpoint, not from its end."""
+        for position in range(sum(before < step for before in earlier.steps)):
+            self._try_to_remember(earlier, position)
+
+    def _try_to_remember(self, earlier: History, position: int) -> None:
+        try:
+            self._remember(earlier[position])
+        except (OSError, ValueError) as error:
+            warnings.warn(f"Left out step {earlier.steps[position]}: {error}", UserWarning, stacklevel=4)
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        self._first = self._first or snapshot
+        self._previous = snapshot
+        self._ranges.include(snapshot)
+
+    def _draw(self, snapshot: Snapshot) -> list[Picture]:
+        limits = self._ranges.limits
+        pictures = [
+            render("layer_distance", heatmap_figure(snapshot, limits)),
+            render("persistence_diagrams", diagrams_figure(snapshot, limits)),
+        ]
+        return pictures + ([render("mapper", mapper_figure(snapshot))] if snapshot.mappers else [])
+
+
+@contextmanager
+def _collected(errors: list[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        errors.append(error)
+
+
+def new_folder(run_directory: Path, continues: bool) -> Path:
+    """The folder for a run's archive: a new run does not mix its snapshots with those of an earlier one.
+
+    Args:
+        run_directory: The run's log directory.
+        continues: Whether the run goes on where an earlier one stopped.
+
+    Returns:
+        ``topology``, or the first of ``topology-v1``, ``topology-v2``, ... without snapshots.
+    """
+    folder, version = archive_folder(run_directory), 0
+    latest = folder
+    while any(folder.glob("step=*.npz")):
+        latest = folder
+        version += 1
+        folder = archive_folder(run_directory).with_name(f"{archive_folder(run_directory).name}-v{version}")
+    return latest if continues else folder

@@ -1,0 +1,1 @@
+"""Plain data: point clouds, snapshots, comparisons and Mapper graphs, what they say, and their archive on disk."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from topocallback.records.files import save_arrays
 from topocallback.records.mapper_graph import MapperGraph, name_classes
+from topocallback.records.results import LayerDistances, Results, StatisticTable
 
 __all__ = ["SCHEMA_VERSION", "History", "Snapshot", "archive_folder", "archive_path", "load_history"]
 
@@ -42,29 +43,26 @@ _DAMAGED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """What was measured at one step.
 
-    With L layers, n samples and D homology dimensions. A *measure* is a distance between diagrams in one homology
-    dimension, named like ``"sliced_wasserstein_H1"``. Distances, noise, drift and persistence are in units of the
-    layer's ``scale``, that is, dimensionless under ``scale="quantile"`` and activations' units under ``scale="none"``.
+    With L layers, n samples and D homology dimensions. Results say what they are: see ``Description``. Diagrams and the
+    distances between them are in units of the layer's ``scale``: without a unit of their own under
+    ``scale="quantile"``, in activations' units under ``scale="none"``.
 
     Attributes:
         step: The logger's step: the one at which ``val_loss`` is logged.
         epoch: The trainer's epoch, from 0.
         layers: (L,) layer names in the model's order.
-        homology_dims: (D,) homology dimensions.
+        homology_dims: (D,) homology dimensions of the diagrams.
+        n_points: (L,) how many finite points each layer's cloud has; 0 for a layer that had none, whose numbers are NaN.
         sample_ids: (n,) indices into the validation set, ascending.
         labels: (n,) labels, or ``None``.
         diagrams: Layer to D diagrams of shape (bars, 2), essential bars included with death ``inf``.
-        distances: Measure to (L, L) matrix, symmetric, zero diagonal.
-        noise: Measure to (L,): the distance between two random halves of the layer's own samples.
-        drift: Measure to (L,): the distance from the same layer in the previous snapshot; 0 in the first one.
-        drift_from_first: Measure to (L,): the distance from the same layer in the run's first snapshot.
-        statistics: Name to (L,) values: those of ``topology.diagrams.diagram_statistics`` per homology dimension (like
-            ``"total_persistence_H1"``), and of Mapper graphs ``"mapper_purity"`` (point-wise) and
-            ``"mapper_coverage"``.
+        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` (L, L), ``noise``, ``drift`` and
+            ``drift_from_first`` (L,) of one measure in one homology dimension; see ``LayerDistances``.
+        statistics: ``statistics["bars", 1].values`` is (L,); see ``StatisticTable``.
         scales: (L,) the length by which each layer's cloud was divided, in activations' units.
         mappers: Layer to its Mapper graph; its point numbers are positions in ``sample_ids``, or in the layer's
             ``owners``.
@@ -80,22 +78,22 @@ class Snapshot:
         >>> rng = np.random.default_rng(0)
         >>> clouds = PointClouds({"stem": rng.normal(size=(40, 3)), "head": rng.normal(size=(40, 2))})
         >>> snapshot = analyse(clouds, step=7)
-        >>> snapshot.layers, snapshot.noise["sliced_wasserstein_H1"].shape, len(snapshot.diagrams["stem"])
-        (('stem', 'head'), (2,), 2)
+        >>> snapshot
+        Snapshot(step 7, epoch 0, 2 layers, 40 samples, measures: sliced_wasserstein)
+        >>> snapshot.distances["sliced_wasserstein", 1].noise.shape, len(snapshot.diagrams["stem"])
+        ((2,), 2)
     """
 
     step: int
     epoch: int
     layers: tuple[str, ...]
     homology_dims: tuple[int, ...]
+    n_points: NDArray[np.int64]
     sample_ids: NDArray[np.int64]
     labels: NDArray[Any] | None
     diagrams: Mapping[str, Sequence[NDArray[np.float64]]]
-    distances: Mapping[str, NDArray[np.float64]]
-    noise: Mapping[str, NDArray[np.float64]]
-    drift: Mapping[str, NDArray[np.float64]]
-    drift_from_first: Mapping[str, NDArray[np.float64]]
-    statistics: Mapping[str, NDArray[np.float64]]
+    distances: Results[LayerDistances]
+    statistics: Results[StatisticTable]
     scales: NDArray[np.float64]
     mappers: Mapping[str, MapperGraph] = field(default_factory=dict)
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
@@ -104,26 +102,27 @@ class Snapshot:
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def measure_names(self) -> tuple[str, ...]:
-        """The measures without their homology dimension, in the order in which they were asked for."""
-        return tuple(dict.fromkeys(key.rpartition("_H")[0] for key in self.distances))
+    def __repr__(self) -> str:
+        measures = ", ".join(self.distances.measures) or "none"
+        return (
+            f"Snapshot(step {self.step}, epoch {self.epoch}, {len(self.layers)} layers, "
+            f"{len(self.sample_ids)} samples, measures: {measures})"
+        )
 
-    def total(self, table: Mapping[str, NDArray[np.float64]], measure: str | None = None) -> NDArray[np.float64]:
-        """One of this snapshot's tables, added up over the homology dimensions.
+    def total(self, what: str, measure: str | None = None) -> NDArray[np.float64]:
+        """One quantity of a measure, added up over its homology dimensions.
 
         Args:
-            table: ``distances``, ``noise``, ``drift`` or ``drift_from_first``.
-            measure: A measure without its homology dimension; by default the first one.
+            what: ``"matrix"``, ``"noise"``, ``"drift"`` or ``"drift_from_first"``.
+            measure: A distance; by default the first one.
 
         Returns:
-            An array of the table's shape.
+            (L, L) for ``"matrix"``, else (L,).
 
         Raises:
-            KeyError: If the measure was not taken.
+            UnknownResultError: If the measure was not taken.
         """
-        name = measure or self.measure_names[0]
-        return np.asarray(np.sum([table[f"{name}_H{dim}"] for dim in self.homology_dims], axis=0))
+        return np.asarray(np.sum([getattr(table, what) for table in self.distances.of(measure)], axis=0))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the snapshot to one file, atomically: a reader sees the whole file or none.

@@ -2,125 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import importlib.metadata
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.hashing import sample_priorities
-from topocallback.measures.mapper.graph import MapperOptions, mapper_graph
-from topocallback.measures.mapper.neighbours import MatrixNeighbours
+from topocallback.analysis.layers import Clock, LayerMeasurements, layer_facts, measure_layer
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.measures.base import Distance
+from topocallback.measures.facts import LayerFacts
 from topocallback.measures.parallel import map_threads
-from topocallback.measures.topology.diagrams import (
-    DISTANCES,
-    DiagramDistance,
-    diagram_statistics,
-    paired_distances,
-    pairwise_distances,
-    resolve_distance,
-)
-from topocallback.measures.topology.rips import (
-    BACKENDS,
-    SCALES,
-    Diagram,
-    distance_matrix,
-    resolve_backend,
-    rips_diagrams,
-    scale_of,
-)
-from topocallback.records.mapper_graph import MapperGraph, name_classes
 from topocallback.records.point_clouds import PointClouds
+from topocallback.records.results import LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["AnalysisOptions", "Measure", "analyse"]
+__all__ = ["analyse"]
 
-Measure = str | DiagramDistance | Callable[[Diagram, Diagram], float]
-
-_FEWEST_POINTS_PER_HALF = 2  # to have a bar to compare
-_SPLIT_SEED = 0x73706C6974
 _PACKAGES = ("topocallback", "numpy", "torch", "lightning", "redzed-tda", "gudhi", "ripser")
-
-
-@dataclass(frozen=True)
-class AnalysisOptions:
-    """What to measure.
-
-    Args:
-        homology_dims: Homology dimensions, each at least 0, ascending and different.
-        measures: Distances between diagrams: ``"sliced_wasserstein"``, ``"wasserstein"``, ``"bottleneck"``, a
-            ``DiagramDistance``, or a function of two (bars, 2) diagrams without infinite bars.
-        scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, ``"none"`` does not.
-        backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
-        n_directions: Directions of the sliced Wasserstein distance, at least 1.
-        mapper: How to make a Mapper graph of every layer, in the activations' own units; ``None`` makes none.
-
-    Raises:
-        ValueError: If an option is not one of those allowed.
-        TypeError: If a measure is neither a name nor callable.
-        ModuleNotFoundError: If an option needs a package that is not installed.
-
-    Example:
-        >>> AnalysisOptions(scale="none", homology_dims=(1,)).distances[0].name
-        'sliced_wasserstein'
-    """
-
-    homology_dims: Sequence[int] = (0, 1)
-    measures: Sequence[Measure] = ("sliced_wasserstein",)
-    scale: str = "quantile"
-    backend: str = "auto"
-    n_directions: int = 50
-    mapper: MapperOptions | None = field(default_factory=MapperOptions)
-
-    def __post_init__(self) -> None:
-        dims = tuple(self.homology_dims)
-        if not dims or any(not isinstance(dim, int) or dim < 0 for dim in dims) or list(dims) != sorted(set(dims)):
-            raise ValueError(f"Expected `homology_dims` to be ascending integers of at least 0, got {dims}.")
-        if isinstance(self.measures, str) or not self.measures:
-            raise ValueError(f"Expected `measures` to be a sequence of {tuple(DISTANCES)}, got {self.measures!r}.")
-        object.__setattr__(self, "homology_dims", dims)
-        object.__setattr__(self, "measures", tuple(self.measures))
-        if self.scale not in SCALES:
-            raise ValueError(f"Expected `scale` to be one of {SCALES}, got {self.scale!r}.")
-        if self.backend not in ("auto", *BACKENDS):
-            raise ValueError(f"Expected `backend` to be one of {('auto', *BACKENDS)}, got {self.backend!r}.")
-        resolve_backend(self.backend, max(dims))
-        names = [distance.name for distance in self.distances]
-        if len(set(names)) != len(names):
-            raise ValueError(f"Expected `measures` of different names, got {names}.")
-
-    @functools.cached_property
-    def distances(self) -> tuple[DiagramDistance, ...]:
-        """The measures, resolved."""
-        return tuple(
-            resolve_distance(measure, n_directions=self.n_directions)
-            if measure == "sliced_wasserstein"
-            else resolve_distance(measure)
-            for measure in self.measures
-        )
-
-    @property
-    def are_named(self) -> bool:
-        """Whether ``describe`` tells these options from all others: a function's or an object's name does not."""
-        mapper = self.mapper
-        own = mapper is not None and not (isinstance(mapper.filter, str) and isinstance(mapper.clusterer, str))
-        return not own and all(isinstance(measure, str) for measure in self.measures)
-
-    def describe(self) -> dict[str, object]:
-        """The options as JSON can hold them."""
-        return {
-            "homology_dims": list(self.homology_dims),
-            "measures": [distance.name for distance in self.distances],
-            "scale": self.scale,
-            "backend": resolve_backend(self.backend, max(self.homology_dims)),
-            "n_directions": self.n_directions,
-            "mapper": self.mapper and self.mapper.describe(),
-        }
 
 
 def analyse(
@@ -136,7 +38,8 @@ def analyse(
     """Everything that is measured on the clouds of one step.
 
     A point with NaN or infinite coordinates is left out of its layer, which is named in ``Snapshot.problems``; a layer
-    without any finite point keeps its place, and its numbers are NaN.
+    without any finite point keeps its place, and its numbers are NaN. So is what a measure cannot give: it is named
+    there as well, and costs nothing else.
 
     Args:
         clouds: One cloud per layer.
@@ -156,242 +59,175 @@ def analyse(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> snapshot = analyse(PointClouds({"a": rng.normal(size=(50, 8)), "b": rng.normal(size=(50, 2))}))
-        >>> sorted(snapshot.distances), snapshot.distances["sliced_wasserstein_H1"].shape
-        (['sliced_wasserstein_H0', 'sliced_wasserstein_H1'], (2, 2))
+        >>> list(snapshot.distances), snapshot.distances["sliced_wasserstein", 1].matrix.shape
+        ([('sliced_wasserstein', 0), ('sliced_wasserstein', 1)], (2, 2))
     """
     if not clouds.layers:
         raise ValueError(f"Expected clouds of at least one layer, got none. Problems: {dict(clouds.problems)}.")
     options = options or AnalysisOptions()
-    clock = _Clock()
+    clock = Clock()
+
+    def measure(layer: str) -> LayerMeasurements:
+        graph = None if previous is None else previous.mappers.get(layer)
+        return measure_layer(layer_facts(clouds, layer, options, graph), options, clock)
+
     with clock("total"):
-        priorities = _split_priorities(clouds)
-        topologies = map_threads(
-            lambda layer: _topology(clouds, layer, priorities, options, previous, clock), clouds.layers, n_threads
-        )
-        tables = _compare(topologies, clouds.layers, options, previous, first, n_threads, clock)
-        with clock("statistics"):
-            statistics = _diagram_statistics(topologies, options) | _mapper_statistics(topologies, clouds, options)
+        measured = map_threads(measure, clouds.layers, n_threads)
+        problems = _problems(clouds, measured)
+        tables = [
+            _distance_table(_Question(clouds, measured, options, i, n_threads), previous, first, clock, problems)
+            for i in range(len(options.distances))
+        ]
+        statistics = _statistic_tables(clouds, measured, options, problems)
     return Snapshot(
         step=step,
         epoch=epoch,
         layers=clouds.layers,
         homology_dims=tuple(options.homology_dims),
-        sample_ids=_sample_ids(clouds),
+        n_points=np.array([layer.n_points for layer in measured]),
+        sample_ids=np.asarray(clouds.sample_ids),
         labels=clouds.labels,
         owners=clouds.owners,
-        diagrams={layer: topology.diagrams for layer, topology in zip(clouds.layers, topologies, strict=True)},
-        scales=np.array([topology.scale for topology in topologies]),
+        diagrams={name: layer.diagrams for name, layer in zip(clouds.layers, measured, strict=True)},
+        distances=Results(tables),
+        statistics=Results(statistics),
+        scales=np.array([layer.scale for layer in measured]),
         mappers={
-            layer: topology.mapper
-            for layer, topology in zip(clouds.layers, topologies, strict=True)
-            if topology.mapper is not None
+            name: layer.mapper for name, layer in zip(clouds.layers, measured, strict=True) if layer.mapper is not None
         },
-        statistics=statistics,
-        problems=_problems(clouds, topologies),
+        problems=problems,
         seconds=dict(clock.seconds),
         options=options.describe(),
         versions=_versions(),
-        **tables,
     )
 
 
 @dataclass(frozen=True)
-class _Topology:
-    """One layer: its diagrams, those of its two halves, the length it was divided by, and its Mapper graph."""
+class _Question:
+    """One distance among the layers of one step."""
 
-    diagrams: list[Diagram]
-    halves: tuple[list[Diagram], list[Diagram]] | None
-    scale: float
-    n_points: int
-    mapper: MapperGraph | None
-    problem: str
+    clouds: PointClouds
+    measured: Sequence[LayerMeasurements]
+    options: AnalysisOptions
+    position: int
+    n_threads: int
 
+    @property
+    def distance(self) -> Distance:
+        return self.options.distances[self.position]
 
-class _Clock:
-    """Adds up seconds per stage, over all threads."""
+    @property
+    def prepared(self) -> list[Any]:
+        return [layer.prepared[self.position] for layer in self.measured]
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+    @property
+    def noise(self) -> NDArray[np.float64]:
+        return np.array([layer.noise[self.position] for layer in self.measured])
 
 
-def _sample_ids(clouds: PointClouds) -> NDArray[np.int64]:
-    return np.arange(clouds.n_points) if clouds.sample_ids is None else clouds.sample_ids
-
-
-def _split_priorities(clouds: PointClouds) -> NDArray[np.uint64]:
-    """(n,) the hash by whose rank a layer's samples are split in two halves."""
-    return sample_priorities(_sample_ids(clouds), _SPLIT_SEED)
-
-
-def _topology(
-    clouds: PointClouds,
-    layer: str,
-    priorities: NDArray[np.uint64],
-    options: AnalysisOptions,
-    previous: Snapshot | None,
-    clock: _Clock,
-) -> _Topology:
-    cloud = clouds.clouds[layer]
-    finite = np.isfinite(cloud).all(axis=1)
-    with clock("diagrams"):
-        distances = distance_matrix(cloud[finite])
-    mapper, problem = None, ""
-    if options.mapper is not None:
-        with clock("mapper"):
-            mapper, problem = _mapper(clouds, layer, distances, options.mapper, previous)
-    with clock("diagrams"):
-        scale = scale_of(distances, options.scale)
-        distances /= scale
-        diagrams = rips_diagrams(distances, options.homology_dims, options.backend)
-    with clock("noise"):
-        halves = _halves(distances, clouds.owners_of(layer)[finite], priorities, options)
-    return _Topology(diagrams, halves, scale, len(distances), mapper, problem)
-
-
-def _halves(
-    distances: NDArray[np.float64],
-    owners: NDArray[np.int64],
-    priorities: NDArray[np.uint64],
-    options: AnalysisOptions,
-) -> tuple[list[Diagram], list[Diagram]] | None:
-    """The diagrams of two random halves of the samples, of equally many points; ``None`` if these are too few."""
-    by_hash = np.argsort(priorities[owners], kind="stable")
-    place = np.cumsum(np.diff(priorities[owners[by_hash]], prepend=0) != 0)  # the points of one sample share theirs
-    sides = by_hash[place % 2 == 1], by_hash[place % 2 == 0]
-    size = min(map(len, sides))
-    if size < _FEWEST_POINTS_PER_HALF:
-        return None
-    of_first, of_second = (
-        rips_diagrams(distances[np.ix_(half[:size], half[:size])], options.homology_dims, options.backend)
-        for half in sides
-    )
-    return of_first, of_second
-
-
-def _mapper(
-    clouds: PointClouds,
-    layer: str,
-    distances: NDArray[np.float64],
-    options: MapperOptions,
-    previous: Snapshot | None,
-) -> tuple[MapperGraph | None, str]:
-    """The layer's Mapper graph, or what kept it from being made: a filter of the user's own may fail."""
+def _distance_table(
+    question: _Question, previous: Snapshot | None, first: Snapshot | None, clock: Clock, problems: dict[str, str]
+) -> LayerDistances:
+    about = question.distance.describe(question.options.length)
+    count = len(question.measured)
+    matrix, drifts = np.full((count, count), np.nan), [np.full(count, np.nan)] * 2
     try:
-        owners = clouds.owners_of(layer)
-        graph = mapper_graph(
-            clouds.clouds[layer],
-            options=options,
-            sample_ids=_sample_ids(clouds)[owners],
-            neighbours=MatrixNeighbours(distances),
-            previous=None if previous is None else previous.mappers.get(layer),
-        )
-        if clouds.labels is not None:
-            codes, classes = name_classes(clouds.labels)  # the same classes in every layer
-            graph = dataclasses.replace(graph, labels=codes[owners], classes=classes)
-    except Exception as error:  # the diagrams are there all the same
-        return None, f"It has no Mapper graph. {type(error).__name__}: {error}"
-    return graph, ""
+        with clock("distances"):
+            matrix = _matrix(question, problems)
+        with clock("drift"):
+            drifts = [_drift(question, earlier) for earlier in (previous, first)]
+    except Exception as error:  # a measure that fails, be it the user's own, costs itself and no other
+        problems[about.title] = f"It could not be measured. {type(error).__name__}: {error}"
+    return LayerDistances(about, matrix, question.noise, *drifts)
 
 
-def _compare(
-    topologies: Sequence[_Topology],
-    layers: Sequence[str],
-    options: AnalysisOptions,
-    previous: Snapshot | None,
-    first: Snapshot | None,
-    n_threads: int,
-    clock: _Clock,
-) -> dict[str, dict[str, NDArray[np.float64]]]:
-    tables: dict[str, dict[str, NDArray[np.float64]]] = {
-        name: {} for name in ("distances", "noise", "drift", "drift_from_first")
-    }
-    empty = np.array([topology.n_points == 0 for topology in topologies])
-    for distance in options.distances:
-        for i, dim in enumerate(options.homology_dims):
-            key = f"{distance.name}_H{dim}"
-            with clock("distances"):
-                prepared = [distance.prepare(topology.diagrams[i]) for topology in topologies]
-                matrix = pairwise_distances(prepared, distance, prepared=True, n_threads=n_threads)
-                matrix[empty, :] = matrix[:, empty] = np.nan
-                tables["distances"][key] = matrix
-            with clock("noise"):
-                tables["noise"][key] = _noise(topologies, distance, i)
-            with clock("drift"):
-                for name, earlier in (("drift", previous), ("drift_from_first", first)):
-                    drift = _drift(prepared, layers, distance, dim, earlier)
-                    tables[name][key] = np.where(empty, np.nan, drift)
-    return tables
+def _matrix(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
+    """The distance between every two layers; NaN for those that have nothing to compare."""
+    there = [row for row, prepared in enumerate(question.prepared) if prepared is not None]
+    matrix = np.full((len(question.prepared), len(question.prepared)), np.nan)
+    samples = [question.measured[row].sample_ids for row in there]
+    if question.distance.paired and any(not np.array_equal(samples[0], others) for others in samples[1:]):
+        found = _matrix_of_common_samples(question, there, problems)
+    else:
+        found = question.distance.matrix([question.prepared[row] for row in there], question.n_threads)
+    matrix[np.ix_(there, there)] = found
+    return matrix
 
 
-def _noise(topologies: Sequence[_Topology], distance: DiagramDistance, i: int) -> NDArray[np.float64]:
-    noise = np.full(len(topologies), np.nan)
-    for row, topology in enumerate(topologies):
-        if topology.halves is not None:
-            noise[row] = distance(topology.halves[0][i], topology.halves[1][i])
-    return noise
-
-
-def _drift(
-    prepared: Sequence[object], layers: Sequence[str], distance: DiagramDistance, dim: int, earlier: Snapshot | None
+def _matrix_of_common_samples(
+    question: _Question, there: Sequence[int], problems: dict[str, str]
 ) -> NDArray[np.float64]:
-    """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there."""
+    """A paired distance where layers lack some samples: each pair on the samples that both have."""
+    facts = [layer_facts(question.clouds, question.clouds.layers[row], question.options) for row in there]
+    matrix = np.zeros((len(there), len(there)))
+    for i, mine in enumerate(facts):
+        for j, theirs in enumerate(facts[:i]):
+            pair = _on_common_samples(mine, theirs)
+            if pair is None:
+                layers = " and ".join(question.clouds.layers[there[k]] for k in (i, j))
+                title = question.distance.describe().title
+                problems[title] = f"It needs one point of each sample; {layers} have several, or no sample in common."
+                matrix[i, j] = matrix[j, i] = np.nan
+            else:
+                matrix[i, j] = matrix[j, i] = question.distance.between(*map(question.distance.prepare, pair))
+    return matrix
+
+
+def _on_common_samples(first: LayerFacts, second: LayerFacts) -> tuple[LayerFacts, LayerFacts] | None:
+    """Both layers, with the samples that both have; ``None`` if there is none, or samples have several points."""
+    if np.array_equal(first.sample_ids, second.sample_ids):
+        return first, second
+    if any(len(np.unique(facts.sample_ids)) < facts.n_points for facts in (first, second)):
+        return None
+    _, mine, theirs = np.intersect1d(first.sample_ids, second.sample_ids, return_indices=True)
+    return (first.subset(mine), second.subset(theirs)) if len(mine) else None
+
+
+def _drift(question: _Question, earlier: Snapshot | None) -> NDArray[np.float64]:
+    """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there.
+
+    A record holds diagrams and no activations: whatever needs more than diagrams has no drift.
+    """
+    distance = question.distance
+    prepared = question.prepared
+    drift = np.full(len(prepared), np.nan)
+    there = [row for row, now in enumerate(prepared) if now is not None]
+    if not distance.from_diagrams:
+        return drift
     if earlier is None:
-        return np.zeros(len(layers))
-    drift = np.full(len(layers), np.nan)
-    # A layer without any finite point has NaN for every distance, even from itself.
-    found = np.isfinite(np.diagonal(next(iter(earlier.distances.values()))))
-    known = {layer for layer, there in zip(earlier.layers, found, strict=True) if there}
-    there = [row for row, layer in enumerate(layers) if layer in known and dim in earlier.homology_dims]
-    position = earlier.homology_dims.index(dim) if there else 0
-    before = [distance.prepare(earlier.diagrams[layers[row]][position]) for row in there]
-    drift[there] = paired_distances([prepared[row] for row in there], before, distance, prepared=True)
+        drift[there] = 0.0
+        return drift
+    position = {layer: at for at, layer in enumerate(earlier.layers) if earlier.n_points[at]}
+    for row in there:
+        layer = question.clouds.layers[row]
+        if layer in position and distance.describe().homology_dim in (None, *earlier.homology_dims):
+            before = LayerFacts.of_diagrams(earlier.diagrams[layer], earlier.homology_dims)
+            drift[row] = distance.between(prepared[row], distance.prepare(before))
     return drift
 
 
-def _diagram_statistics(topologies: Sequence[_Topology], options: AnalysisOptions) -> dict[str, NDArray[np.float64]]:
-    table: dict[str, list[float]] = {}
-    for topology in topologies:
-        for dim, diagram in zip(options.homology_dims, topology.diagrams, strict=True):
-            for name, value in diagram_statistics(diagram).items():
-                table.setdefault(f"{name}_H{dim}", []).append(value if topology.n_points else np.nan)
-    return {name: np.array(values) for name, values in table.items()}
+def _statistic_tables(
+    clouds: PointClouds, measured: Sequence[LayerMeasurements], options: AnalysisOptions, problems: dict[str, str]
+) -> list[StatisticTable]:
+    tables = []
+    chosen = {measure.name for measure in options.chosen}
+    for i, statistic in enumerate(options.statistics):
+        about = statistic.describe(options.length)
+        if statistic.needs_labels and clouds.labels is None:
+            if statistic.name in chosen:
+                problems[about.title] = "It needs labels, and the samples have none."
+            continue
+        tables.append(StatisticTable(about, np.array([layer.values[i] for layer in measured])))
+    return tables
 
 
-def _mapper_statistics(
-    topologies: Sequence[_Topology], clouds: PointClouds, options: AnalysisOptions
-) -> dict[str, NDArray[np.float64]]:
-    if options.mapper is None:
-        return {}
-    graphs = [topology.mapper if topology.n_points else None for topology in topologies]
-    table = {"mapper_coverage": np.array([np.nan if graph is None else graph.coverage for graph in graphs])}
-    if clouds.labels is not None:
-        table["mapper_purity"] = np.array([np.nan if graph is None else graph.purity_point_wise for graph in graphs])
-    return table
-
-
-def _problems(clouds: PointClouds, topologies: Sequence[_Topology]) -> Mapping[str, str]:
-    problems = dict(clouds.problems)
-    for layer, topology in zip(clouds.layers, topologies, strict=True):
-        count = len(clouds.clouds[layer])
-        bad = count - topology.n_points
-        left_out = f"{bad} of {count} points hold NaN or infinity and were left out." if bad else ""
-        if not count:
-            left_out = "It has no point: of no sample a position was kept."
-        if left_out or topology.problem:
-            problems[layer] = " ".join(filter(None, [left_out, topology.problem]))
-    return problems
+def _problems(clouds: PointClouds, measured: Sequence[LayerMeasurements]) -> dict[str, str]:
+    found = {name: " ".join(layer.problems) for name, layer in zip(clouds.layers, measured, strict=True)}
+    return dict(clouds.problems) | {name: text for name, text in found.items() if text}
 
 
 @functools.cache
-def _versions() -> dict[str, str]:
+def _versions() -> Mapping[str, str]:
     return {package: version for package in _PACKAGES if (version := _version(package))}
 
 

@@ -171,7 +171,9 @@ class Results(Mapping[Any, T_co], Generic[T_co]):
             if len(found) == 1:
                 return found[0]
             dims = [table.about.homology_dim for table in found]
-            raise UnknownResultError(f"Expected a homology dimension with {key!r}, one of {dims}: [{key!r}, {dims[0]}].")
+            raise UnknownResultError(
+                f"Expected a homology dimension with {key!r}, one of {dims}: [{key!r}, {dims[0]}]."
+            )
         if key not in self._tables:
             raise UnknownResultError(self._not_found(key))
         return self._tables[key]

@@ -1,0 +1,112 @@
+"""What to measure on the clouds of one step."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from topocallback.measures.base import Distance, Measure, Statistic
+from topocallback.measures.mapper.options import MapperOptions, mapper_options
+from topocallback.measures.mapper.statistics import MapperCoverage, MapperPurity
+from topocallback.measures.scale import check_scale
+from topocallback.measures.table import MeasureLike, is_in_table, resolve_all, to_record
+from topocallback.measures.topology.rips import check_homology_dims, resolve_backend
+from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
+
+__all__ = ["AnalysisOptions"]
+
+_OF_DIAGRAMS: tuple[Statistic, ...] = (Bars(), TotalPersistence(), LongestBar(), PersistentEntropy())
+_OF_MAPPER_GRAPHS: tuple[Statistic, ...] = (MapperCoverage(), MapperPurity())
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """What to measure.
+
+    Args:
+        measures: Measures of both kinds, by name, as objects, or functions; see ``topocallback.measures.resolve``. The
+            statistics of persistence diagrams and of Mapper graphs come with these, and need not be named.
+        homology_dims: Homology dimensions of the diagrams, each at least 0, ascending and different.
+        scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, ``"none"`` does not.
+        backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
+        mapper: Whether to make a Mapper graph of every layer, or ``MapperOptions`` that say how. It is made in the
+            activations' own units.
+
+    Raises:
+        ValueError: If an option is not one of those allowed, or two measures have the same name.
+        TypeError: If a measure is neither a name, an object nor a function, or ``mapper`` neither a truth value nor
+            ``MapperOptions``.
+        ModuleNotFoundError: If an option needs a package that is not installed.
+
+    Example:
+        >>> options = AnalysisOptions(scale="none", homology_dims=(1,))
+        >>> [distance.describe(options.length).title for distance in options.distances]
+        ['Sliced Wasserstein distance, H1']
+    """
+
+    measures: Sequence[MeasureLike] = ("sliced_wasserstein",)
+    homology_dims: Sequence[int] = (0, 1)
+    scale: str = "quantile"
+    backend: str = "auto"
+    mapper: bool | MapperOptions = True
+
+    def __post_init__(self) -> None:
+        dims = check_homology_dims(self.homology_dims)
+        if list(dims) != sorted(set(dims)):
+            raise ValueError(f"Expected `homology_dims` to be ascending and different, got {dims}.")
+        object.__setattr__(self, "homology_dims", dims)
+        object.__setattr__(self, "measures", resolve_all(self.measures))
+        check_scale(self.scale)
+        resolve_backend(self.backend, max(dims))
+        mapper_options(self.mapper)
+        _ = self.distances, self.statistics  # whoever asks for a dimension that is not analysed hears it now
+
+    @functools.cached_property
+    def distances(self) -> tuple[Distance, ...]:
+        """The distances, one for each table: in each homology dimension for itself."""
+        return tuple(each for each in self._by_dimension(self.chosen) if isinstance(each, Distance))
+
+    @functools.cached_property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The statistics, one for each table, with those that come with diagrams and Mapper graphs."""
+        standard = _OF_DIAGRAMS + (_OF_MAPPER_GRAPHS if self.mapper else ())
+        chosen = [measure for measure in self.chosen if isinstance(measure, Statistic)]
+        every = {each.describe().key: each for each in self._by_dimension([*standard, *chosen])}
+        return tuple(each for each in every.values() if isinstance(each, Statistic))
+
+    @property
+    def chosen(self) -> tuple[Measure, ...]:
+        """The measures that were asked for, resolved."""
+        return tuple(measure for measure in self.measures if isinstance(measure, Measure))
+
+    @property
+    def mapper_options(self) -> MapperOptions | None:
+        """How Mapper graphs are made; ``None`` for none."""
+        return mapper_options(self.mapper)
+
+    @property
+    def length(self) -> str:
+        """What a length in the clouds is called."""
+        return "0.9 quantiles" if self.scale == "quantile" else "activations' units"
+
+    @property
+    def are_named(self) -> bool:
+        """Whether ``describe`` tells these options from all others: a function's or an object's name does not."""
+        mapper = self.mapper_options
+        own = mapper is not None and not (isinstance(mapper.filter, str) and isinstance(mapper.clusterer, str))
+        return not own and all(map(is_in_table, self.chosen))
+
+    def describe(self) -> dict[str, object]:
+        """The options as JSON can hold them."""
+        mapper = self.mapper_options
+        return {
+            "homology_dims": list(self.homology_dims),
+            "measures": [to_record(measure) for measure in self.chosen],
+            "scale": self.scale,
+            "backend": resolve_backend(self.backend, max(self.homology_dims)),
+            "mapper": mapper and mapper.describe(),
+        }
+
+    def _by_dimension(self, measures: Sequence[Measure]) -> list[Measure]:
+        return [each for measure in measures for each in measure.by_dimension(self.homology_dims)]

@@ -1,0 +1,248 @@
+"""What a measure is: an object that carries its options and says what its numbers are.
+
+There are two kinds. A *distance* compares two layers: ``prepare`` does once per layer what depends on that layer alone,
+``between`` compares two prepared layers. A *statistic* is one number of one layer: ``value``. Both see a layer through
+its ``LayerFacts``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from typing_extensions import Self
+
+from topocallback.measures.facts import LayerFacts
+from topocallback.measures.parallel import map_threads
+from topocallback.records.results import Description
+
+__all__ = ["LENGTH", "Distance", "Measure", "Statistic", "check_option"]
+
+LENGTH = "length"
+"""The unit of what is measured in the cloud's own lengths: what it is called depends on the scale."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What both kinds of measures have in common.
+
+    A measure is a frozen dataclass: its fields are its options, and its class says what it is.
+
+    Attributes:
+        key: The name in the table of measures; by default the class's own in lower case.
+        label: What people call it, beginning with a capital.
+        unit: The unit of its numbers; ``LENGTH`` for lengths in the cloud, empty for plain numbers.
+        range: The smallest and the largest value there can be.
+        from_diagrams: Whether it needs nothing but persistence diagrams, which a record holds: then it can be taken
+            long after the training.
+        needs_labels: Whether it needs the samples' labels.
+        paper: Where it is defined.
+    """
+
+    key: ClassVar[str] = ""
+    label: ClassVar[str] = ""
+    unit: ClassVar[str] = ""
+    range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
+    from_diagrams: ClassVar[bool] = False
+    needs_labels: ClassVar[bool] = False
+    paper: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        if "key" not in vars(cls):
+            cls.key = words
+        if "label" not in vars(cls):
+            cls.label = words.replace("_", " ").capitalize()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that differ from their defaults, which tell two measures of one class apart."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
+
+    @property
+    def name(self) -> str:
+        """What tells it from all other measures: ``"sliced_wasserstein(n_directions=10)"``."""
+        return f"{self.key}{_in_brackets(self.options)}"
+
+    def by_dimension(self, homology_dims: Sequence[int]) -> tuple[Self, ...]:
+        """The measures that give one table each: one per homology dimension, for a measure of diagrams.
+
+        Args:
+            homology_dims: The homology dimensions of the diagrams.
+
+        Raises:
+            ValueError: If the measure is for a homology dimension that is not among them.
+        """
+        return (self,)
+
+    def on_arrays(self) -> Self:
+        """The measure as it is taken on plain arrays."""
+        return self
+
+    def facts_of(self, cloud: ArrayLike, labels: ArrayLike | None = None) -> LayerFacts:
+        """The facts of a plain array, in its own units."""
+        return LayerFacts(cloud, labels)
+
+    def describe(self, length: str = "") -> Description:
+        """What its numbers are.
+
+        Args:
+            length: What a length in the clouds is called.
+        """
+        return Description(
+            measure=self.name,
+            label=f"{self.label}{_in_brackets(self.options)}",
+            unit=length if self.unit == LENGTH else self.unit,
+            range=self.range,
+            **self._kind(),
+        )
+
+    def _kind(self) -> dict[str, Any]:
+        raise TypeError(f"Expected a Distance or a Statistic, got {type(self).__name__}.")
+
+
+class Distance(Measure):
+    """How far apart two layers are.
+
+    Attributes:
+        paired: Whether it needs the same samples in the same order on both sides.
+        direction: ``"similarity"`` if the literature states it as a similarity: it is recorded as a distance all the
+            same, and its label says what 0 and 1 mean.
+        is_metric: Whether the triangle inequality holds, and 0 means equal up to what the measure passes over.
+        cost: How the cost of a pair grows, in a few words.
+
+    Example:
+        >>> class Spread(Distance):
+        ...     label = "Difference of spreads"
+        ...     def prepare(self, facts):
+        ...         return facts.cloud.std()
+        ...     def between(self, first, second):
+        ...         return abs(first - second)
+        >>> Spread().name, float(Spread()([[0.0], [2.0]], [[0.0], [6.0]]))
+        ('spread', 2.0)
+    """
+
+    paired: ClassVar[bool] = False
+    direction: ClassVar[Literal["distance", "similarity"]] = "distance"
+    is_metric: ClassVar[bool] = True
+    cost: ClassVar[str] = ""
+
+    def prepare(self, facts: LayerFacts) -> Any:
+        """What ``between`` compares: all that depends on one layer alone.
+
+        Args:
+            facts: The layer.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no `prepare`.")
+
+    def between(self, first: Any, second: Any) -> float:
+        """The distance of two prepared layers: symmetric, at least 0, and 0 for equal ones."""
+        raise NotImplementedError(f"{type(self).__name__} has no `between`.")
+
+    def matrix(self, prepared: Sequence[Any], n_threads: int = 1) -> NDArray[np.float64]:
+        """The distance between every two of L prepared layers.
+
+        Args:
+            prepared: What ``prepare`` gave for each.
+            n_threads: Threads to share the pairs among; it does not change the result.
+
+        Returns:
+            (L, L) float64, symmetric, zero diagonal.
+        """
+        matrix = np.zeros((len(prepared), len(prepared)))
+
+        def fill_row(i: int) -> None:
+            for j in range(i):
+                matrix[i, j] = matrix[j, i] = self.between(prepared[i], prepared[j])
+
+        # Longest rows first, so that the threads end together.
+        map_threads(fill_row, range(len(prepared) - 1, 0, -1), n_threads)
+        return matrix
+
+    def __call__(self, x: ArrayLike, y: ArrayLike) -> float:
+        """The distance between two clouds, in their own units.
+
+        Args:
+            x: (n, c) finite points.
+            y: (m, d) finite points; for a paired distance m is n, and row i of both is the same sample.
+
+        Raises:
+            ValueError: If the clouds cannot be compared.
+        """
+        measure = self.on_arrays()
+        facts = [measure.facts_of(cloud) for cloud in (x, y)]
+        if self.paired and facts[0].n_points != facts[1].n_points:
+            counts = " and ".join(str(each.n_points) for each in facts)
+            raise ValueError(f"Expected clouds of the same samples for {self.key}, got {counts} points.")
+        return measure.between(*map(measure.prepare, facts))
+
+    def _kind(self) -> dict[str, Any]:
+        return {"kind": "distance", "direction": self.direction, "paired": self.paired}
+
+
+class Statistic(Measure):
+    """One number of one layer.
+
+    Attributes:
+        more: What a larger value means, in a few words.
+
+    Example:
+        >>> class Spread(Statistic):
+        ...     unit = "activations' units"
+        ...     def value(self, facts):
+        ...         return facts.cloud.std()
+        >>> float(Spread()([[0.0], [2.0]])), Spread().describe().unit
+        (1.0, "activations' units")
+    """
+
+    more: ClassVar[str] = ""
+
+    def value(self, facts: LayerFacts) -> float:
+        """The number; NaN where it is not defined.
+
+        Args:
+            facts: The layer.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no `value`.")
+
+    def __call__(self, cloud: ArrayLike, labels: ArrayLike | None = None) -> float:
+        """The statistic of a cloud, in its own units.
+
+        Args:
+            cloud: (n, d) finite points.
+            labels: (n,) labels, for statistics that need them.
+
+        Raises:
+            ValueError: If labels are needed and missing.
+        """
+        if self.needs_labels and labels is None:
+            raise ValueError(f"Expected `labels` for {self.key}, which needs them, got none.")
+        measure = self.on_arrays()
+        return measure.value(measure.facts_of(cloud, labels))
+
+    def _kind(self) -> dict[str, Any]:
+        return {"kind": "statistic", "more": self.more}
+
+
+def check_option(measure: Measure, option: str, is_right: bool, expected: str) -> None:
+    """Refuse an option that is out of its range.
+
+    Raises:
+        ValueError: If it is; the message names measure, option, range and value.
+    """
+    if not is_right:
+        raise ValueError(f"Expected `{option}` of {measure.key} to be {expected}, got {getattr(measure, option)!r}.")
+
+
+def _in_brackets(options: dict[str, Any]) -> str:
+    return f"({', '.join(f'{name}={value}' for name, value in options.items())})" if options else ""

@@ -1,0 +1,188 @@
+"""What is known of one layer: its cloud, and whatever derives from it, each computed when it is first asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from topocallback.measures.euclidean import distance_matrix
+from topocallback.measures.mapper.graph import mapper_graph
+from topocallback.measures.mapper.neighbours import MatrixNeighbours
+from topocallback.measures.mapper.options import MapperOptions
+from topocallback.measures.scale import scale_of
+from topocallback.measures.topology.diagrams import Diagram
+from topocallback.measures.topology.rips import rips_diagrams
+from topocallback.records.mapper_graph import MapperGraph
+
+__all__ = ["LayerFacts"]
+
+
+class LayerFacts:
+    """One layer's cloud and what derives from it, each at most once.
+
+    Points with NaN or infinite coordinates are left out. Diagrams, Mapper graphs and measures of neighbourhoods all
+    stand on one matrix of distances. The facts of one layer are for one thread.
+
+    Args:
+        cloud: (n, d) points.
+        labels: (n,) labels, or ``None``.
+        sample_ids: (n,) which sample each point comes from; by default 0 to n - 1.
+        classes: (n,) the number of each point's class and the classes' names, where several layers share them; by
+            default what ``name_classes`` makes of the labels.
+        homology_dims: The homology dimensions of the diagrams.
+        scale: ``"quantile"`` divides the cloud by the 0.9 quantile of its distances before diagrams are made,
+            ``"none"`` does not; see ``scale_of``.
+        backend: What computes the diagrams; see ``rips_diagrams``.
+        mapper: How the Mapper graph is made.
+        previous_mapper: A Mapper graph of the same samples, from which positions start.
+
+    Raises:
+        ValueError: If ``cloud`` is not of shape (n, d) or (n,), or labels or sample ids are not one per point.
+
+    Example:
+        >>> facts = LayerFacts([[0.0, 0.0], [3.0, 4.0], [np.nan, 0.0]])
+        >>> facts.n_points, float(facts.distances[0, 1]), len(facts.diagram(0))
+        (2, 5.0, 2)
+    """
+
+    def __init__(
+        self,
+        cloud: ArrayLike,
+        labels: ArrayLike | None = None,
+        sample_ids: ArrayLike | None = None,
+        *,
+        classes: tuple[NDArray[np.int64], tuple[str, ...]] | None = None,
+        homology_dims: Sequence[int] = (0, 1),
+        scale: str = "none",
+        backend: str = "auto",
+        mapper: MapperOptions | None = None,
+        previous_mapper: MapperGraph | None = None,
+    ) -> None:
+        recorded = np.asarray(cloud)
+        if recorded.ndim == 1:
+            recorded = recorded[:, None]
+        if recorded.ndim != 2:
+            raise ValueError(f"Expected `cloud` to be of shape (n, d), got {recorded.shape}. Flatten each point first.")
+        self.recorded = recorded
+        """(n, d) the points as they were recorded."""
+        is_finite = np.isfinite(recorded).all(axis=1)
+        self.rows = np.flatnonzero(is_finite)
+        """(m,) which of the recorded points are finite, and are the points of everything below."""
+        self.cloud = recorded if len(self.rows) == len(recorded) else recorded[is_finite]
+        """(m, d) the finite points."""
+        self._recorded_labels = _one_each("labels", labels, len(recorded))
+        self._classes = classes
+        self._recorded_ids = _one_each("sample_ids", sample_ids, len(recorded))
+        self.homology_dims = tuple(homology_dims)
+        self._scale = scale
+        self._backend = backend
+        self._mapper_options = mapper
+        self._previous_mapper = previous_mapper
+
+    @classmethod
+    def of_diagrams(cls, diagrams: Sequence[Diagram], homology_dims: Sequence[int]) -> LayerFacts:
+        """The facts of a layer of which a record holds nothing but its diagrams.
+
+        Args:
+            diagrams: One per homology dimension.
+            homology_dims: The homology dimensions.
+
+        Returns:
+            Facts without points: whoever asks them for more than ``diagram`` gets those of an empty cloud.
+        """
+        facts = cls(np.empty((0, 0)), homology_dims=homology_dims)
+        facts.diagrams = list(diagrams)
+        return facts
+
+    @property
+    def n_points(self) -> int:
+        """m: how many finite points there are."""
+        return len(self.rows)
+
+    @property
+    def labels(self) -> NDArray[Any] | None:
+        """(m,) the points' labels, or ``None``."""
+        return None if self._recorded_labels is None else self._recorded_labels[self.rows]
+
+    @property
+    def sample_ids(self) -> NDArray[np.int64]:
+        """(m,) which sample each point comes from."""
+        return self.rows if self._recorded_ids is None else self._recorded_ids[self.rows]
+
+    @functools.cached_property
+    def distances(self) -> NDArray[np.float64]:
+        """(m, m) Euclidean distances between the points, in the units of the cloud."""
+        return distance_matrix(self.cloud)
+
+    @functools.cached_property
+    def scale(self) -> float:
+        """The length by which the cloud is divided before diagrams are made."""
+        return scale_of(self.distances, self._scale)
+
+    @functools.cached_property
+    def diagrams(self) -> list[Diagram]:
+        """One persistence diagram per homology dimension, in units of ``scale``."""
+        return rips_diagrams(self.distances / self.scale, self.homology_dims, self._backend)
+
+    def diagram(self, homology_dim: int | None) -> Diagram:
+        """The persistence diagram of one homology dimension, in units of ``scale``.
+
+        Raises:
+            ValueError: If it is not among ``homology_dims``.
+        """
+        if homology_dim not in self.homology_dims:
+            raise ValueError(f"Expected `homology_dim` to be one of {self.homology_dims}, got {homology_dim}.")
+        return self.diagrams[self.homology_dims.index(homology_dim)]
+
+    @functools.cached_property
+    def neighbours(self) -> MatrixNeighbours:
+        """Which points are near each other."""
+        return MatrixNeighbours(self.distances)
+
+    @functools.cached_property
+    def mapper(self) -> MapperGraph:
+        """The Mapper graph of the points as they were recorded: those that are not finite are in no node."""
+        graph = mapper_graph(
+            self.recorded,
+            None if self._classes else self._recorded_labels,
+            self._mapper_options,
+            sample_ids=self._recorded_ids,
+            neighbours=self.neighbours,
+            previous=self._previous_mapper,
+        )
+        return dataclasses.replace(graph, labels=self._classes[0], classes=self._classes[1]) if self._classes else graph
+
+    def subset(self, points: NDArray[np.intp], *, keep_scale: bool = False) -> LayerFacts:
+        """The facts of some of the points, with the distances that are known already.
+
+        Args:
+            points: (k,) positions among the finite points.
+            keep_scale: Whether lengths stay in units of this cloud's scale, instead of the part's own.
+        """
+        part = LayerFacts(
+            self.cloud[points],
+            None if self.labels is None else self.labels[points],
+            self.sample_ids[points],
+            homology_dims=self.homology_dims,
+            scale=self._scale,
+            backend=self._backend,
+            mapper=self._mapper_options,
+        )
+        part.distances = self.distances[np.ix_(points, points)]
+        if keep_scale:
+            part.scale = self.scale
+        return part
+
+
+def _one_each(name: str, values: ArrayLike | None, count: int) -> NDArray[Any] | None:
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.shape != (count,):
+        raise ValueError(f"Expected `{name}` to be of shape ({count},), got {array.shape}.")
+    return array

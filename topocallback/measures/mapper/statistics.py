@@ -1,0 +1,67 @@
+"""Numbers that describe one Mapper graph."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from topocallback.measures.base import Statistic
+from topocallback.measures.facts import LayerFacts
+from topocallback.records.mapper_graph import MapperGraph
+
+__all__ = ["MapperCoverage", "MapperPurity", "MapperStatistic"]
+
+
+class MapperStatistic(Statistic):
+    """A number of one layer's Mapper graph."""
+
+    def value(self, facts: LayerFacts) -> float:
+        """The number of the layer's graph."""
+        return self.of_graph(facts.mapper)
+
+    def of_graph(self, graph: MapperGraph) -> float:
+        """The number of a graph."""
+        raise NotImplementedError(f"{type(self).__name__} has no `of_graph`.")
+
+
+class MapperCoverage(MapperStatistic):
+    """The share of points that are in a node of the Mapper graph, in [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> 0 <= MapperCoverage()(np.random.default_rng(0).normal(size=(50, 2))) <= 1
+        True
+    """
+
+    label: ClassVar[str] = "Mapper coverage"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    more: ClassVar[str] = "more samples in a node"
+
+    def of_graph(self, graph: MapperGraph) -> float:
+        """Its coverage."""
+        return graph.coverage
+
+
+class MapperPurity(MapperStatistic):
+    """How well the nodes of the Mapper graph separate classes: the paper's point-wise purity, in [0, 1].
+
+    Points in no node count 0, so it is at most the coverage.
+
+    References:
+        Purvine et al. (AAAI 2023).
+
+    Example:
+        >>> import numpy as np
+        >>> points = np.random.default_rng(0).normal(size=(50, 2))
+        >>> MapperPurity()(points, np.zeros(50)) == MapperCoverage()(points)
+        True
+    """
+
+    label: ClassVar[str] = "Mapper purity"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    more: ClassVar[str] = "classes further apart"
+    needs_labels: ClassVar[bool] = True
+    paper: ClassVar[str] = "Purvine et al. (AAAI 2023)"
+
+    def of_graph(self, graph: MapperGraph) -> float:
+        """Its point-wise purity."""
+        return graph.purity_point_wise

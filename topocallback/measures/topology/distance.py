@@ -1,0 +1,94 @@
+"""What the distances between persistence diagrams have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from numpy.typing import ArrayLike
+
+from topocallback.measures.base import LENGTH, Distance
+from topocallback.measures.facts import LayerFacts
+from topocallback.measures.topology.diagrams import Diagram, as_diagram, finite_bars
+from topocallback.measures.topology.of_diagram import OfDiagram
+
+__all__ = ["DiagramDistance", "DiagramFunction"]
+
+
+@dataclass(frozen=True)
+class DiagramDistance(OfDiagram, Distance):
+    """A distance between the persistence diagrams of two layers in one homology dimension.
+
+    The samples need not be the same, nor equally many. Essential classes (bars that never die) are left out unless a
+    distance is asked to match them; then two diagrams with different numbers of them are at distance ``inf``.
+
+    Args:
+        homology_dim: The homology dimension; see ``OfDiagram``.
+    """
+
+    unit: ClassVar[str] = LENGTH
+
+    def prepare(self, facts: LayerFacts) -> Any:
+        """What ``between`` compares: all that depends on one layer's diagram alone."""
+        return self.prepare_diagram(facts.diagram(self.homology_dim))
+
+    def prepare_diagram(self, diagram: Diagram) -> Any:
+        """What ``between`` compares, of a (bars, 2) diagram. Without the essential bars, unless it is overridden."""
+        return finite_bars(diagram)
+
+    def of_diagrams(self, first: ArrayLike, second: ArrayLike) -> float:
+        """The distance between two diagrams.
+
+        Args:
+            first: (bars, 2) births and deaths, possibly infinite; an empty list is an empty diagram.
+            second: (bars, 2) births and deaths.
+
+        Returns:
+            A distance of at least 0, in the units of the diagrams.
+
+        Raises:
+            ValueError: If a diagram is not of shape (bars, 2) or holds NaN.
+        """
+        return self.between(*(self.prepare_diagram(as_diagram(diagram)) for diagram in (first, second)))
+
+
+@dataclass(frozen=True)
+class DiagramFunction(DiagramDistance):
+    """A distance that is a function of the user's own.
+
+    Args:
+        function: A function of two (bars, 2) diagrams without infinite bars: symmetric, at least 0, and 0 for equal
+            ones. To travel to other processes, it has to be importable.
+        homology_dim: The homology dimension.
+
+    Example:
+        >>> DiagramFunction(lambda first, second: abs(len(first) - len(second))).of_diagrams([(0, 1)], [])
+        1
+    """
+
+    function: Callable[[Diagram, Diagram], float]
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return function_name(self.function)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """None: the function is not an option but the measure."""
+        return {}
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """The function's name in words."""
+        return self.name.replace("_", " ").capitalize()
+
+    def between(self, first: Diagram, second: Diagram) -> float:
+        """What the function gives."""
+        return self.function(first, second)
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """The name of a function, or of the class of an object that can be called."""
+    return str(getattr(function, "__name__", type(function).__name__))

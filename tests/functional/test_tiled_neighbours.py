@@ -5,17 +5,16 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from topocallback.functional import large_clouds
-from topocallback.functional import mapper_graph
-from topocallback.functional.large_clouds import TensorNeighbours
+from topocallback.functional import mapper_graph, tiled_neighbours
+from topocallback.functional.tiled_neighbours import TensorNeighbours
+from topocallback.measures.euclidean import distance_matrix
 from topocallback.measures.mapper import graph as mapper
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
-from topocallback.measures.topology.rips import distance_matrix
 
 
 @pytest.fixture(params=[8, 24, 2048])
 def tile(request, monkeypatch):
-    monkeypatch.setattr(large_clouds, "_TILE_ON_CPU", request.param)
+    monkeypatch.setattr(tiled_neighbours, "_TILE_ON_CPU", request.param)
     return request.param
 
 
@@ -75,8 +74,8 @@ def test_large_clouds_give_the_graph_of_small_ones(monkeypatch, reference_clouds
     for cloud in reference_clouds.values():
         small = mapper_graph(cloud, reference_labels, options)
         with monkeypatch.context() as patch:
-            patch.setattr("topocallback.functional.functions._MOST_IN_MATRIX", 10)
-            patch.setattr(large_clouds, "_TILE_ON_CPU", 64)
+            patch.setattr("topocallback.functional.mapper._MOST_IN_MATRIX", 10)
+            patch.setattr(tiled_neighbours, "_TILE_ON_CPU", 64)
             large = mapper_graph(torch.from_numpy(cloud), reference_labels, options)
         assert large.radius == pytest.approx(small.radius, rel=1e-9)
         assert [members.tolist() for members in large.members] == [members.tolist() for members in small.members]

@@ -8,8 +8,8 @@ from sklearn.neighbors import NearestNeighbors
 from topocallback.functional import mapper_graph, tiled_neighbours
 from topocallback.functional.tiled_neighbours import TensorNeighbours
 from topocallback.measures.euclidean import distance_matrix
-from topocallback.measures.mapper import graph as mapper
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
+from topocallback.measures.mapper.options import FILTERS
 
 
 @pytest.fixture(params=[8, 24, 2048])
@@ -68,7 +68,7 @@ def test_single_precision_that_the_user_lowered_changes_nothing(reference_clouds
     np.testing.assert_allclose(TensorNeighbours(cloud).nearest(), lowered, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", mapper.FILTERS)
+@pytest.mark.parametrize("name", FILTERS)
 def test_large_clouds_give_the_graph_of_small_ones(monkeypatch, reference_clouds, reference_labels, name):
     options = mapper.MapperOptions(filter=name)
     for cloud in reference_clouds.values():

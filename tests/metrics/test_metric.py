@@ -27,7 +27,10 @@ from torchmetrics.wrappers import BootStrapper
 from topocallback import LayerDistanceMatrix, PersistenceDistance
 from topocallback.activations.reservoir import EMPTY, sample_rows
 from topocallback.functional import pairwise_persistence_distance, persistence_distance
-from topocallback.measures.topology.diagrams import DISTANCES, finite_bars
+from topocallback.measures import SlicedWasserstein, Wasserstein
+from topocallback.measures.topology.diagrams import finite_bars
+
+DISTANCES = ("sliced_wasserstein", "wasserstein", "bottleneck")
 
 matplotlib.use("Agg")
 

@@ -75,7 +75,7 @@ class CloudDistance:
         if self.is_paired:
             name = resolve_distance(self.measure).key
             raise ValueError(
-                f"Expected `measure` to be a distance of any two clouds, got {name}: it needs paired samples."
+                f"Expected `measure` to be a distance of any clouds, got {name}, which needs paired samples."
             )
 
     def shape(self, *shape: int) -> tuple[int, ...]:

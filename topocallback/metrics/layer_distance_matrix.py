@@ -136,9 +136,7 @@ class LayerDistanceMatrix(SampledClouds):
         """
         clouds = list(self._points().values())
         if not len(clouds[0]):
-            n_dims, n_layers = len(self._distance.homology_dims), len(self.layers)
-            shape = (n_layers, n_layers) if self.options.reduction == "sum" else (n_dims, n_layers, n_layers)
-            return self._value(np.full(shape, np.nan))
+            return self._value(np.full(self._distance.shape(len(self.layers), len(self.layers)), np.nan))
         return self._value(self._distance.among(clouds))
 
     def plot(self, val: Tensor | None = None, ax: Any = None) -> Any:

@@ -129,8 +129,7 @@ class PersistenceDistance(SampledClouds):
         """
         points = self._points()
         if not all(map(len, points.values())):
-            shape = () if self.options.reduction == "sum" else (len(self._distance.homology_dims),)
-            return self._value(np.full(shape, np.nan))
+            return self._value(np.full(self._distance.shape(), np.nan))
         return self._value(self._distance.between(points["source"], points["target"]))
 
     def plot(self, val: Tensor | Sequence[Tensor] | None = None, ax: Any = None) -> Any:

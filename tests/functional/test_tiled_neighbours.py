@@ -9,7 +9,7 @@ from topocallback.functional import mapper_graph, tiled_neighbours
 from topocallback.functional.tiled_neighbours import TensorNeighbours
 from topocallback.measures.euclidean import distance_matrix
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
-from topocallback.measures.mapper.options import FILTERS
+from topocallback.measures.mapper.options import FILTERS, MapperOptions
 
 
 @pytest.fixture(params=[8, 24, 2048])
@@ -70,7 +70,7 @@ def test_single_precision_that_the_user_lowered_changes_nothing(reference_clouds
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_large_clouds_give_the_graph_of_small_ones(monkeypatch, reference_clouds, reference_labels, name):
-    options = mapper.MapperOptions(filter=name)
+    options = MapperOptions(filter=name)
     for cloud in reference_clouds.values():
         small = mapper_graph(cloud, reference_labels, options)
         with monkeypatch.context() as patch:

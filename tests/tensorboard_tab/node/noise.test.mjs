@@ -15,7 +15,7 @@ test("the floor of a pair is the larger noise, as far as it is known", () => {
 test("a distance is within noise only where both are known", () => {
   assert.ok(isWithinNoise(0.3, 0.3));
   assert.ok(!isWithinNoise(0.4, 0.3));
-  assert.ok(!isWithinNoise(0.1, null));
+  assert.ok(!isWithinNoise(0, null));
   assert.ok(!isWithinNoise(null, 0.3));
 });
 

@@ -34,16 +34,6 @@ test("a table without a label is called by its measure's name", () => {
   assert.equal(withDistance({ label: "" }).distances.at(-1).label, "mine");
 });
 
-test("two measures of one label are told apart by their names", () => {
-  const { distances } = withDistance({ label: "Sliced Wasserstein distance", homology_dim: 1 });
-  assert.deepEqual(distances.map(({ label }) => label), [
-    "Sliced Wasserstein distance [sliced_wasserstein]",
-    "Sliced Wasserstein distance [sliced_wasserstein]",
-    "1 − linear CKA (0: same, 1: unrelated)",
-    "Sliced Wasserstein distance [mine]",
-  ]);
-});
-
 test("a table of a kind that is not known is passed over and not called damaged", () => {
   const payload = withDistance({ kind: "flow", matrix: "something new" });
   assert.equal(payload.distances.length, 3);

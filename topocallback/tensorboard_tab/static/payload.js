@@ -119,7 +119,7 @@ function readTables(tables, kind, count, damaged) {
     if (numbers) read.push({ ...about, ...numbers });
     else damaged.push(about ? titleOf(about) : `a ${kind} without a name`);
   }
-  return tellApart(read);
+  return read;
 }
 
 /** @returns {?import("./tables.js").Description} Null where not even a name can be read. */
@@ -150,19 +150,13 @@ function numbersOf(table, fields, count) {
   return numbers;
 }
 
-/** Two measures of one label, such as the same one with other options, get their names behind it. */
-function tellApart(tables) {
-  const isAlone = ({ measure, label }) => tables.every((other) => other.label !== label || other.measure === measure);
-  return tables.map((table) => (isAlone(table) ? table : { ...table, label: `${table.label} [${table.measure}]` }));
-}
-
 /** What is said of a layer that had no point at a step; null for all others. */
 export function withoutPoints(payload, layer) {
   return payload.n_points[payload.layers.indexOf(layer)] === 0 ? `${layer} had no point at this step.` : null;
 }
 
 function areDiagrams(diagrams, layers, dims) {
-  const isDiagram = ([births, deaths] = []) => isVector(births, births?.length) && isVector(deaths, births.length);
+  const isDiagram = ([births, deaths]) => isVector(births, births?.length) && isVector(deaths, births.length);
   const ofLayer = (layer) => isList(layer) && layer.length === dims && layer.every((one) => isList(one) && isDiagram(one));
   return diagrams.length === layers && diagrams.every(ofLayer);
 }

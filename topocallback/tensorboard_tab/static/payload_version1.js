@@ -14,11 +14,11 @@ const DISTANCES = {
 };
 const STATISTICS = {
   bars: { label: "Number of bars", unit: "bars", more: "more features" },
-  total_persistence: { label: "Total persistence", scaled: true, more: "more, or longer, features" },
-  longest_bar: { label: "Longest bar", scaled: true, more: "a clearer feature" },
-  persistent_entropy: { label: "Persistent entropy", unit: "bits", more: "bars of more equal length" },
-  mapper_purity: { label: "Mapper purity", range: [0, 1], more: "nodes of fewer classes" },
-  mapper_coverage: { label: "Mapper coverage", range: [0, 1], more: "more inputs in nodes" },
+  total_persistence: { label: "Total persistence", scaled: true, more: "more or longer bars" },
+  longest_bar: { label: "Longest bar", scaled: true, more: "a feature that lasts longer" },
+  persistent_entropy: { label: "Persistent entropy", unit: "bits", more: "bars of more even length" },
+  mapper_purity: { label: "Mapper purity", range: [0, 1], more: "classes further apart" },
+  mapper_coverage: { label: "Mapper coverage", range: [0, 1], more: "more samples in a node" },
 };
 
 /**
@@ -48,8 +48,7 @@ export function fromVersion1(raw) {
 
 function describe(key, kind, known, scaleUnit) {
   const [, measure, dim] = KEY.exec(key);
-  const { label = madeUp(measure), unit = "", scaled = false, range = [0, null], more = "" } =
-    Object.hasOwn(known, measure) ? known[measure] : {};
+  const { label = madeUp(measure), unit = "", scaled = false, range = [0, null], more = "" } = known[measure] ?? {};
   return {
     measure,
     homology_dim: dim === undefined ? null : Number(dim),

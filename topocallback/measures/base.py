@@ -81,7 +81,7 @@ class Measure:
     @property
     def name(self) -> str:
         """What tells it from all other measures: ``"sliced_wasserstein(n_directions=10)"``."""
-        return f"{self.key}{_in_brackets(self.options)}"
+        return self.key + _in_brackets(self.options)
 
     def by_dimension(self, homology_dims: Sequence[int]) -> tuple[Self, ...]:
         """The measures that give one table each: one per homology dimension, for a measure of diagrams.
@@ -106,7 +106,7 @@ class Measure:
         """
         return Description(
             measure=self.name,
-            label=f"{self.label}{_in_brackets(self.options)}",
+            label=f"{self.label} {_in_brackets(self.options)}".rstrip(),
             unit=length if self.unit == LENGTH else self.unit,
             range=self.range,
             **self._kind(),

@@ -146,6 +146,27 @@ def test_a_bar_without_a_length_is_not_matched(distance, bar):
     assert of_diagrams(distance, [bar], [], essential=True) == 0
 
 
+# -- Options ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        SlicedWasserstein(n_directions=3),
+        SlicedWasserstein(essential=True),
+        Wasserstein(order=3.0),
+        Wasserstein(ground_norm=1.0),
+        Wasserstein(essential=True),
+        Bottleneck(tolerance=0.5),
+        Bottleneck(essential=True),
+    ],
+    ids=lambda measure: measure.name,
+)
+def test_every_option_counts(measure):
+    pair = with_essential(random_diagram(30), [0]), with_essential(random_diagram(20, seed=1), [9])
+    assert measure.of_diagrams(*pair) != type(measure)().of_diagrams(*pair)
+
+
 # -- How they are taken ----------------------------------------------------------------------------------------------
 
 

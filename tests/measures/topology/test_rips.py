@@ -193,22 +193,24 @@ def test_asymmetry_of_a_rounding_error_changes_no_diagram(backend):
 # --- form of the result ---------------------------------------------------------------------------
 
 
-@every_backend
-@every_cloud
-def test_diagrams_are_sorted_arrays_of_bars_of_positive_length(cloud, backend):
-    for bars in rips_diagrams(distance_matrix(cloud), (0, 1, 2), backend):
-        assert bars.dtype == np.float64
-        assert bars.ndim == 2
-        assert bars.shape[1] == 2
-        assert (bars[:, 1] > bars[:, 0]).all()
-        np.testing.assert_array_equal(np.lexsort((bars[:, 1], bars[:, 0])), np.arange(len(bars)))
+@pytest.fixture(scope="module", params=BACKENDS)
+def diagrams_of_every_cloud(request):
+    """Name -> H0, H1 and H2, by each backend in turn."""
+    return {name: rips_diagrams(distance_matrix(cloud), (0, 1, 2), request.param) for name, cloud in CLOUDS.items()}
 
 
-@every_backend
-@every_cloud
-def test_only_one_component_never_dies_unless_there_are_no_points(cloud, backend):
-    found = rips_diagrams(distance_matrix(cloud), (0, 1, 2), backend)
-    assert [np.isinf(bars).sum() for bars in found] == [min(len(cloud), 1), 0, 0]
+def test_diagrams_are_sorted_arrays_of_bars_of_positive_length(diagrams_of_every_cloud):
+    for name, found in diagrams_of_every_cloud.items():
+        for bars in found:
+            assert bars.dtype == np.float64, name
+            assert bars.shape == (len(bars), 2), name
+            assert (bars[:, 1] > bars[:, 0]).all(), name
+            np.testing.assert_array_equal(np.lexsort((bars[:, 1], bars[:, 0])), np.arange(len(bars)), err_msg=name)
+
+
+def test_only_one_component_never_dies_unless_there_are_no_points(diagrams_of_every_cloud):
+    for name, found in diagrams_of_every_cloud.items():
+        assert [np.isinf(bars).sum() for bars in found] == [min(len(CLOUDS[name]), 1), 0, 0], name
 
 
 @every_backend

@@ -1,5 +1,7 @@
 """The sliced Wasserstein distance, against persim, the formula and published values."""
 
+import sys
+
 import numpy as np
 import persim
 import pytest
@@ -92,6 +94,12 @@ def test_essential_classes_are_matched_by_their_births_in_order_and_added():
     first = np.concatenate([[(3.0, INF)], first, [(0.5, INF)]])
     found = sliced_wasserstein(first, with_essential(second, [1.0, 3.25]), essential=True)
     assert found == pytest.approx(expected, rel=INEXACT)
+
+
+def test_it_needs_no_hera(monkeypatch):
+    for name in ("gudhi", "gudhi.hera"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert sliced_wasserstein([(0, 1)], [(0, 2)]) == pytest.approx(0.794465, abs=5e-7)
 
 
 @pytest.mark.parametrize("n_directions", [0, -5, 2.5])

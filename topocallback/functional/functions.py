@@ -16,8 +16,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from topocallback.activations.pooling import densify
 from topocallback.activations.reservoir import sample_rows
+from topocallback.activations.tensors import densify
 from topocallback.functional.large_clouds import TensorNeighbours
 from topocallback.measures.mapper import graph as mapper
 from topocallback.measures.mapper.graph import MapperOptions

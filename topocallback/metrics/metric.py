@@ -17,8 +17,10 @@ from torchmetrics import Metric
 from torchmetrics.utilities import rank_zero_warn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from topocallback.activations.pooling import Pooling, channel_axis, densify, join_parts, to_vectors
+from topocallback.activations.channels import channel_axis
+from topocallback.activations.pooling import Pooling, to_vectors
 from topocallback.activations.reservoir import EMPTY, keep_smallest, row_priorities
+from topocallback.activations.tensors import densify, join_parts
 from topocallback.functional.functions import Measure, PersistenceOptions, check_sampling
 
 __all__ = ["LayerDistanceMatrix", "PersistenceDistance"]

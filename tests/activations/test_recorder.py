@@ -240,6 +240,39 @@ def test_what_runs_after_the_end_of_a_batch_is_not_recorded(net, images):
     assert_same(recorder.point_clouds(), record(net, images, n_samples=40))
 
 
+def test_without_automatic_batches_nothing_is_recorded_before_the_first_one_is_started(net, images):
+    with ActivationRecorder(net, "*", n_samples=40, automatic_batches=False) as recorder, torch.no_grad():
+        net(images[:50] + 1)
+        assert recorder.calls == {"conv": 0, "relu": 0, "head": 0}
+        for batch in images.split(100):
+            recorder.start_batch(len(batch))
+            net(batch)
+            recorder.end_batch()
+            net(batch + 1)
+    assert_same(recorder.point_clouds(), record(net, images, n_samples=40))
+
+
+@pytest.mark.parametrize("length", [N, None], ids=["known", "streamed"])
+def test_batches_are_automatic_until_one_is_started(net, images, length):
+    with ActivationRecorder(net, "*", n_samples=40, length=length) as recorder, torch.no_grad():
+        net(images[:50])
+        recorder.start_batch(50)
+        net(images[50:100])
+        net(images[:50] + 1)  # a second pass of the batch that was started, and no batch of its own
+        recorder.start_batch(150)
+        net(images[100:])
+    assert recorder.repeated == ["conv", "relu", "head"]
+    assert_same(recorder.point_clouds(), record(net, images, n_samples=40, length=length))
+
+
+def test_batches_are_automatic_until_one_is_ended(net, images):
+    with ActivationRecorder(net, "*", n_samples=40, length=N) as recorder, torch.no_grad():
+        net(images[:100])
+        recorder.end_batch()
+        net(images[100:])
+    assert_same(recorder.point_clouds(), record(net, images[:100], n_samples=40, length=N))
+
+
 def test_several_passes_within_a_batch_give_the_first(net, images):
     with ActivationRecorder(net, "*", n_samples=40) as recorder, torch.no_grad():
         for batch in images.split(100):

@@ -27,8 +27,9 @@ from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["ActivationRecorder"]
 
-# Per layer, 4 GiB in single precision; and in a batch whose size nobody told.
+# Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
+# Of a batch whose size is told by nothing but a layer's output.
 _MOST_ROWS = 1 << 24
 
 

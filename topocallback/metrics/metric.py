@@ -23,8 +23,6 @@ from topocallback.functional.functions import Measure, PersistenceOptions, check
 
 __all__ = ["LayerDistanceMatrix", "PersistenceDistance"]
 
-_MOST_LAYERS_WITH_NUMBERS = 16
-
 
 class _SampledClouds(Metric):
     """Point clouds of bounded size: the state that the metrics share.
@@ -534,13 +532,7 @@ class LayerDistanceMatrix(_SampledClouds):
 
 
 def _draw_heatmap(axes: Any, matrix: NDArray[np.float64], layers: tuple[str, ...], title: str) -> None:
-    largest = float(np.nanmax(matrix, initial=0.0)) or 1.0
-    image = axes.imshow(matrix, cmap="viridis", vmin=0, vmax=largest)
-    axes.figure.colorbar(image, ax=axes)
-    axes.set_title(title)
-    axes.set_xticks(range(len(layers)), layers, rotation=90)
-    axes.set_yticks(range(len(layers)), layers)
-    if len(layers) <= _MOST_LAYERS_WITH_NUMBERS:
-        for i, j in np.argwhere(np.isfinite(matrix)):
-            colour = "black" if matrix[i, j] > 0.6 * largest else "white"
-            axes.text(j, i, f"{matrix[i, j]:.2g}", ha="center", va="center", color=colour, fontsize=7)
+    from topocallback.views.heatmap import Heatmap, draw_on_axes
+
+    largest = float(matrix[np.isfinite(matrix)].max(initial=0.0)) or 1.0
+    draw_on_axes(axes, Heatmap(matrix, np.zeros(matrix.shape, dtype=bool), largest, layers), title)

@@ -26,10 +26,10 @@ from sklearn.neighbors import NearestNeighbors
 from snapshot import real_clouds
 
 from topocallback.functional import mapper_graph as mapper_graph_of_any_size
+from topocallback.measures.euclidean import distance_matrix
 from topocallback.measures.mapper.graph import mapper_graph
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
 from topocallback.measures.parallel import map_threads
-from topocallback.measures.topology.rips import distance_matrix
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from mnist_resnet import mnist_loaders

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from ripser import ripser
 
 from topocallback import ActivationRecorder, PointClouds, analyse
+from topocallback.measures import LayerFacts, SlicedWasserstein
 from topocallback.measures.parallel import map_threads
-from topocallback.measures.topology.diagrams import finite_bars, pairwise_distances, resolve_distance
-from topocallback.measures.topology.rips import distance_matrix, rips_diagrams
+from topocallback.measures.topology.diagrams import finite_bars
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from mnist_resnet import Classifier, mnist_loaders
@@ -58,9 +58,14 @@ def real_clouds(n_samples: int) -> PointClouds:
 
 
 def ours(clouds: Sequence[NDArray[np.floating]], n_threads: int) -> Matrices:
-    diagrams = map_threads(lambda cloud: rips_diagrams(distance_matrix(cloud)), clouds, n_threads)
-    distance = resolve_distance("sliced_wasserstein", n_directions=DIRECTIONS)
-    return [pairwise_distances([d[dim] for d in diagrams], distance, n_threads=n_threads) for dim in (0, 1)]
+    distances = SlicedWasserstein(n_directions=DIRECTIONS).by_dimension((0, 1))
+
+    def prepare(cloud: NDArray[np.floating]) -> list[object]:
+        facts = LayerFacts(cloud)
+        return [distance.prepare(facts) for distance in distances]
+
+    prepared = zip(*map_threads(prepare, clouds, n_threads), strict=True)
+    return [distance.matrix(layers, n_threads) for distance, layers in zip(distances, prepared, strict=True)]
 
 
 def ripser_and_persim(clouds: Sequence[NDArray[np.floating]]) -> Matrices:

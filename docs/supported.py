@@ -76,6 +76,7 @@ def collect() -> Scenarios:
     """
     scenarios = Scenarios()
     options = ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts=--strict-markers"]
+    options.append("--import-mode=importlib")  # test files of several rooms have one name
     code = pytest.main([*options, "--rootdir", str(ROOT), str(ROOT / "tests")], plugins=[scenarios])
     if code != pytest.ExitCode.OK:
         raise RuntimeError(f"Expected tests that can be collected, got pytest's exit code {code}: run pytest to see.")

@@ -128,8 +128,8 @@ def epoch_table(snapshot: Snapshot) -> Table:
 
     Purity says how well the nodes of the layer's Mapper graph separate the digits.
     """
-    drift, start = snapshot.total(snapshot.drift), snapshot.total(snapshot.drift_from_first)
-    noise = snapshot.total(snapshot.noise)
+    drift, start, noise = (snapshot.total(what) for what in ("drift", "drift_from_first", "noise"))
+    bars, longest = (snapshot.statistics[name, 1].values for name in ("bars", "longest_bar"))
     when = f"epoch {snapshot.epoch}, step {snapshot.step}" if snapshot.step else "before training"
     table = Table(title=when, title_justify="left", box=None)
     for heading in ("layer", "moved", "since start", "noise", "H1 bars", "longest", "purity"):
@@ -140,22 +140,22 @@ def epoch_table(snapshot: Snapshot) -> Table:
             f"{drift[i]:.2f}" if drift[i] > noise[i] else f"[dim]{drift[i]:.2f}[/dim]",
             f"{start[i]:.2f}" if start[i] > noise[i] else f"[dim]{start[i]:.2f}[/dim]",
             f"{noise[i]:.2f}",
-            f"{snapshot.statistics['bars_H1'][i]:.0f}",
-            f"{snapshot.statistics['longest_bar_H1'][i]:.3f}",
-            f"{snapshot.statistics['mapper_purity'][i]:.2f}",
+            f"{bars[i]:.0f}",
+            f"{longest[i]:.3f}",
+            purity(snapshot, layer),
         )
     return table
 
 
 def purity(snapshot: Snapshot, layer: str) -> str:
     """How well the nodes of a layer's Mapper graph separate the digits."""
-    return f"{snapshot.statistics['mapper_purity'][snapshot.layers.index(layer)]:.2f}"
+    return f"{snapshot.statistics['mapper_purity'].values[snapshot.layers.index(layer)]:.2f}"
 
 
 def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
     """Write the report, and tell which layers moved most and where everything lies."""
     first, last = monitor.history[0], monitor.history[-1]
-    moved, noise = last.total(last.drift_from_first), last.total(last.noise)
+    moved, noise = last.total("drift_from_first"), last.total("noise")
     ranked = [f"{last.layers[i]} ({moved[i]:.1f}, noise {noise[i]:.1f})" for i in np.argsort(-moved)[:3]]
     blocks = [layer for layer in last.layers if "blocks" in layer]
     log_dir = Path(trainer.log_dir or ".")

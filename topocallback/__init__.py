@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from topocallback.activations.layers import layer_names
     from topocallback.activations.positions import Positions
     from topocallback.activations.recorder import ActivationRecorder
-    from topocallback.analysis.analyse import AnalysisOptions, analyse
+    from topocallback.analysis.analyse import analyse
+    from topocallback.analysis.options import AnalysisOptions
     from topocallback.compare.compare import compare_checkpoints, compare_models, compare_runs
-    from topocallback.measures.mapper.graph import MapperOptions
-    from topocallback.metrics.metric import LayerDistanceMatrix, PersistenceDistance
+    from topocallback.measures.mapper.options import MapperOptions
+    from topocallback.metrics import LayerDistanceMatrix, PersistenceDistance
     from topocallback.monitor.callback import TopologyMonitor
     from topocallback.records.comparison import Comparison
     from topocallback.records.mapper_graph import MapperGraph
@@ -48,13 +49,13 @@ __all__ = [
 
 _HOMES = {
     "ActivationRecorder": "activations.recorder",
-    "AnalysisOptions": "analysis.analyse",
+    "AnalysisOptions": "analysis.options",
     "Comparison": "records.comparison",
     "History": "records.snapshot",
-    "LayerDistanceMatrix": "metrics.metric",
+    "LayerDistanceMatrix": "metrics.layer_distance_matrix",
     "MapperGraph": "records.mapper_graph",
-    "MapperOptions": "measures.mapper.graph",
-    "PersistenceDistance": "metrics.metric",
+    "MapperOptions": "measures.mapper.options",
+    "PersistenceDistance": "metrics.persistence_distance",
     "PointClouds": "records.point_clouds",
     "Positions": "activations.positions",
     "Snapshot": "records.snapshot",

@@ -4,18 +4,11 @@ Everything is computed in double precision, and on the CPU but for the distances
 on the device they came from, arrays give arrays. Nothing is differentiated.
 """
 
-from topocallback.functional.functions import (
-    MapperOptions,
-    mapper_graph,
+from topocallback.functional.mapper import mapper_graph
+from topocallback.functional.persistence import (
     pairwise_persistence_distance,
     persistence_diagrams,
     persistence_distance,
 )
 
-__all__ = [
-    "MapperOptions",
-    "mapper_graph",
-    "pairwise_persistence_distance",
-    "persistence_diagrams",
-    "persistence_distance",
-]
+__all__ = ["mapper_graph", "pairwise_persistence_distance", "persistence_diagrams", "persistence_distance"]

@@ -190,7 +190,7 @@ def _with_unit(about: Description) -> str:
 
 
 def _unit_of_diagrams(snapshot: Snapshot) -> str:
-    """The unit of the distances between diagrams, behind a comma; nothing if no such distance was measured."""
-    units = (table.about.unit for table in snapshot.distances.values() if table.about.homology_dim is not None)
+    """The unit of a diagram's longest bar, which every analysis measures, behind a comma."""
+    units = (table.about.unit for table in snapshot.statistics.values() if table.about.measure == "longest_bar")
     unit = next(units, "")
     return f", in {unit}" if unit else ""

@@ -13,7 +13,10 @@ import topocallback
 from topocallback import functional
 from topocallback.activations.reservoir import sample_rows
 from topocallback.functional import pairwise_persistence_distance, persistence_diagrams, persistence_distance
-from topocallback.measures.topology.diagrams import DISTANCES, finite_bars, resolve_distance
+from topocallback.measures import Distance, SlicedWasserstein, Wasserstein
+from topocallback.measures.topology.diagrams import finite_bars
+
+DISTANCES = ("sliced_wasserstein", "wasserstein", "bottleneck")
 
 REFERENCE_NAMES = {
     "sliced_wasserstein": "sliced_wasserstein_M50",
@@ -54,7 +57,7 @@ def rotation(dim, seed=0):
 
 @every_distance
 def test_distances_among_layers_are_those_of_the_reference(reference_clouds, reference, distance):
-    found = pairwise_persistence_distance(list(reference_clouds.values()), distance=distance, reduction="none")
+    found = pairwise_persistence_distance(list(reference_clouds.values()), measure=distance, reduction="none")
     for dim in (0, 1):
         np.testing.assert_allclose(found[dim], reference[f"{REFERENCE_NAMES[distance]}_H{dim}"], rtol=1e-5, atol=0)
 
@@ -72,12 +75,12 @@ def test_persistence_distance_is_persims_on_ripsers_diagrams():
 def test_persistence_distance_is_heras_on_ripsers_diagrams(order):
     x, y = normal(60, 5), normal(50, 5, seed=1)
     diagrams = [list(map(finite_bars, ripser(cloud)["dgms"])) for cloud in (x, y)]
-    found = persistence_distance(x, y, distance="wasserstein", order=order, reduction="none")
+    found = persistence_distance(x, y, measure=Wasserstein(order=order), reduction="none")
     for dim in (0, 1):
         pair = diagrams[0][dim], diagrams[1][dim]
         expected = gudhi.hera.wasserstein_distance(*pair, order=order, internal_p=2, delta=1e-6)
         assert found[dim] == pytest.approx(expected, rel=1e-5)
-        bottleneck = persistence_distance(x, y, distance="bottleneck", homology_dims=[dim])
+        bottleneck = persistence_distance(x, y, measure="bottleneck", homology_dims=[dim])
         assert bottleneck == pytest.approx(gudhi.hera.bottleneck_distance(*pair, delta=0.0), rel=1e-5)
 
 
@@ -200,15 +203,15 @@ def test_homology_dimensions_add_up_or_stay_apart():
     np.testing.assert_array_equal(matrices.sum(axis=0), pairwise_persistence_distance([x, y], homology_dims=(1, 0, 2)))
 
 
-@pytest.mark.parametrize("distance", [*DISTANCES, count_difference, resolve_distance("wasserstein", order=3)])
+@pytest.mark.parametrize("distance", [*DISTANCES, count_difference, Wasserstein(order=3)])
 def test_the_matrix_holds_the_distances_of_the_pairs(distance):
     found = [normal(n, d, seed=n) for n, d in ((20, 2), (30, 5), (7, 3))]
-    matrix = pairwise_persistence_distance(found, distance=distance)
+    matrix = pairwise_persistence_distance(found, measure=distance)
     assert np.array_equal(matrix, matrix.T)
     assert not np.diagonal(matrix).any()
     for i in range(3):
         for j in range(3):
-            pair = persistence_distance(found[i], found[j], distance=distance)
+            pair = persistence_distance(found[i], found[j], measure=distance)
             assert matrix[i, j] == pytest.approx(pair, rel=1e-12, abs=1e-12)
 
 
@@ -218,7 +221,7 @@ def test_a_function_of_ones_own_gets_diagrams_without_infinite_bars():
         assert np.isfinite(second).all()
         return 10.0 * len(first) + len(second)
 
-    found = persistence_distance(normal(8, 2), normal(5, 2), distance=check, homology_dims=[0])
+    found = persistence_distance(normal(8, 2), normal(5, 2), measure=check, homology_dims=[0])
     assert found == 10 * 7 + 4
 
 
@@ -226,12 +229,12 @@ def test_order_and_directions_are_those_of_their_distance():
     x, y = normal(30, 3), normal(20, 3, seed=1)
     diagrams = [persistence_diagrams(cloud, homology_dims=[0])[0] for cloud in (x, y)]
     for order in (1, 2, 5.5):
-        expected = resolve_distance("wasserstein", order=order)(*diagrams)
-        assert persistence_distance(x, y, distance="wasserstein", order=order, homology_dims=[0]) == expected
+        expected = Wasserstein(order=order).of_diagrams(*diagrams)
+        assert persistence_distance(x, y, measure=Wasserstein(order=order), homology_dims=[0]) == expected
     for n_directions in (1, 7):
-        expected = resolve_distance("sliced_wasserstein", n_directions=n_directions)(*diagrams)
-        assert persistence_distance(x, y, n_directions=n_directions, homology_dims=[0]) == expected
-    assert persistence_distance(x, y, order=3) == persistence_distance(x, y)
+        measure = SlicedWasserstein(n_directions=n_directions)
+        expected = measure.of_diagrams(*diagrams)
+        assert persistence_distance(x, y, measure=measure, homology_dims=[0]) == expected
 
 
 def test_a_sample_is_the_rows_of_smallest_hash():
@@ -259,9 +262,9 @@ def test_a_repeated_point_changes_nothing_in_the_raw_scale():
 def test_a_single_point_has_no_bars_and_is_warned_about():
     point, pair = np.zeros((1, 3)), np.array([[0.0], [2.0]])
     with pytest.warns(UserWarning, match="Expected `x` to hold at least 2 different points, got 1"):
-        assert persistence_distance(point, pair, distance="bottleneck") == 1
+        assert persistence_distance(point, pair, measure="bottleneck") == 1
     with pytest.warns(UserWarning, match="Expected `y` to hold at least 2"):
-        assert persistence_distance(pair, point, scale="quantile", distance="bottleneck") == 0.5
+        assert persistence_distance(pair, point, scale="quantile", measure="bottleneck") == 0.5
     with pytest.warns(UserWarning, match=r"Expected `clouds\[1\]` to hold at least 2") as caught:
         assert not pairwise_persistence_distance([pair, point, pair])[0, 2]
     assert caught[0].filename == __file__
@@ -277,10 +280,10 @@ def test_a_single_point_has_no_bars_and_is_warned_about():
 @given(x=clouds(), y=clouds(dim=2))
 @settings(max_examples=40)
 def test_distances_are_symmetric_and_zero_on_the_same_cloud(distance, x, y):
-    forth, back = persistence_distance(x, y, distance=distance), persistence_distance(y, x, distance=distance)
+    forth, back = persistence_distance(x, y, measure=distance), persistence_distance(y, x, measure=distance)
     assert forth >= 0
     assert forth == pytest.approx(back, rel=1e-9, abs=1e-12)
-    assert persistence_distance(x, x.copy(), distance=distance) == 0
+    assert persistence_distance(x, x.copy(), measure=distance) == 0
 
 
 @every_distance
@@ -288,7 +291,7 @@ def test_distances_are_symmetric_and_zero_on_the_same_cloud(distance, x, y):
 @given(x=clouds(), y=clouds(), seed=st.integers(0, 100))
 @settings(max_examples=25)
 def test_isometries_and_permutations_change_nothing(distance, scale, x, y, seed):
-    options = {"distance": distance, "scale": scale}
+    options = {"measure": distance, "scale": scale}
     expected = persistence_distance(x, y, **options)
     moved = np.random.default_rng(seed).permutation(x) @ rotation(3, seed) + normal(3, seed=seed)
     tolerance = SINGLE * (size(x, y) if scale == "none" else 100)
@@ -302,10 +305,10 @@ def test_isometries_and_permutations_change_nothing(distance, scale, x, y, seed)
 @given(x=clouds(), y=clouds(), factor=st.floats(1e-3, 1e3))
 @settings(max_examples=40)
 def test_distances_grow_with_the_clouds_and_quantile_scale_takes_that_away(distance, x, y, factor):
-    raw = persistence_distance(x, y, distance=distance)
-    scaled = persistence_distance(factor * x, factor * y, distance=distance)
+    raw = persistence_distance(x, y, measure=distance)
+    scaled = persistence_distance(factor * x, factor * y, measure=distance)
     assert scaled == pytest.approx(factor * raw, abs=SINGLE * factor * size(x, y))
-    options = {"distance": distance, "scale": "quantile"}
+    options = {"measure": distance, "scale": "quantile"}
     found = persistence_distance(factor * x, y, **options)
     assert found == pytest.approx(persistence_distance(x, y, **options), abs=1e-4)
 
@@ -314,7 +317,7 @@ def test_distances_grow_with_the_clouds_and_quantile_scale_takes_that_away(dista
 @given(x=clouds(), y=clouds(), z=clouds())
 @settings(max_examples=40)
 def test_distances_satisfy_the_triangle_inequality(distance, x, y, z):
-    matrix = pairwise_persistence_distance([x, y, z], distance=distance)
+    matrix = pairwise_persistence_distance([x, y, z], measure=distance)
     for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         assert matrix[i, j] <= matrix[i, k] + matrix[k, j] + 1e-9 * size(x, y, z)
 
@@ -323,7 +326,7 @@ def test_distances_satisfy_the_triangle_inequality(distance, x, y, z):
 def test_bottleneck_is_at_most_twice_the_largest_displacement(x, seed, amount):
     moves = np.random.default_rng(seed).uniform(-amount, amount, size=x.shape)
     largest = np.linalg.norm(moves, axis=1).max()
-    found = persistence_distance(x, x + moves, distance="bottleneck", reduction="none")
+    found = persistence_distance(x, x + moves, measure="bottleneck", reduction="none")
     assert found.max() <= 2 * largest + SINGLE * size(x)
 
 
@@ -372,9 +375,6 @@ def test_what_is_no_number_is_refused():
         ({"n_samples": 1}, ValueError, "`n_samples` to be an integer of at least 2, got 1"),
         ({"n_samples": 2.5}, ValueError, "`n_samples` to be an integer of at least 2, got 2.5"),
         ({"scale": "max"}, ValueError, "`scale` to be one of .* got 'max'"),
-        ({"order": -1}, ValueError, "`order` to be finite and at least 1, got -1"),
-        ({"order": np.inf}, ValueError, "`order` to be finite and at least 1, got inf"),
-        ({"n_directions": 0}, ValueError, "`n_directions` to be an integer of at least 1, got 0"),
         ({"backend": "giotto"}, ValueError, "`backend` to be one of .* got 'giotto'"),
         ({"seed": 0.5}, TypeError, "`seed` to be an integer, got 0.5"),
         ({"reduction": "mean"}, ValueError, r"`reduction` to be one of \('sum', 'none'\), got 'mean'"),
@@ -383,16 +383,33 @@ def test_what_is_no_number_is_refused():
 def test_options_out_of_their_range_are_refused_by_name(measure, option, error, message):
     x = np.eye(3)
     with pytest.raises(error, match=f"Expected {message}"):
-        persistence_distance(x, x, distance=measure, **option)
+        persistence_distance(x, x, measure=measure, **option)
     with pytest.raises(error, match=f"Expected {message}"):
-        pairwise_persistence_distance([x, x], distance=measure, **option)
+        pairwise_persistence_distance([x, x], measure=measure, **option)
 
 
-def test_unknown_distances_are_refused():
-    with pytest.raises(ValueError, match=r"Expected `distance` to be one of \('sliced_wasserstein', .*got 'euclid'"):
-        persistence_distance(np.eye(3), np.eye(3), distance="euclid")
-    with pytest.raises(TypeError, match=r"Expected `distance` to be one of .* or a callable, got 3"):
-        pairwise_persistence_distance([np.eye(3)], distance=3)
+class Gap(Distance):
+    paired = True
+
+    def prepare(self, facts):
+        return facts.cloud
+
+    def between(self, first, second):
+        return float(np.abs(first - second).max())
+
+
+def test_a_distance_of_paired_samples_is_refused_where_clouds_are_sampled_each_for_itself():
+    with pytest.raises(ValueError, match="Expected `measure` to be a distance of any clouds, got gap, which needs"):
+        persistence_distance(np.eye(3), np.eye(3), measure=Gap())
+
+
+def test_unknown_measures_are_refused_and_so_are_statistics():
+    with pytest.raises(ValueError, match=r"Expected a measure of \['sliced_wasserstein', .*got 'euclid'"):
+        persistence_distance(np.eye(3), np.eye(3), measure="euclid")
+    with pytest.raises(TypeError, match=r"Expected a measure, its name .* or a function, got 3"):
+        pairwise_persistence_distance([np.eye(3)], measure=3)
+    with pytest.raises(TypeError, match="Expected `measure` to be a distance, got bars, which is a statistic"):
+        pairwise_persistence_distance([np.eye(3)], measure="bars")
 
 
 @pytest.mark.parametrize("option", [{"scale": "max"}, {"backend": "giotto"}, {"homology_dims": [-1]}])

@@ -12,9 +12,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from topocallback.records.results import Description, Key
+from topocallback.records.results import Key
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import QUIET, canvas, heading
+from topocallback.views.captions import with_unit
 from topocallback.views.heatmap import Heatmap, draw_panel, note
 from topocallback.views.lettering import Lettering
 
@@ -107,7 +108,7 @@ def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
         row, column = divmod(i, _PANELS_IN_A_ROW)
         left, bottom = names + column * pitch, 20 + names + (rows - 1 - row) * row_pitch
         draw_panel(axis, lettering, heatmap, (left, bottom), side, name_rows=column == 0)
-        about = lettering.shortened(_with_unit(table.about), 9, side + 60)
+        about = lettering.shortened(with_unit(table.about), 9, side + 60)
         lettering.write(left + side / 2, bottom + side + 12, about, size=9)
     lettering.write(width / 2, height - 14, title, size=11)
     lettering.write(width / 2, 10, note(heatmaps), size=8, colour=QUIET)
@@ -183,10 +184,6 @@ def _own_limits(snapshot: Snapshot) -> Limits:
     ranges = Ranges()
     ranges.include(snapshot)
     return ranges.limits
-
-
-def _with_unit(about: Description) -> str:
-    return f"{about.title} ({about.unit})" if about.unit else about.title
 
 
 def _unit_of_diagrams(snapshot: Snapshot) -> str:

@@ -1,13 +1,14 @@
 """One geometry of a heatmap: where cells, numbers, names, hatching, diagonal and colour bar are, whoever draws it.
 
-The monitor's picture puts several on a canvas whose coordinates are points (``draw_panel``); a comparison's matrix and a
-metric's have axes of their own (``draw_on_axes``), which a user may have given.
+The monitor's picture puts several on a canvas whose coordinates are points (``draw_panel``); a comparison's matrix and
+a metric's have axes of their own (``draw_on_axes``), which a user may have given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -170,7 +171,7 @@ def draw_on_axes(axes: Axes, heatmap: Heatmap, title: str = "", unit: str = "") 
     axes.set(xlim=(-0.5, end), ylim=(end, -0.5), aspect="equal")
     axes.set_title(title, fontsize=10, parse_math=False)
     columns, rows, names = zip(*_names(heatmap, square), strict=True)
-    letters = {"fontsize": 8 if len(names) <= _MOST_LARGE_NAMES else 5, "parse_math": False}
+    letters: dict[str, Any] = {"fontsize": 8 if len(names) <= _MOST_LARGE_NAMES else 5, "parse_math": False}
     axes.set_xticks(columns, names, rotation=90, **letters)
     axes.set_yticks(rows, names, **letters)
     _draw_colour_bar(axes, mesh, heatmap, unit)
@@ -194,7 +195,7 @@ def _paint(axes: Axes, heatmap: Heatmap, square: _Square) -> QuadMesh:
     if heatmap.is_hatched:
         strokes = (np.argwhere(heatmap.within_noise)[:, None, None] + _STROKES).reshape(-1, 2, 2)
         lines = np.stack([square.x(strokes[..., 1]), square.y(strokes[..., 0])], axis=-1)
-        axes.add_collection(LineCollection(lines, colors="white", linewidths=0.5, alpha=0.7), autolim=False)
+        axes.add_collection(LineCollection(list(lines), colors="white", linewidths=0.5, alpha=0.7), autolim=False)
     else:
         pale = np.where(heatmap.within_noise, 1.0, np.nan)
         axes.pcolormesh(x, y, pale, cmap="Greys_r", vmin=0, vmax=1, alpha=0.45, linewidth=0, rasterized=True)

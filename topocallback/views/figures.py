@@ -108,7 +108,7 @@ def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
         row, column = divmod(i, _PANELS_IN_A_ROW)
         left, bottom = names + column * pitch, 20 + names + (rows - 1 - row) * row_pitch
         draw_panel(axis, lettering, heatmap, (left, bottom), side, name_rows=column == 0)
-        about = lettering.shortened(with_unit(table.about), 9, side + 60)
+        about = lettering.shortened(with_unit(table.about), 9, side + 2 * min(names, 30))
         lettering.write(left + side / 2, bottom + side + 12, about, size=9)
     lettering.write(width / 2, height - 14, title, size=11)
     lettering.write(width / 2, 10, note(heatmaps), size=8, colour=QUIET)

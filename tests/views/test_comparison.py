@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic_comparison import example
 
-from topocallback.records.results import DistanceTable, Results, UnknownResultError
+from topocallback.records.results import DistanceTable, Results
 from topocallback.views.comparison import FIGURES, distances_figure, settling_figure
 from topocallback.views.comparison_report import to_png
 
@@ -54,14 +54,6 @@ def test_what_is_not_known_is_blank_and_marked_nowhere():
     assert np.isnan(np.diagonal(shown)).all()
     assert np.isnan(shown).sum() > len(shown)
     assert figure.axes[0].get_xlabel().endswith("; blank: not known")
-
-
-@pytest.mark.parametrize("name", list(FIGURES))
-def test_a_measure_that_was_not_taken_is_refused(name):
-    with pytest.raises(UnknownResultError, match="sliced_wasserstein"):
-        FIGURES[name](example(), "cka", None)
-    with pytest.raises(UnknownResultError, match="sliced_wasserstein"):
-        FIGURES[name](example(), "sliced_wasserstein", 7)
 
 
 def test_settling_needs_a_run_with_two_checkpoints():

@@ -204,20 +204,17 @@ def _legend(axis: Axes, handles: Sequence[Artist]) -> None:
     axis.legend(handles=handles, fontsize=7, frameon=False, ncols=columns, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
-def _tables(comparison: Comparison, measure: str | None, homology_dim: int | None) -> list[DistanceTable]:
-    tables = comparison.distances.of(measure)
-    return tables if homology_dim is None else [comparison.distances[tables[0].about.measure, homology_dim]]
-
-
 def _about(comparison: Comparison, measure: str | None, homology_dim: int | None) -> Description:
-    return added_up(_tables(comparison, measure, homology_dim))
+    tables = comparison.distances.of(measure)
+    if homology_dim is not None:
+        return comparison.distances[tables[0].about.measure, homology_dim].about
+    return added_up(tables)
 
 
 def _table(comparison: Comparison, measure: str | None, homology_dim: int | None) -> DistanceTable:
     """What is drawn: one table, or a measure's tables added up over the homology dimensions."""
-    tables = _tables(comparison, measure, homology_dim)
-    matrix = comparison.matrix(measure, homology_dim)
-    return DistanceTable(added_up(tables), matrix, np.sum([table.noise for table in tables], axis=0))
+    choice = measure, homology_dim
+    return DistanceTable(_about(comparison, *choice), comparison.matrix(*choice), comparison.noise_of(*choice))
 
 
 def _unit(about: Description) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from matplotlib.figure import Figure
 
 from topocallback.records.comparison import Comparison
-from topocallback.records.results import Results
+from topocallback.records.results import Results, UnknownResultError
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.comparison import FIGURES
 from topocallback.views.figures import diagrams_figure, heatmap_figure
@@ -38,9 +38,8 @@ def plot(
         A matplotlib figure, which pyplot does not know of: ``figure.savefig("layers.pdf")`` writes it.
 
     Raises:
-        ValueError: If there is no such figure, there is nothing to draw in it, or it has no measure or homology
-            dimension to choose.
-        UnknownResultError: If the record has no such measure or homology dimension.
+        ValueError: If there is no such figure, measure or homology dimension, there is nothing to draw, or the figure
+            has no measure or homology dimension to choose.
         TypeError: If ``record`` is neither a ``Comparison`` nor a ``Snapshot``.
 
     Example:
@@ -55,7 +54,10 @@ def plot(
     if name not in figures:
         kind = type(record).__name__
         raise ValueError(f"Expected `what` to be one of {tuple(figures)} for a {kind}, got {what!r}.")
-    return figures[name](record, measure, homology_dim)
+    try:
+        return figures[name](record, measure, homology_dim)
+    except UnknownResultError as error:
+        raise ValueError(str(error)) from error
 
 
 def _figures_of(record: Comparison | Snapshot) -> Mapping[str, Callable[..., Figure]]:

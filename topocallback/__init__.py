@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from topocallback.records.mapper_graph import MapperGraph
     from topocallback.records.point_clouds import PointClouds
     from topocallback.records.snapshot import History, Snapshot, load_history
+    from topocallback.views.plot import plot
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "compare_runs",
     "layer_names",
     "load_history",
+    "plot",
 ]
 
 _HOMES = {
@@ -66,6 +68,7 @@ _HOMES = {
     "compare_runs": "compare.compare",
     "layer_names": "activations.layers",
     "load_history": "records.snapshot",
+    "plot": "views.plot",
 }
 
 

@@ -1,7 +1,11 @@
 """A snapshot's numbers and pictures in real loggers, each at its step and taking what it can."""
 
 import csv
+import gc
 import io
+import json
+import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +13,12 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.logger import DummyLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard_server import tensorboard, wait_until
 
+from topocallback.records.results import Description, LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
-from topocallback.views.logging import scalars, write_pictures, write_scalars
+from topocallback.views.logging import scalars, write_for_tab, write_pictures, write_scalars
 
 EXPECTED = {
     "topology/drift/conv1": 0.75,
@@ -27,30 +33,49 @@ EXPECTED = {
     "topology/bars_H0/conv1": 7.0,
     "topology/bars_H0/head": 0.0,
     "topology/longest_bar_H1/head": 0.5,
+    "topology/mapper_purity/head": 0.25,
     "topology/seconds": 1.5,
 }
 
 
 def example(step=42):
     """Two layers, two measures in two dimensions; NaN and infinity here and there."""
-
-    def table(first, second):
-        values = {"sliced_wasserstein": first, "bottleneck": second}
-        return {f"{name}_H{dim}": np.array(values[name][dim]) for name in values for dim in (0, 1)}
-
+    rows = {
+        "sliced_wasserstein": ("Sliced Wasserstein distance", [[0.125, 0.25], [0.0, 0.0]]),
+        "bottleneck": ("Bottleneck distance", [[np.nan, np.nan], [0.0, 0.0]]),
+    }
+    drift = {"sliced_wasserstein": [[0.5, 1.0], [0.25, 3.0]], "bottleneck": [[1.0, 0.0], [2.0, 0.0]]}
+    from_first = {"sliced_wasserstein": [[2.0, np.nan], [3.0, 1.0]], "bottleneck": [[0.5, 0.5], [0.5, 0.5]]}
     return Snapshot(
         step=step,
         epoch=3,
         layers=("conv1", "head"),
         homology_dims=(0, 1),
+        n_points=np.array([4, 4]),
         sample_ids=np.arange(4),
         labels=None,
         diagrams={"conv1": [np.empty((0, 2))] * 2, "head": [np.empty((0, 2))] * 2},
-        distances=table(np.zeros((2, 2, 2)), np.zeros((2, 2, 2))),
-        noise=table([[0.125, 0.25], [0.0, 0.0]], [[np.nan, np.nan], [0.0, 0.0]]),
-        drift=table([[0.5, 1.0], [0.25, 3.0]], [[1.0, 0.0], [2.0, 0.0]]),
-        drift_from_first=table([[2.0, np.nan], [3.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]),
-        statistics={"bars_H0": np.array([7.0, 0.0]), "longest_bar_H1": np.array([np.inf, 0.5])},
+        distances=Results(
+            LayerDistances(
+                Description(measure, dim, label, "0.9 quantiles"),
+                matrix=np.zeros((2, 2)),
+                noise=np.array(noise[dim]),
+                drift=np.array(drift[measure][dim]),
+                drift_from_first=np.array(from_first[measure][dim]),
+            )
+            for measure, (label, noise) in rows.items()
+            for dim in (0, 1)
+        ),
+        statistics=Results(
+            [
+                StatisticTable(
+                    Description("bars", 0, "Number of bars", "bars", kind="statistic", more="more features"),
+                    np.array([7.0, 0.0]),
+                ),
+                StatisticTable(Description("longest_bar", 1, kind="statistic"), np.array([np.inf, 0.5])),
+                StatisticTable(Description("mapper_purity", kind="statistic"), np.array([np.nan, 0.25])),
+            ]
+        ),
         scales=np.ones(2),
         seconds={"total": 1.5, "diagrams": 1.0},
     )
@@ -85,13 +110,13 @@ def test_another_separator_parts_the_names():
 def test_layers_keep_their_names_whatever_they_are():
     snapshot = example()
     odd = ("layers.0/conv 1", "слой <img>")
-    named = scalars(Snapshot(**{**vars(snapshot), "layers": odd}))
+    named = scalars(replace(snapshot, layers=odd))
     expected = {name.replace("conv1", odd[0]).replace("head", odd[1]): value for name, value in EXPECTED.items()}
     assert named == expected
 
 
 def test_without_a_measured_time_the_time_is_zero():
-    assert scalars(Snapshot(**{**vars(example()), "seconds": {}}))["topology/seconds"] == 0.0
+    assert scalars(replace(example(), seconds={}))["topology/seconds"] == 0.0
 
 
 # -- TensorBoard -----------------------------------------------------------------------------------------------------
@@ -107,6 +132,65 @@ def test_tensorboard_has_every_number_at_its_step(tmp_path):
     for name, value in EXPECTED.items():
         assert [(event.step, event.value) for event in events.Scalars(name)] == [(42, value), (1042, value)]
     assert not [tag for tag in events.Tags()["scalars"] if tag.startswith("topology") and tag not in EXPECTED]
+
+
+def test_tensorboard_has_the_numbers_bit_for_bit_as_log_metrics_would_write_them(tmp_path):
+    values = np.random.default_rng(0).normal(size=2) * [1e-30, 1e30]
+    statistic = StatisticTable(Description("own", kind="statistic"), values)
+    snapshot = replace(example(), statistics=Results([statistic]))
+    found = []
+    for name in ("ours", "lightnings"):
+        logger = TensorBoardLogger(tmp_path, name=name, prefix="fold 1")
+        if name == "ours":
+            write_scalars(logger, snapshot)
+        else:
+            logger.log_metrics(scalars(snapshot), step=snapshot.step)
+        logger.finalize("success")
+        events = read_events(logger.log_dir)
+        found.append({tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]})
+    assert found[0] == found[1]
+    assert "fold 1-topology/own/head" in found[0]
+
+
+@pytest.mark.parametrize("fast", ["true", "false"])
+def test_both_of_tensorboards_backends_say_what_a_number_is(tmp_path, fast):
+    logger = TensorBoardLogger(tmp_path, name=None, version="run")
+    write_scalars(logger, example(step=42))
+    write_scalars(logger, example(step=1042))
+    logger.finalize("success")
+    expected = {
+        "topology/drift/head": "Sliced Wasserstein distance, H0 + H1 (0.9 quantiles): from the same layer in the "
+        "previous snapshot",
+        "topology/drift_bottleneck/head": "Bottleneck distance, H0 + H1 (0.9 quantiles): from the same layer in the "
+        "previous snapshot",
+        "topology/noise/head": "Sliced Wasserstein distance, H0 + H1 (0.9 quantiles): between two random halves of the "
+        "layer's own samples",
+        "topology/bars_H0/head": "Number of bars, H0 (bars): larger means more features",
+        "topology/longest_bar_H1/head": "longest_bar, H1",
+        "topology/mapper_purity/head": "mapper_purity",
+        "topology/seconds": "What the analysis took (seconds)",
+    }
+    with tensorboard(tmp_path, f"--load_fast={fast}") as server:
+        tags = wait_until(lambda: json.loads(server.get("/data/plugin/scalars/tags").body).get("run"))
+        assert {tag for tag in tags if tag.startswith("topology")} == set(EXPECTED)
+        assert {tag: tags[tag]["description"] for tag in expected} == {
+            tag: f"<p>{text}</p>" for tag, text in expected.items()
+        }
+        for tag in expected:
+            points = json.loads(server.get("/data/plugin/scalars/scalars", run="run", tag=tag).body)
+            assert [point[1:] for point in points] == [[42, EXPECTED[tag]], [1042, EXPECTED[tag]]]
+
+
+def test_a_tensorboard_logger_that_changes_what_it_logs_does_so_with_ours(tmp_path):
+    class Chosen(TensorBoardLogger):
+        def log_metrics(self, metrics, step=None):
+            super().log_metrics({f"mine/{name}": value for name, value in metrics.items() if "drift" in name}, step)
+
+    logger = Chosen(tmp_path)
+    write_scalars(logger, example())
+    logger.finalize("success")
+    ours = {tag for tag in read_events(logger.log_dir).Tags()["scalars"] if "topology" in tag}
+    assert ours == {f"mine/{name}" for name in EXPECTED if "drift" in name}
 
 
 def test_tensorboard_has_the_pictures_as_they_were_rendered(tmp_path):
@@ -224,9 +308,19 @@ def test_an_experiment_that_can_nothing_goes_without_pictures(experiment):
     assert logger.metrics == []
 
 
-def test_the_logger_of_a_fast_dev_run_takes_everything_and_keeps_nothing():
-    write_scalars(DummyLogger(), example())
-    write_pictures(DummyLogger(), [picture()], step=42)
+def test_the_logger_of_a_fast_dev_run_takes_everything_and_keeps_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    logger, snapshot, shown = DummyLogger(), example(), picture()
+    before = dict(vars(logger)), dict(vars(logger.experiment))
+    write_scalars(logger, snapshot)
+    write_pictures(logger, [shown], step=42)
+    write_for_tab(logger, b"payload", None, step=42)
+    assert (vars(logger), vars(logger.experiment)) == before
+    assert list(tmp_path.iterdir()) == []
+    written = [weakref.ref(snapshot), weakref.ref(shown)]
+    del snapshot, shown
+    gc.collect()
+    assert [reference() for reference in written] == [None, None]
 
 
 def test_a_loggers_own_separator_parts_the_names():

@@ -14,10 +14,11 @@ from topocallback.analysis.analyse import AnalysisOptions, analyse
 from topocallback.measures.mapper.graph import MapperOptions
 from topocallback.records.mapper_graph import name_classes
 from topocallback.records.point_clouds import PointClouds
+from topocallback.records.results import Description, LayerDistances, Results
 from topocallback.views.payload import VERSION, decode, encode
 
-KEY = "sliced_wasserstein_H1"
-TABLES = ("distances", "noise", "drift", "drift_from_first", "statistics")
+KEY = ("sliced_wasserstein", 1)
+OF_DISTANCES = ("matrix", "noise", "drift", "drift_from_first")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,11 @@ def snapshot():
 @pytest.fixture(scope="module")
 def content(snapshot):
     return decode(encode(snapshot))
+
+
+def with_matrix(snapshot, matrix):
+    table = dataclasses.replace(snapshot.distances[KEY], matrix=matrix)
+    return dataclasses.replace(snapshot, distances=Results([table]))
 
 
 def with_scale(snapshot, value):
@@ -43,18 +49,51 @@ def test_facts_are_the_snapshots(snapshot, content):
     assert (content["step"], content["epoch"]) == (snapshot.step, snapshot.epoch)
     assert tuple(content["layers"]) == snapshot.layers
     assert tuple(content["homology_dims"]) == snapshot.homology_dims
+    assert content["n_points"] == snapshot.n_points.tolist() == [120] * 3
     assert content["sample_ids"] == snapshot.sample_ids.tolist()
     assert content["options"] == json.loads(json.dumps(dict(snapshot.options)))
     assert content["seconds"] == pytest.approx(snapshot.seconds, rel=1e-5)
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_tables_are_the_snapshots_to_six_digits(snapshot, content, table):
-    expected = getattr(snapshot, table)
-    assert list(content[table]) == list(expected)
-    for key, values in expected.items():
-        np.testing.assert_allclose(content[table][key], values, rtol=5.1e-6, err_msg=key)
-    assert any(np.any(values) for values in content[table].values())
+def described(about):
+    """A description as JSON has it."""
+    low, high = (None if np.isinf(end) else end for end in about.range)
+    return {**vars(about), "range": [low, high]}
+
+
+def test_tables_are_the_snapshots_to_six_digits_and_say_what_they_are(snapshot, content):
+    assert len(content["distances"]) == len(snapshot.distances)
+    for found, table in zip(content["distances"], snapshot.distances.values(), strict=True):
+        numbers = {name: found.pop(name) for name in OF_DISTANCES}
+        assert found == described(table.about)
+        for name, values in numbers.items():
+            np.testing.assert_allclose(values, getattr(table, name), rtol=5.1e-6, err_msg=name)
+            assert np.any(values)
+    assert len(content["statistics"]) == len(snapshot.statistics)
+    for found, table in zip(content["statistics"], snapshot.statistics.values(), strict=True):
+        np.testing.assert_allclose(found.pop("values"), table.values, rtol=5.1e-6, err_msg=table.about.title)
+        assert found == described(table.about)
+
+
+def test_a_measure_of_any_name_range_and_dimension_says_what_it_is(snapshot):
+    """A paired one without homology dimension, noise and drift."""
+    about = Description("own(x=_H1)", None, "<b>1 - CKA", "%", (0.0, 1.0), direction="similarity", paired=True)
+    unknown = np.full(3, np.nan)
+    own = LayerDistances(about, np.ones((3, 3)) - np.eye(3), unknown, unknown, unknown)
+    changed = dataclasses.replace(snapshot, distances=Results([*snapshot.distances.values(), own]))
+    assert decode(encode(changed))["distances"][-1] == {
+        "measure": "own(x=_H1)",
+        "homology_dim": None,
+        "label": "<b>1 - CKA",
+        "unit": "%",
+        "range": [0.0, 1.0],
+        "kind": "distance",
+        "direction": "similarity",
+        "paired": True,
+        "more": "",
+        "matrix": [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]],
+        **dict.fromkeys(("noise", "drift", "drift_from_first"), [None] * 3),
+    }
 
 
 def test_diagrams_are_the_snapshots_with_the_longest_bars_first(snapshot, content):
@@ -117,9 +156,8 @@ def test_numbers_keep_six_significant_digits(value):
 
 def test_numbers_take_few_characters(snapshot):
     numbers = np.random.default_rng(0).normal(size=(3, 3)) * 10.0 ** np.arange(-4, 5).reshape(3, 3)
-    changed = dataclasses.replace(snapshot, distances={KEY: numbers})
-    text = gzip.decompress(encode(changed)).decode()
-    matrix = text.partition(f'"distances":{{"{KEY}":')[2].partition("}")[0]
+    text = gzip.decompress(encode(with_matrix(snapshot, numbers))).decode()
+    matrix = text.partition('"matrix":')[2].partition(',"noise"')[0]
     assert max(len(number.strip("-[]")) for number in matrix.split(",")) <= len("0.000123456")
 
 
@@ -132,18 +170,17 @@ def refuse(constant):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_null(snapshot, value):
-    matrix = snapshot.distances[KEY].copy()
+    matrix = snapshot.distances[KEY].matrix.copy()
     matrix[0, 1] = value
     changed = dataclasses.replace(
-        snapshot,
-        distances={KEY: matrix},
+        with_matrix(snapshot, matrix),
         scales=np.full(3, value),
         seconds={"total": value},
         options={"radius": value, "nested": [{"x": value}]},
     )
     content = json.loads(gzip.decompress(encode(changed)), parse_constant=refuse)
-    assert content["distances"][KEY][0][1] is None
-    assert content["distances"][KEY][1][0] == pytest.approx(matrix[1, 0], rel=1e-5)
+    assert content["distances"][0]["matrix"][0][1] is None
+    assert content["distances"][0]["matrix"][1][0] == pytest.approx(matrix[1, 0], rel=1e-5)
     assert content["scales"] == [None] * 3
     assert content["seconds"] == {"total": None}
     assert content["options"] == {"radius": None, "nested": [{"x": None}]}
@@ -186,7 +223,8 @@ def test_hardly_any_points_are_a_payload_too(n):
 def test_a_layer_without_a_finite_point_is_null_where_it_has_no_number():
     clouds = PointClouds({"stem": np.full((8, 2), np.nan), "head": np.random.default_rng(0).normal(size=(8, 2))})
     content = decode(encode(analyse(clouds)))
-    assert content["distances"][KEY][0] == [None, None]
+    assert [table["matrix"][0] for table in content["distances"]] == [[None, None]] * 2
+    assert content["n_points"] == [0, 8]
     assert content["diagrams"][0] == [[[], []], [[], []]]
     assert "NaN" in content["problems"]["stem"]
 

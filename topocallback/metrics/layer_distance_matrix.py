@@ -16,8 +16,6 @@ from topocallback.metrics.sampled_clouds import SampledClouds
 
 __all__ = ["LayerDistanceMatrix"]
 
-_MOST_LAYERS_WITH_NUMBERS = 16
-
 
 class LayerDistanceMatrix(SampledClouds):
     """The distances between the persistence diagrams of several layers.
@@ -180,13 +178,7 @@ class LayerDistanceMatrix(SampledClouds):
 
 
 def _draw_heatmap(axes: Any, matrix: NDArray[np.float64], layers: tuple[str, ...], title: str) -> None:
-    largest = float(np.nanmax(matrix, initial=0.0)) or 1.0
-    image = axes.imshow(matrix, cmap="viridis", vmin=0, vmax=largest)
-    axes.figure.colorbar(image, ax=axes)
-    axes.set_title(title)
-    axes.set_xticks(range(len(layers)), layers, rotation=90)
-    axes.set_yticks(range(len(layers)), layers)
-    if len(layers) <= _MOST_LAYERS_WITH_NUMBERS:
-        for i, j in np.argwhere(np.isfinite(matrix)):
-            colour = "black" if matrix[i, j] > 0.6 * largest else "white"
-            axes.text(j, i, f"{matrix[i, j]:.2g}", ha="center", va="center", color=colour, fontsize=7)
+    from topocallback.views.heatmap import Heatmap, draw_on_axes  # imports matplotlib
+
+    largest = float(matrix[np.isfinite(matrix)].max(initial=0.0)) or 1.0
+    draw_on_axes(axes, Heatmap(matrix, np.zeros(matrix.shape, dtype=bool), largest, layers), title)

@@ -11,59 +11,64 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from topocallback.records.comparison import Comparison
+from topocallback.records.results import Description, DistanceTable
+from topocallback.views.captions import added_up
+from topocallback.views.heatmap import Heatmap, draw_on_axes, note
 
 __all__ = ["FIGURES", "distances_figure", "map_figure", "settling_figure", "specificity_figure"]
 
-_COLOUR_MAP = "viridis"
 _SAME, _DIFFERENT, _QUIET = "#0072B2", "#D55E00", "0.45"
 _MARKERS = "osD^vPX*<>"
-_MOST_POINTS_NAMED = 60
 _MOST_RUNS_IN_LEGEND = 10
 _MOST_LAYERS_IN_LEGEND = 30
 
 
-def distances_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+def distances_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
     """All points against all: ordered by layer and, within a layer, by checkpoint.
 
-    Distances within the noise floor are drawn paler; NaN is left blank.
+    The diagonal, which is 0, shows the point's noise floor instead; distances within noise are marked. What is not
+    known is left blank.
 
     Args:
         comparison: The comparison.
-        measure: A measure, with or without its homology dimension.
+        measure: A measure; by default the first one.
+        homology_dim: A homology dimension; by default the measure is added up over all that it has.
 
     Returns:
         A figure.
     """
     order = np.lexsort((comparison.checkpoint_of, comparison.layer_of))
-    matrix = comparison.matrix(measure)[np.ix_(order, order)]
-    within = matrix <= comparison.floor(measure)[np.ix_(order, order)]  # not where there is no floor
+    table = _table(comparison, measure, homology_dim)
+    ordered = DistanceTable(table.about, table.matrix[np.ix_(order, order)], table.noise[order])
+    layers, counts = np.unique(comparison.layer_of[order], return_counts=True)
+    known = ordered.matrix[np.isfinite(ordered.matrix)]
+    limit = float(np.quantile(known, 0.99)) if known.size else 1.0
+    heatmap = Heatmap.of_table(ordered, limit or 1.0, [comparison.layers[i] for i in layers], counts.tolist())
     side = float(np.clip(0.11 * len(order), 5.5, 12))
     figure = _new_figure(side + 1.6, side + 0.9)
     axis = figure.add_subplot()
-    limit = float(np.nanquantile(matrix, 0.99)) if np.isfinite(matrix).any() else 1.0
-    image = axis.imshow(matrix, cmap=_COLOUR_MAP, vmin=0, vmax=limit or 1.0, interpolation="nearest")
-    axis.imshow(np.where(within, 1.0, np.nan), cmap="Greys_r", vmin=0, vmax=1, alpha=0.45, interpolation="nearest")
-    _mark_layers(axis, comparison, comparison.layer_of[order])
-    figure.colorbar(image, ax=axis, shrink=0.8, label=_unit(comparison), extend="max")
-    axis.set_title(f"Distance of every layer of every checkpoint: {_readable(comparison, measure)}", fontsize=10)
-    axis.set_xlabel("within a layer: checkpoints in the order of runs and steps; pale: within noise", fontsize=8)
+    title = f"Distance of every layer of every checkpoint: {table.about.title}"
+    draw_on_axes(axis, heatmap, title, _unit(table.about))
+    said = ["within a layer: checkpoints in the order of runs and steps", note([heatmap])]
+    axis.set_xlabel("; ".join(filter(None, said)), fontsize=8)
     return figure
 
 
-def map_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+def map_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
     """Where all points lie on a map by multidimensional scaling: colour is the layer, a line is one layer of one run.
 
     Args:
         comparison: The comparison.
-        measure: A measure, with or without its homology dimension.
+        measure: A measure; by default the first one.
+        homology_dim: A homology dimension; by default the measure is added up over all that it has.
 
     Returns:
         A figure.
     """
-    places = comparison.map(measure)
+    about = _about(comparison, measure, homology_dim)
+    places = comparison.map(measure, homology_dim)
     figure = _new_figure(8.4, 5.6)
     axis = figure.add_subplot()
     colours = _layer_colours(len(comparison.layers))
@@ -79,8 +84,8 @@ def map_figure(comparison: Comparison, measure: str | None = None) -> Figure:
             )
             axis.scatter(line[-1:, 0], line[-1:, 1], s=38, marker=marker, color=[colour])
     axis.set_aspect("equal", adjustable="datalim")
-    axis.set_title(f"Map of all layers and checkpoints: {_readable(comparison, measure)}", fontsize=10)
-    axis.set_xlabel(f"first axis, {_unit(comparison)}; filled: last checkpoint of the run", fontsize=8)
+    axis.set_title(f"Map of all layers and checkpoints: {about.title}", fontsize=10)
+    axis.set_xlabel(f"first axis, {_unit(about)}; filled: last checkpoint of the run", fontsize=8)
     axis.set_ylabel("second axis", fontsize=8)
     axis.tick_params(labelsize=7)
     layers = [
@@ -95,17 +100,19 @@ def map_figure(comparison: Comparison, measure: str | None = None) -> Figure:
     return figure
 
 
-def specificity_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+def specificity_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
     """Per layer, how far it is from itself in other checkpoints and from the other layers of its own.
 
     Args:
         comparison: The comparison.
-        measure: A measure, with or without its homology dimension.
+        measure: A measure; by default the first one.
+        homology_dim: A homology dimension; by default the measure is added up over all that it has.
 
     Returns:
         A figure.
     """
-    found = comparison.specificity(measure)
+    about = _about(comparison, measure, homology_dim)
+    found = comparison.specificity(measure, homology_dim)
     layers = list(found.by_layer)
     figure = _new_figure(8.4, max(2.6, 0.27 * len(layers) + 1.3))
     axis = figure.add_subplot()
@@ -118,9 +125,9 @@ def specificity_figure(comparison: Comparison, measure: str | None = None) -> Fi
     axis.set_ylim(-0.7, len(layers) - 0.3)
     axis.set_xlim(left=0)
     axis.tick_params(axis="x", labelsize=7)
-    axis.set_xlabel(f"mean distance, {_unit(comparison)}", fontsize=8)
+    axis.set_xlabel(f"mean distance, {_unit(about)}", fontsize=8)
     axis.set_title(
-        f"Specificity: {_readable(comparison, measure)}\n"
+        f"Specificity: {about.title}\n"
         f"different layers {found.ratio:.2f} times as far apart as the same layer; AUC {found.auc:.2f}; "
         f"{len(found.checkpoints)} checkpoints",
         fontsize=10,
@@ -129,12 +136,13 @@ def specificity_figure(comparison: Comparison, measure: str | None = None) -> Fi
     return figure
 
 
-def settling_figure(comparison: Comparison, measure: str | None = None) -> Figure:
+def settling_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
     """Per layer, how far each checkpoint is from the run's last one; the shaded band is within noise.
 
     Args:
         comparison: The comparison.
-        measure: A measure, with or without its homology dimension.
+        measure: A measure; by default the first one.
+        homology_dim: A homology dimension; by default the measure is added up over all that it has.
 
     Returns:
         A figure.
@@ -142,7 +150,8 @@ def settling_figure(comparison: Comparison, measure: str | None = None) -> Figur
     Raises:
         ValueError: If no run has several checkpoints.
     """
-    entries = comparison.settling(measure)
+    about = _about(comparison, measure, homology_dim)
+    entries = comparison.settling(measure, homology_dim)
     if not entries:
         raise ValueError("Expected a run with at least two checkpoints, got none: nothing can settle.")
     layers = [layer for layer in comparison.layers if any(entry.layer == layer for entry in entries)]
@@ -161,16 +170,16 @@ def settling_figure(comparison: Comparison, measure: str | None = None) -> Figur
             axis.plot([entry.step], [entry.distances[entry.position]], "o", ms=8, mfc="none", mec=colour)
     for axis in axes.flat[len(layers) :]:
         axis.set_axis_off()
-    figure.suptitle(f"Distance from the last checkpoint: {_readable(comparison, measure)}", fontsize=10)
+    figure.suptitle(f"Distance from the last checkpoint: {about.title}", fontsize=10)
     figure.supxlabel("step (band: noise floor; ring: settled from here on)", fontsize=8)
-    figure.supylabel(_unit(comparison), fontsize=8)
+    figure.supylabel(_unit(about), fontsize=8)
     if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND:
         handles = [Line2D([], [], color=f"C{i % 10}", label=run) for i, run in enumerate(runs)]
         figure.legend(handles=handles, fontsize=7, loc="outside right upper", frameon=False)
     return figure
 
 
-FIGURES: dict[str, Callable[[Comparison, str | None], Figure]] = {
+FIGURES: dict[str, Callable[[Comparison, str | None, int | None], Figure]] = {
     "distances": distances_figure,
     "specificity": specificity_figure,
     "settling": settling_figure,
@@ -184,18 +193,6 @@ def _new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _mark_layers(axis: Axes, comparison: Comparison, layer_of: NDArray[np.int64]) -> None:
-    """Names in the middle of each layer's stretch, and lines between layers."""
-    numbers, starts, counts = np.unique(layer_of, return_index=True, return_counts=True)
-    for edge in starts[1:]:
-        axis.axhline(edge - 0.5, color="white", lw=0.7)
-        axis.axvline(edge - 0.5, color="white", lw=0.7)
-    names = [comparison.layers[number] for number in numbers]
-    size = 8 if len(names) <= _MOST_POINTS_NAMED // 2 else 5
-    axis.set_xticks(starts + (counts - 1) / 2, names, rotation=90, fontsize=size)
-    axis.set_yticks(starts + (counts - 1) / 2, names, fontsize=size)
-
-
 def _layer_colours(count: int) -> list[tuple[float, float, float, float]]:
     """From early to late layers; without the palest end, which does not show on white."""
     return [tuple(colour) for colour in colormaps["turbo"](np.linspace(0.05, 0.95, count))]
@@ -207,13 +204,18 @@ def _legend(axis: Axes, handles: Sequence[Artist]) -> None:
     axis.legend(handles=handles, fontsize=7, frameon=False, ncols=columns, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
-def _readable(comparison: Comparison, measure: str | None) -> str:
-    name = comparison.measure_names[0] if measure is None else measure
-    if name in comparison.distances:
-        base, _, dim = name.rpartition("_H")
-        return f"{base.replace('_', ' ')}, H{dim}"
-    return f"{name.replace('_', ' ')}, {' + '.join(f'H{dim}' for dim in comparison.homology_dims)}"
+def _about(comparison: Comparison, measure: str | None, homology_dim: int | None) -> Description:
+    tables = comparison.distances.of(measure)
+    if homology_dim is not None:
+        return comparison.distances[tables[0].about.measure, homology_dim].about
+    return added_up(tables)
 
 
-def _unit(comparison: Comparison) -> str:
-    return "scaled distance" if comparison.options.get("scale") == "quantile" else "distance in activations' units"
+def _table(comparison: Comparison, measure: str | None, homology_dim: int | None) -> DistanceTable:
+    """What is drawn: one table, or a measure's tables added up over the homology dimensions."""
+    choice = measure, homology_dim
+    return DistanceTable(_about(comparison, *choice), comparison.matrix(*choice), comparison.noise_of(*choice))
+
+
+def _unit(about: Description) -> str:
+    return f"distance ({about.unit})" if about.unit else "distance"

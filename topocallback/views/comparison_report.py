@@ -10,6 +10,7 @@ from html import escape
 from matplotlib.figure import Figure
 
 from topocallback.records.comparison import Comparison
+from topocallback.views.captions import with_unit
 from topocallback.views.comparison import FIGURES
 
 __all__ = ["comparison_report", "to_png"]
@@ -70,11 +71,12 @@ def comparison_report(comparison: Comparison, pictures: dict[str, bytes], title:
 
 
 def _summary(comparison: Comparison) -> str:
+    measures = "; ".join(with_unit(table.about) for table in comparison.distances.values())
     return (
         f"{len(comparison.checkpoints)} checkpoints of {len(comparison.runs)} runs, {len(comparison.layers)} layers, "
-        f"{len(comparison.sample_ids)} samples, the same for all. Measures: "
-        f"{escape(', '.join(comparison.distances))}. A distance is held against its noise floor: the distance between "
-        "two random halves of a layer's own samples, the larger one of the two layers'."
+        f"{len(comparison.sample_ids)} samples, the same for all. Measures: {escape(measures)}. A distance is held "
+        "against its noise floor: the distance between two random halves of a layer's own samples, the larger one of "
+        "the two layers'."
     )
 
 

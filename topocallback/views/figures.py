@@ -12,16 +12,20 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from topocallback.records.results import Key
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import QUIET, canvas, heading
+from topocallback.views.captions import with_unit
+from topocallback.views.heatmap import Heatmap, draw_panel, note
 from topocallback.views.lettering import Lettering
 
 __all__ = ["Ranges", "diagrams_figure", "heatmap_figure"]
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito: told apart by colour-blind people
-_COLOUR_MAP = "viridis"
-_MOST_LAYERS_WITH_NUMBERS = 16
 _HEADROOM = 1.25
+_PANELS_IN_A_ROW = 4
+
+Limits = Mapping["Key | str", float]
 
 
 @dataclass
@@ -30,9 +34,12 @@ class Ranges:
 
     A range is set by the first snapshot, with room to grow, to a round number. Only a value beyond it widens it, to at
     least twice as much, and the picture's own scale says so.
+
+    Attributes:
+        limits: A distance table's key to the upper end of its colours; ``"bars"`` to that of the diagrams' axes.
     """
 
-    limits: dict[str, float] = field(default_factory=dict)
+    limits: dict[Key | str, float] = field(default_factory=dict)
 
     def include(self, snapshot: Snapshot) -> None:
         """Take a snapshot into account.
@@ -40,8 +47,8 @@ class Ranges:
         Args:
             snapshot: Snapshots have to come in the order of their steps.
         """
-        for key, matrix in snapshot.distances.items():
-            self._grow(f"distances/{key}", np.concatenate([matrix.ravel(), snapshot.noise[key]]))
+        for key, table in snapshot.distances.items():
+            self._grow(key, np.concatenate([table.matrix.ravel(), table.noise]), table.about.range[1])
         deaths = [
             _typical_deaths(dim, layer[i])
             for layer in snapshot.diagrams.values()
@@ -49,11 +56,12 @@ class Ranges:
         ]
         self._grow("bars", np.concatenate(deaths))
 
-    def _grow(self, key: str, values: NDArray[np.float64]) -> None:
+    def _grow(self, key: Key | str, values: NDArray[np.float64], most: float = math.inf) -> None:
+        """Widen a range, but not beyond the largest value there can be."""
         largest = float(values[np.isfinite(values)].max(initial=0.0))
         limit = self.limits.get(key, 0.0)
         if largest > limit:
-            self.limits[key] = _round_up(max(_HEADROOM * largest, 2 * limit))
+            self.limits[key] = max(largest, min(most, _round_up(max(_HEADROOM * largest, 2 * limit))))
 
 
 def _typical_deaths(dim: int, bars: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,11 +80,11 @@ def _round_up(value: float) -> float:
     return next(step * power for step in steps if step * power >= value * (1 - 1e-9))
 
 
-def heatmap_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None) -> Figure:
+def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
     """How far apart the layers are, one panel per measure and homology dimension.
 
     The diagonal, which is 0, shows the layer's noise floor instead; a distance that does not exceed the larger noise
-    floor of its two layers is hatched. NaN is left blank.
+    floor of its two layers is hatched. What is not known is left blank.
 
     Args:
         snapshot: The snapshot.
@@ -86,28 +94,29 @@ def heatmap_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None
         A figure.
     """
     limits = _own_limits(snapshot) if limits is None else limits
-    lettering = Lettering()
-    names = 10 + max(lettering.width(layer, 7) for layer in snapshot.layers)
+    lettering, title = Lettering(), heading("Layer distance", snapshot)
+    tables = list(snapshot.distances.values())
+    heatmaps = [Heatmap.of_table(table, limits.get(table.about.key, 1.0), snapshot.layers) for table in tables]
     side = min(620.0, max(250.0, 34.0 * len(snapshot.layers)))
-    pitch = side + 78
-    title = f"{heading('Layer distance', snapshot)}, {_unit(snapshot)}"
-    width = max(names + pitch * len(snapshot.distances), lettering.width(title, 11) + 20)
-    figure, axis = canvas(width, side + names + 66)
-    bottom = names + 20
-    for position, key in enumerate(snapshot.distances):
-        left = names + position * pitch
-        limit = limits.get(f"distances/{key}", 1.0)
-        _draw_matrix(axis, lettering, snapshot, key, (left, bottom, side), limit)
-        _draw_colour_bar(axis, lettering, (left + side + 8, bottom, side), limit)
-        _name_layers(lettering, snapshot.layers, (left, bottom, side), both_sides=position == 0)
-        lettering.write(left + side / 2, bottom + side + 12, _readable(key), size=9)
-    lettering.write(width / 2, bottom + side + 32, title, size=11)
-    lettering.write(width / 2, 10, "diagonal: noise floor; hatched: within noise", size=8, colour=QUIET)
+    names = 10 + max(lettering.width(layer, 7) for layer in snapshot.layers)
+    pitch, row_pitch = side + 78, side + names + 28
+    columns, rows = min(_PANELS_IN_A_ROW, len(tables)), math.ceil(len(tables) / _PANELS_IN_A_ROW)
+    width = max(names + pitch * columns, lettering.width(title, 11) + 20)
+    height = rows * row_pitch + 38
+    figure, axis = canvas(width, height)
+    for i, (table, heatmap) in enumerate(zip(tables, heatmaps, strict=True)):
+        row, column = divmod(i, _PANELS_IN_A_ROW)
+        left, bottom = names + column * pitch, 20 + names + (rows - 1 - row) * row_pitch
+        draw_panel(axis, lettering, heatmap, (left, bottom), side, name_rows=column == 0)
+        about = lettering.shortened(with_unit(table.about), 9, side + 2 * min(names, 30))
+        lettering.write(left + side / 2, bottom + side + 12, about, size=9)
+    lettering.write(width / 2, height - 14, title, size=11)
+    lettering.write(width / 2, 10, note(heatmaps), size=8, colour=QUIET)
     lettering.draw(axis)
     return figure
 
 
-def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = None) -> Figure:
+def diagrams_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
     """The persistence diagrams of all layers as small multiples: birth to the right, death upwards.
 
     Essential bars are not drawn. A bar whose death is beyond the axes is a triangle at their upper end.
@@ -123,7 +132,7 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
     side, gap, margin = 150.0, 26.0, 30.0
     columns = min(5, len(snapshot.layers))
     rows = math.ceil(len(snapshot.layers) / columns)
-    lettering, title = Lettering(), f"{heading('Persistence diagrams', snapshot)}, {_unit(snapshot)}"
+    lettering, title = Lettering(), heading("Persistence diagrams", snapshot) + _unit_of_diagrams(snapshot)
     width = max(margin + columns * (side + 14), lettering.width(title, 11) + 20)
     height = rows * (side + gap) + 66
     figure, axis = canvas(width, height)
@@ -145,64 +154,6 @@ def diagrams_figure(snapshot: Snapshot, limits: Mapping[str, float] | None = Non
     lettering.write(width / 2, height - 18, title, size=11)
     lettering.draw(axis)
     return figure
-
-
-def _draw_matrix(
-    axis: Axes, lettering: Lettering, snapshot: Snapshot, key: str, square: tuple[float, float, float], limit: float
-) -> None:
-    left, bottom, side = square
-    matrix, noise = snapshot.distances[key], snapshot.noise[key]
-    shown = matrix.copy()
-    np.fill_diagonal(shown, noise)
-    _show_cells(axis, shown, (left, left + side, bottom, bottom + side), limit)
-    cell = side / len(shown)
-    centres = left + cell * (np.arange(len(shown)) + 0.5), bottom + side - cell * (np.arange(len(shown)) + 0.5)
-    floor = np.fmax(noise[:, None], noise[None, :])
-    within_noise = np.argwhere((matrix <= floor) & ~np.eye(len(matrix), dtype=bool))
-    _hatch(axis, [(centres[0][j], centres[1][i]) for i, j in within_noise], cell)
-    if len(shown) <= _MOST_LAYERS_WITH_NUMBERS:
-        for i, j in np.argwhere(np.isfinite(shown)):
-            colour = "black" if shown[i, j] > 0.6 * limit else "white"
-            lettering.write(centres[0][j], centres[1][i], _number(shown[i, j]), size=6.5, colour=colour)
-
-
-def _show_cells(
-    axis: Axes, values: NDArray[np.float64], extent: tuple[float, float, float, float], limit: float
-) -> None:
-    """Row 0 on top. Quadrilaterals, because resampling images made the whole picture take 100 ms instead of 60 ms."""
-    left, right, bottom, top = extent
-    across = np.linspace(left, right, values.shape[1] + 1)
-    down = np.linspace(top, bottom, values.shape[0] + 1)
-    axis.pcolormesh(across, down, values, cmap=_COLOUR_MAP, vmin=0, vmax=limit, edgecolors="none", linewidth=0)
-
-
-def _hatch(axis: Axes, centres: list[tuple[float, float]], cell: float) -> None:
-    half, strokes = cell / 2, []
-    for x, y in centres:
-        for shift in (np.arange(4) + 0.5) * cell / 4:  # none of them through the number in the middle
-            strokes.append([(x - half, y - half + shift), (x + half - shift, y + half)])
-            strokes.append([(x - half + shift, y - half), (x + half, y + half - shift)])
-    axis.add_collection(LineCollection(strokes, colors="white", linewidths=0.5, alpha=0.7))
-
-
-def _draw_colour_bar(axis: Axes, lettering: Lettering, place: tuple[float, float, float], limit: float) -> None:
-    left, bottom, height = place
-    gradient = np.linspace(limit, 0, 128)[:, None]
-    _show_cells(axis, gradient, (left, left + 10, bottom, bottom + height), limit)
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        lettering.write(left + 14, bottom + share * height, f"{share * limit:g}", align=0, colour=QUIET)
-
-
-def _name_layers(
-    lettering: Lettering, layers: tuple[str, ...], square: tuple[float, float, float], both_sides: bool
-) -> None:
-    left, bottom, side = square
-    cell = side / len(layers)
-    size = min(7.0, 0.9 * cell)
-    for i, layer in enumerate(layers):
-        lettering.write(left + (i + 0.5) * cell, bottom - 4, layer, size=size, align=1, up=True)
-        if both_sides:
-            lettering.write(left - 4, bottom + side - (i + 0.5) * cell, layer, size=size, align=1)
 
 
 def _plot_bars(
@@ -229,21 +180,14 @@ def _plot_bars(
         lettering.write(origins[0, 0] + 40 * i + 10, legend, f"H{dim}", size=8, align=0)
 
 
-def _own_limits(snapshot: Snapshot) -> dict[str, float]:
+def _own_limits(snapshot: Snapshot) -> Limits:
     ranges = Ranges()
     ranges.include(snapshot)
     return ranges.limits
 
 
-def _unit(snapshot: Snapshot) -> str:
-    return "scaled by each layer's 0.9 quantile" if snapshot.options.get("scale") == "quantile" else "raw scale"
-
-
-def _readable(key: str) -> str:
-    measure, _, dim = key.rpartition("_H")
-    return f"{measure.replace('_', ' ').title()}, H{dim}"
-
-
-def _number(value: float) -> str:
-    """Two significant digits, without an exponent where that stays short."""
-    return f"{value:.0f}" if 10 <= value < 1e4 else f"{value:.2g}"
+def _unit_of_diagrams(snapshot: Snapshot) -> str:
+    """The unit of a diagram's longest bar, which every analysis measures, behind a comma."""
+    units = (table.about.unit for table in snapshot.statistics.values() if table.about.measure == "longest_bar")
+    unit = next(units, "")
+    return f", in {unit}" if unit else ""

@@ -1,8 +1,14 @@
 """Many short labels as one artist.
 
-A heatmap of 12 layers has 300 numbers and names. Matplotlib lays out and draws each ``Text`` on its own, about 1 ms
-apiece and with Python's global lock held, which is time that training loses. Letters' outlines, cached and put
-together into one path per colour, draw in C++: 0.4 s become 0.03 s.
+The heatmap of 12 layers has 338 numbers and names, written in the background while training waits for Python's global
+lock. On one core, the picture without any takes 17 ms, and the labels cost
+
+- 300 ms as matplotlib's ``Text``, and 270 ms by its renderer's ``draw_text``, which lay out each on its own;
+- 24 ms with Pillow's ``ImageDraw`` on the rendered picture;
+- 13 ms here, as letters' outlines, cached and put together into one path per colour, which draws in C++.
+
+Pillow's letters look as good, but they are pixels: names from bottom to top have to be drawn aside and turned, and a
+figure saved as PDF or SVG would have none, so that every label would have to be written in two ways.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
+from topocallback.views.captions import added_up, with_unit
 from topocallback.views.sprite import Sprite
 
 __all__ = ["scalars", "write_for_tab", "write_pictures", "write_scalars"]
 
 _PREFIX = "topology"
 _PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
+_OF_DISTANCES = {
+    "drift": "from the same layer in the previous snapshot",
+    "drift_from_first": "from the same layer in the run's first snapshot",
+    "noise": "between two random halves of the layer's own samples",
+}
 
 
 def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
@@ -31,29 +37,24 @@ def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
         dimensions; those of further measures with the measure's name behind), and every statistic per homology
         dimension. ``topology/seconds`` is what the analysis took. NaN and infinity are left out.
     """
-    columns: dict[str, NDArray[np.float64]] = {}
-    for position, measure in enumerate(snapshot.measure_names):
-        suffix = f"_{measure}" if position else ""
-        for name in ("drift", "drift_from_first", "noise"):
-            columns[f"{name}{suffix}"] = snapshot.total(getattr(snapshot, name), measure)
-    columns |= dict(snapshot.statistics)
-    named = {
-        separator.join((_PREFIX, quantity, layer)): float(value)
-        for quantity, values in columns.items()
-        for layer, value in zip(snapshot.layers, values, strict=True)
-        if np.isfinite(value)
-    }
-    return named | {separator.join((_PREFIX, "seconds")): snapshot.seconds.get("total", 0.0)}
+    return {tag: value for tag, value, _ in _described(snapshot, separator)}
 
 
 def write_scalars(logger: Any, snapshot: Snapshot) -> None:
-    """Log a snapshot's numbers at its step.
+    """Log a snapshot's numbers at its step; TensorBoard also shows what each is, and in which unit.
 
     Args:
         logger: A Lightning logger.
         snapshot: The snapshot.
     """
-    logger.log_metrics(scalars(snapshot, getattr(logger, "group_separator", "/")), step=snapshot.step)
+    described = list(_described(snapshot, getattr(logger, "group_separator", "/")))
+    writer = _event_writer(logger)
+    # A logger whose `log_metrics` is not Lightning's own may rename numbers or leave some out.
+    if writer is None or not str(logger.log_metrics.__module__).endswith("fabric.loggers.tensorboard"):
+        logger.log_metrics({tag: value for tag, value, _ in described}, step=snapshot.step)
+        return
+    prefix = f"{logger._prefix}{logger.LOGGER_JOIN_CHAR}" if getattr(logger, "_prefix", "") else ""
+    writer.add_summary(_summary((f"{prefix}{tag}", value, about) for tag, value, about in described), snapshot.step)
 
 
 def write_pictures(logger: Any, pictures: Sequence[Picture], step: int) -> None:
@@ -65,10 +66,11 @@ def write_pictures(logger: Any, pictures: Sequence[Picture], step: int) -> None:
         step: The logger's step.
     """
     experiment: Any = getattr(logger, "experiment", None)
+    writer = _event_writer(logger)
     for picture in pictures:
         tag = f"{_PREFIX}/{picture.name}"
-        if hasattr(experiment, "_get_file_writer"):
-            _write_to_tensorboard(experiment, tag, picture, step)
+        if writer is not None:
+            writer.add_summary(_image(tag, picture), step)
         elif hasattr(logger, "log_image"):
             logger.log_image(tag, [_decode(picture)], step=step)
         elif hasattr(experiment, "log_image") and hasattr(logger, "run_id"):
@@ -84,15 +86,62 @@ def write_for_tab(logger: Any, payload: bytes | None, sprite: Sprite | None, ste
         sprite: The run's sampled inputs, or ``None``.
         step: The logger's step.
     """
-    experiment: Any = getattr(logger, "experiment", None)
-    # A second writer in the same directory would cost the first one's scalars in one of TensorBoard's two backends.
-    writer = experiment._get_file_writer() if hasattr(experiment, "_get_file_writer") else None
+    writer = _event_writer(logger)
     if writer is None:
         return
     if sprite is not None:
         writer.add_summary(_blobs(f"{_PREFIX}/inputs", [sprite.png, sprite.facts.encode("utf-8")]), step)
     if payload is not None:
         writer.add_summary(_blobs(f"{_PREFIX}/snapshot", [payload]), step)
+
+
+def _described(snapshot: Snapshot, separator: str) -> Iterator[tuple[str, float, str]]:
+    """Tag, number and what it is, of every number that there is."""
+    for quantity, values, about in _quantities(snapshot):
+        for layer, value in zip(snapshot.layers, values, strict=True):
+            if np.isfinite(value):
+                yield separator.join((_PREFIX, quantity, layer)), float(value), about
+    yield separator.join((_PREFIX, "seconds")), snapshot.seconds.get("total", 0.0), "What the analysis took (seconds)"
+
+
+def _quantities(snapshot: Snapshot) -> Iterator[tuple[str, NDArray[np.float64], str]]:
+    """Name, (L,) numbers and what they are."""
+    for position, measure in enumerate(snapshot.distances.measures):
+        suffix = f"_{measure}" if position else ""
+        distance = with_unit(added_up(snapshot.distances.of(measure)))
+        for name, between in _OF_DISTANCES.items():
+            yield f"{name}{suffix}", snapshot.total(name, measure), f"{distance}: {between}"
+    for table in snapshot.statistics.values():
+        meaning = f": larger means {table.about.more}" if table.about.more else ""
+        yield table.about.tag, table.values, f"{with_unit(table.about)}{meaning}"
+
+
+def _event_writer(logger: Any) -> Any:
+    """The writer of the event file, if the logger is TensorBoard's.
+
+    It is the logger's own: a second one in the same directory would cost the first one's scalars in one of
+    TensorBoard's two backends. Lightning's dummy logger answers every call with ``None``.
+    """
+    experiment: Any = getattr(logger, "experiment", None)
+    return experiment._get_file_writer() if hasattr(experiment, "_get_file_writer") else None
+
+
+def _summary(described: Iterable[tuple[str, float, str]]) -> Any:
+    """All numbers of a step in one event.
+
+    Of a plain number TensorBoard's faster backend keeps no description unless plugin and data class are given too; the
+    other backend and what else reads event files take such a number as any other.
+    """
+    from tensorboard.compat.proto import summary_pb2
+
+    plugin = summary_pb2.SummaryMetadata.PluginData(plugin_name="scalars")
+    summary = summary_pb2.Summary()
+    for tag, number, about in described:
+        metadata = summary_pb2.SummaryMetadata(
+            plugin_data=plugin, data_class=summary_pb2.DATA_CLASS_SCALAR, summary_description=about
+        )
+        summary.value.add(tag=tag, simple_value=number, metadata=metadata)
+    return summary
 
 
 def _blobs(tag: str, blobs: list[bytes]) -> Any:
@@ -111,14 +160,12 @@ def _blobs(tag: str, blobs: list[bytes]) -> Any:
     return summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)])
 
 
-def _write_to_tensorboard(experiment: Any, tag: str, picture: Picture, step: int) -> None:
+def _image(tag: str, picture: Picture) -> Any:
     """Straight from the PNG: ``add_image`` would decode and encode it again in the training thread (40 ms)."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     image = Summary.Image(height=picture.height, width=picture.width, colorspace=3, encoded_image_string=picture.png)
-    writer = experiment._get_file_writer()
-    if writer is not None:  # Lightning's dummy logger answers every call with None
-        writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+    return Summary(value=[Summary.Value(tag=tag, image=image)])
 
 
 def _decode(picture: Picture) -> Any:

@@ -11,6 +11,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ from topocallback.records.snapshot import Snapshot
 
 __all__ = ["VERSION", "decode", "encode"]
 
-VERSION = 1
+VERSION = 2
 
 _DIGITS = 6
+_OF_DISTANCES = ("matrix", "noise", "drift", "drift_from_first")
 _MOST_CONFUSIONS = 10
 # A snapshot of 20 layers with 512 samples takes 122 kB and 0.08 s at level 6, 120 kB and 0.18 s at level 9.
 _LEVEL = 6
@@ -45,8 +47,9 @@ def encode(snapshot: Snapshot) -> bytes:
         >>> rng = np.random.default_rng(0)
         >>> payload = encode(analyse(PointClouds({"stem": rng.normal(size=(40, 3))}), step=7))
         >>> decoded = decode(payload)
-        >>> decoded["step"], decoded["layers"], decoded["distances"]["sliced_wasserstein_H1"]
-        (7, ['stem'], [[0.0]])
+        >>> table = decoded["distances"][1]
+        >>> decoded["step"], decoded["layers"], table["label"], table["homology_dim"], table["matrix"]
+        (7, ['stem'], 'Sliced Wasserstein distance', 1, [[0.0]])
     """
     text = json.dumps(_to_json(snapshot), allow_nan=False, separators=(",", ":"))
     return gzip.compress(text.encode("utf-8"), compresslevel=_LEVEL, mtime=0)
@@ -90,16 +93,19 @@ def _to_json(snapshot: Snapshot) -> dict[str, Any]:
         "step": int(snapshot.step),
         "epoch": int(snapshot.epoch),
         "layers": list(snapshot.layers),
+        "n_points": snapshot.n_points.tolist(),
         "homology_dims": [int(dim) for dim in snapshot.homology_dims],
         "options": _plain(snapshot.options),
         "classes": list(classes),
         "sample_ids": snapshot.sample_ids.tolist(),
         "labels": None if codes is None else codes.tolist(),
-        "distances": _table(snapshot.distances),
-        "noise": _table(snapshot.noise),
-        "drift": _table(snapshot.drift),
-        "drift_from_first": _table(snapshot.drift_from_first),
-        "statistics": _table(snapshot.statistics),
+        "distances": [
+            _plain(asdict(table.about)) | {name: _numbers(getattr(table, name)) for name in _OF_DISTANCES}
+            for table in snapshot.distances.values()
+        ],
+        "statistics": [
+            _plain(asdict(table.about)) | {"values": _numbers(table.values)} for table in snapshot.statistics.values()
+        ],
         "scales": _numbers(snapshot.scales),
         "problems": _plain(snapshot.problems),
         "seconds": _plain(snapshot.seconds),
@@ -109,10 +115,6 @@ def _to_json(snapshot: Snapshot) -> dict[str, Any]:
             for layer in snapshot.layers
         ],
     }
-
-
-def _table(table: Mapping[str, NDArray[np.float64]]) -> dict[str, list[Any]]:
-    return {key: _numbers(values) for key, values in table.items()}
 
 
 def _bars(diagram: NDArray[np.float64]) -> list[list[float | None]]:
@@ -171,7 +173,7 @@ def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _plain(value: Any) -> Any:
-    """Options, problems and seconds as JSON holds them; what it cannot hold becomes text."""
+    """Descriptions, options, problems and seconds as JSON holds them; what it cannot hold becomes text."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, Mapping):

@@ -61,11 +61,12 @@ class RandomSplit(pl.LightningDataModule):
 def train(folder, seed, epochs=3, **monitor_options):
     """One run: checkpoints in ``<folder>/checkpoints``, snapshots in ``<folder>/topology``."""
     pl.seed_everything(seed, verbose=False)
+    logger = monitor_options.pop("logger", False)
     options = {"n_samples": N_SAMPLES, "figures": False, "on_error": "raise", **monitor_options}
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
-        logger=False,
+        logger=logger,
         default_root_dir=folder,
         callbacks=[TopologyMonitor(**options), ModelCheckpoint(folder / "checkpoints", "{epoch}", save_top_k=-1)],
         enable_progress_bar=False,

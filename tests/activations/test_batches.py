@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.utilities.combined_loader import CombinedLoader
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -18,7 +19,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from topocallback.activations.batches import BatchIndices, batch_size, find_labels
+from topocallback.activations.batches import BatchIndices, batch_size, find_labels, flatten_loaders
 
 
 def sketch(value):
@@ -78,6 +79,31 @@ def run(loader, max_batches=float("inf")):
     taken = [indices.take(len(batch)) for batch in batches]
     assert all(ids.dtype == np.int64 for ids in taken)
     return indices, [ids.tolist() for ids in taken], batches
+
+
+# -- Loaders ----------------------------------------------------------------------------------------------------------
+
+FIRST, SECOND, THIRD = (DataLoader(Numbers(length)) for length in (3, 5, 7))
+
+
+@pytest.mark.parametrize(
+    ("loaders", "expected"),
+    [
+        (FIRST, [FIRST]),
+        ([FIRST], [FIRST]),
+        ([SECOND, FIRST], [SECOND, FIRST]),
+        ((FIRST, SECOND, THIRD), [FIRST, SECOND, THIRD]),
+        ({"b": SECOND, "a": FIRST}, [SECOND, FIRST]),
+        ([FIRST, {"b": [SECOND], "a": (THIRD,)}], [FIRST, SECOND, THIRD]),
+    ],
+    ids=["one", "list of one", "list", "tuple", "mapping", "nested"],
+)
+def test_loaders_are_numbered_as_lightning_numbers_them(loaders, expected):
+    assert flatten_loaders(loaders) == CombinedLoader(loaders, "sequential").flattened == expected
+
+
+def test_no_loader_is_an_empty_list():
+    assert flatten_loaders(None) == flatten_loaders([]) == []
 
 
 # -- Indices on one process -------------------------------------------------------------------------------------------
@@ -378,11 +404,9 @@ def test_a_place_that_the_batch_does_not_have_is_an_error(batch, labels, has):
     ],
     ids=sketch,
 )
-@pytest.mark.parametrize("labels", [1, "y"])
-def test_a_place_with_something_else_is_an_error(value, got, labels):
-    batch = (X, value) if labels == 1 else {"x": X, "y": value}
-    with pytest.raises(ValueError, match=rf"`labels={labels!r}` to hold one number for each of 3 samples, got {got}"):
-        find_labels(batch, labels, 3)
+def test_a_place_with_something_else_is_an_error(value, got):
+    with pytest.raises(ValueError, match=rf"`labels='y'` to hold one number for each of 3 samples, got {got}"):
+        find_labels({"x": X, "y": value}, "y", 3)
 
 
 def test_a_sized_stream_in_several_processes_has_no_known_length():

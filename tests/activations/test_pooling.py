@@ -1,26 +1,15 @@
-"""Clouds: finding the tensor, making it dense, taking rows, and one vector per sample, each against plain loops."""
+"""Pooling: one vector per sample, each way against plain loops over positions."""
 
-import collections
-import dataclasses
 import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
+from recording_tools import activations
 from torch import nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
-from torch.optim.swa_utils import AveragedModel
 
-from topocallback.activations.pooling import (
-    POOLINGS,
-    batch_first,
-    channel_axis,
-    densify,
-    first_tensor,
-    take_rows,
-    to_vectors,
-)
+from topocallback.activations.pooling import POOLINGS, check_lengths, check_pooling, rows_to_vectors, to_vectors
 from topocallback.activations.samples import bottom_k
 
 SHAPES = {
@@ -33,10 +22,6 @@ SHAPES = {
     "one channel": ((5, 1, 4, 6), 1),
     "one sample": ((1, 3, 4, 6), 1),
 }
-
-
-def activations(shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def channel_vectors(sample, axis):
@@ -235,266 +220,57 @@ def test_an_unknown_way_is_refused():
         to_vectors(torch.ones(4, 3), "maximum", -1, np.arange(4))
 
 
-# -- Where channels and samples are -----------------------------------------------------------------------------------
+# -- Rows of an output ------------------------------------------------------------------------------------------------
 
 
-def as_it_is(module):
-    return module
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_rows_of_an_output_give_the_vectors_of_these_samples(pooling):
+    output, rows = activations((6, 3, 4, 5)), np.array([4, 0, 5])
+    expected = to_vectors(output[[4, 0, 5]], pooling, 1, rows + 100, seed=7)
+    assert torch.equal(rows_to_vectors(output, rows, pooling, 1, rows + 100, seed=7), expected)
+    second = output.movedim(0, 1)
+    assert torch.equal(rows_to_vectors(second, rows, pooling, 1, rows + 100, seed=7, samples_axis=1), expected)
 
 
-class ConvNeXtBlock(nn.Module):
-    """Images in, images out, with layers inside that want channels last."""
-
-    def __init__(self):
-        super().__init__()
-        self.depthwise = nn.Conv2d(4, 4, 3)
-        self.norm = nn.LayerNorm(4)
-        self.pointwise = nn.Linear(4, 4)
-
-
-class Activation(nn.Module):
-    """A module without layers."""
-
-
-@pytest.mark.parametrize(
-    ("module", "ndim", "axis"),
-    [
-        (nn.Conv1d(2, 2, 1), 3, 1),
-        (nn.Conv2d(2, 2, 1), 4, 1),
-        (nn.Conv3d(2, 2, 1), 5, 1),
-        (nn.ConvTranspose2d(2, 2, 1), 4, 1),
-        (nn.BatchNorm1d(2), 3, 1),
-        (nn.BatchNorm2d(2), 4, 1),
-        (nn.InstanceNorm2d(2), 4, 1),
-        (nn.GroupNorm(1, 2), 3, 1),
-        (nn.MaxPool1d(2), 3, 1),
-        (nn.MaxPool2d(2), 4, 1),
-        (nn.AvgPool2d(2), 4, 1),
-        (nn.AdaptiveAvgPool1d(1), 3, 1),
-        (nn.AdaptiveMaxPool2d(1), 4, 1),
-        (nn.Upsample(scale_factor=2), 3, 1),
-        (nn.PixelShuffle(2), 4, 1),
-        (nn.ReLU(), 4, 1),
-        (nn.ReLU(), 3, -1),
-        (Activation(), 5, 1),
-        (nn.Linear(2, 2), 3, -1),
-        (nn.Linear(2, 2), 4, -1),
-        (nn.LayerNorm(2), 4, -1),
-        (nn.RMSNorm(2), 4, -1),
-        (nn.Embedding(2, 2), 3, -1),
-        (nn.LSTM(2, 2), 3, -1),
-        (nn.GRU(2, 2, batch_first=True), 3, -1),
-        (nn.MultiheadAttention(2, 1), 3, -1),
-        (nn.TransformerEncoderLayer(2, 1, 2), 3, -1),
-        (nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 1, 2), 1, enable_nested_tensor=False), 3, -1),
-        (nn.Sequential(nn.Conv2d(2, 2, 1), nn.ReLU()), 4, 1),
-        (nn.Sequential(nn.Conv1d(2, 2, 1), nn.ReLU()), 3, 1),
-        (nn.Sequential(nn.Linear(2, 2), nn.ReLU()), 3, -1),
-        (nn.Sequential(nn.LayerNorm(2), nn.Linear(2, 2)), 4, -1),
-        (nn.Sequential(nn.Conv2d(2, 2, 1), nn.Flatten(2), nn.Linear(2, 2)), 3, -1),
-        (ConvNeXtBlock(), 4, 1),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
-)
-@pytest.mark.parametrize("wrap", [as_it_is, nn.DataParallel, AveragedModel, checkpoint_wrapper, torch.compile])
-def test_channels_are_where_the_layer_puts_them_however_it_is_wrapped(module, ndim, axis, wrap):
-    assert channel_axis(wrap(module), ndim) == axis
-
-
-@pytest.mark.parametrize(
-    ("module", "expected"),
-    [
-        (nn.Linear(2, 2), True),
-        (nn.Conv2d(2, 2, 1), True),
-        (nn.LSTM(2, 2), False),
-        (nn.LSTM(2, 2, batch_first=True), True),
-        (nn.RNN(2, 2), False),
-        (nn.GRU(2, 2, batch_first=True), True),
-        (nn.MultiheadAttention(2, 1), False),
-        (nn.MultiheadAttention(2, 1, batch_first=True), True),
-        (nn.TransformerEncoderLayer(2, 1, 2), False),
-        (nn.TransformerEncoderLayer(2, 1, 2, batch_first=True), True),
-        (nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 1, 2), 1, enable_nested_tensor=False), False),
-        (nn.DataParallel(nn.LSTM(2, 2)), False),
-        (torch.compile(nn.LSTM(2, 2)), False),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
-)
-def test_samples_come_first_unless_attention_or_recurrence_says_otherwise(module, expected):
-    assert batch_first(module) is expected
-
-
-# -- The tensor in an output ------------------------------------------------------------------------------------------
-
-
-def kind(output):
-    return type(output).__name__
-
-
-X = torch.ones(2, 3)
-Y = torch.zeros(2, 3)
-
-
-@dataclasses.dataclass
-class Result:
-    loss: torch.Tensor | None = None
-    hidden: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
-
-
-Pair = collections.namedtuple("Pair", ["first", "second"])
-
-
-@dataclasses.dataclass
-class ModelOutput(collections.OrderedDict):
-    """Like Hugging Face's: a dataclass and an ordered dictionary of its fields that are not ``None``."""
-
-    last_hidden_state: torch.Tensor | None = None
-    pooler_output: torch.Tensor | None = None
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            if getattr(self, field.name) is not None:
-                self[field.name] = getattr(self, field.name)
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        X,
-        nn.Parameter(X),
-        (X, Y),
-        [X, Y],
-        (None, X),
-        (None, 3, "text", [], {}, X, Y),
-        Pair(None, X),
-        ((None, [None, X]), Y),
-        (X, (Y, Y)),
-        {"a": X, "b": Y},
-        {"a": None, "b": X},
-        {"loss": Y, "logits": X},
-        {"logits": Y, "loss": Y, "last_hidden_state": X},
-        {"last_hidden_state": None, "logits": X, "a": Y},
-        {"last_hidden_state": (None, X), "logits": Y},
-        collections.OrderedDict(a=X, b=Y),
-        Result(hidden=X),
-        Result(loss=Y, logits=X),
-        Result(loss=X, hidden=Y),
-        (Result(), Result(hidden=X)),
-        ModelOutput(last_hidden_state=X, pooler_output=Y),
-        ModelOutput(pooler_output=X),
-        collections.UserDict(a=X),
-    ],
-    ids=kind,
-)
-def test_the_first_tensor_of_an_output_is_found(output):
-    assert torch.equal(first_tensor(output), X)
-
-
-@pytest.mark.parametrize(
-    "output", [None, 3.0, "text", (), {}, [None, {"a": None}], Result(), Result, np.ones(3), object()], ids=kind
-)
-def test_an_output_without_a_tensor_is_refused_with_its_type(output):
-    with pytest.raises(TypeError, match=rf"got {type(output).__name__}\. Pass `select=`"):
-        first_tensor(output)
-
-
-# -- Dense tensors ----------------------------------------------------------------------------------------------------
-
-MATRIX = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, -3.0]])
-
-
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
-@pytest.mark.parametrize(
-    "layout", [torch.strided, torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch._mkldnn], ids=str
-)
-def test_every_layout_becomes_dense(layout):
-    tensor = MATRIX.to_mkldnn() if layout == torch._mkldnn else MATRIX.to_sparse(layout=layout)
-    dense = densify(MATRIX if layout == torch.strided else tensor)
-    assert dense.layout == torch.strided
-    assert torch.equal(dense, MATRIX)
-
-
-def test_a_hybrid_sparse_tensor_becomes_dense():
-    images = activations((3, 2, 2))
-    assert torch.equal(densify(images.to_sparse(1)), images)
+def test_complex_channels_are_twice_as_many():
+    output = torch.view_as_complex(activations((4, 3, 5, 2, 2)))
+    vectors = rows_to_vectors(output, np.array([1]), "token", 1, np.array([1]))
+    assert vectors.tolist() == [[part for value in output[1, :, 0, 0].tolist() for part in (value.real, value.imag)]]
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("layout", [torch.strided, torch.jagged], ids=str)
-def test_nested_tensors_are_padded_with_zeros(layout):
-    short, long = activations((2, 3)), activations((4, 3), seed=1)
-    dense = densify(torch.nested.nested_tensor([short, long], layout=layout))
-    assert not dense.is_nested
-    assert dense.shape == (2, 4, 3)
-    assert torch.equal(dense[0], torch.cat([short, torch.zeros(2, 3)]))
-    assert torch.equal(dense[1], long)
+@pytest.mark.parametrize("pooling", ["auto", "max_norm", "random", "mean", "token"])
+def test_a_sequence_of_a_nested_output_is_pooled_without_its_padding(pooling, layout):
+    sequences = [activations((length, 3), seed=length) for length in (2, 5, 3)]
+    output, rows = torch.nested.nested_tensor(sequences, layout=layout), np.array([2, 0])
+    vectors = rows_to_vectors(output, rows, pooling, -1, rows)
+    for vector, row in zip(vectors, rows, strict=True):
+        assert torch.equal(vector, to_vectors(sequences[row][None], pooling, -1, np.array([row]))[0])
 
 
-@pytest.mark.filterwarnings("ignore:.*quantize")
-def test_quantised_tensors_become_real_numbers():
-    values = torch.tensor([[-1.0, 0.26, 1.5]])
-    assert densify(torch.quantize_per_tensor(values, 0.5, 10, torch.quint8)).tolist() == [[-1.0, 0.5, 1.5]]
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_flattened_sequences_of_a_nested_output_are_padded():
+    sequences = [activations((2, 3)), activations((4, 3), seed=1)]
+    vectors = rows_to_vectors(torch.nested.nested_tensor(sequences), np.array([0]), "flatten", -1, np.array([0]))
+    assert vectors.tolist() == [sequences[0].flatten().tolist() + [0.0] * 6]
 
 
-def test_a_tensor_without_data_is_refused():
-    with pytest.raises(TypeError, match="device 'meta'"):
-        densify(torch.ones(2, 3, device="meta"))
+def test_samples_without_a_value_are_refused():
+    with pytest.raises(ValueError, match=r"at least one value per sample, got an output of shape \(3, 0\)"):
+        rows_to_vectors(torch.zeros(3, 0), np.array([1]), "auto", -1, np.array([1]))
 
 
-def test_an_ordinary_tensor_is_only_detached():
-    tensor = (activations((2, 3)).requires_grad_() * 2).t()
-    dense = densify(tensor)
-    assert not dense.requires_grad
-    assert dense.data_ptr() == tensor.data_ptr()
-    assert dense.stride() == tensor.stride()
+def test_vectors_of_several_lengths_are_refused_with_advice():
+    check_lengths(torch.zeros(2, 3), torch.zeros(0, 3))
+    with pytest.raises(
+        ValueError, match=r"of one length, got 3 and 5\. For inputs of varying size choose `pooling='mean'`"
+    ):
+        check_lengths(torch.zeros(2, 5), torch.zeros(2, 3))
 
 
-# -- Rows -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "dtype",
-    [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.uint8, torch.bool],
-    ids=str,
-)
-def test_rows_of_any_type_become_float32(dtype):
-    tensor = torch.tensor([[[0, 1], [2, 0]], [[1, 0], [0, 5]], [[3, 7], [0, 1]]]).to(dtype)
-    rows = take_rows(tensor, np.array([2, 0]))
-    assert rows.dtype == torch.float32
-    assert rows.tolist() == [[[float(x) for x in row] for row in tensor[i].tolist()] for i in (2, 0)]
-
-
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128], ids=str)
-def test_complex_rows_become_pairs_of_real_and_imaginary_part(dtype):
-    tensor = torch.tensor([[1 + 2j, 3 - 4j], [5j, 6]], dtype=dtype)
-    rows = take_rows(tensor, np.array([1, 0]))
-    assert rows.dtype == torch.float32
-    assert rows.tolist() == [[[0.0, 5.0], [6.0, 0.0]], [[1.0, 2.0], [3.0, -4.0]]]
-
-
-def test_rows_of_lazily_conjugated_and_negated_tensors_have_their_true_values():
-    tensor = torch.tensor([[1 + 2j], [3 - 4j]])
-    assert take_rows(tensor.conj(), np.array([0, 1])).tolist() == [[[1.0, -2.0]], [[3.0, 4.0]]]
-    assert take_rows(tensor.conj().imag, np.array([0, 1])).tolist() == [[-2.0], [4.0]]
-
-
-@pytest.mark.parametrize("rows", [[], [0], [4, 0, 2], [0, 1, 2, 3, 4]], ids=str)
-def test_rows_share_no_memory_with_the_activation(rows):
-    tensor = activations((5, 3, 2))
-    before = tensor.clone()
-    taken = take_rows(tensor, np.array(rows, dtype=np.intp))
-    tensor.zero_()
-    assert torch.equal(taken, before[rows])
-
-
-def test_rows_are_detached():
-    tensor = activations((5, 3)).requires_grad_() * 2
-    assert not take_rows(tensor, np.array([1])).requires_grad
-
-
-def test_rows_of_views_are_the_views_rows():
-    images = activations((4, 6, 2, 3)).contiguous(memory_format=torch.channels_last)
-    assert torch.equal(take_rows(images, np.array([3, 1])), images[[3, 1]])
-    assert torch.equal(take_rows(images.transpose(0, 1), np.array([5, 0])), images.transpose(0, 1)[[5, 0]])
-    assert torch.equal(take_rows(images[:1].expand(9, -1, -1, -1), np.array([8, 2])), images[[0, 0]])
+def test_only_the_names_of_poolings_are_names():
+    for pooling in (*POOLINGS, nn.Flatten()):
+        check_pooling(pooling)
+    with pytest.raises(ValueError, match=r"`pooling` to be one of \('auto', 'max_norm'.* or a callable, got 'max'"):
+        check_pooling("max")

@@ -109,7 +109,7 @@ def test_channels_that_come_last_are_the_vectors():
 def test_the_two_halves_of_the_noise_floor_share_no_sample(monkeypatch):
     clouds = record(Positions(3))
     halves = []
-    from topocallback import analysis
+    from topocallback.analysis import analyse as analysis
 
     def spy(distances, *options):
         halves.append(len(distances))

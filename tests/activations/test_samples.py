@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topocallback.activations import samples
-from topocallback.activations.samples import KnownSample, StreamedSample, bottom_k
+from topocallback.activations.samples import KnownSample, StreamedSample, bottom_k, start_sample
 from topocallback.hashing import sample_priorities
 
 MASK = (1 << 64) - 1
@@ -261,3 +261,15 @@ def test_no_global_generator_is_drawn_from():
     assert numpy_after[1].tolist() == numpy_before[1].tolist()
     assert numpy_after[2:] == numpy_before[2:]
     assert torch.equal(torch.get_rng_state(), torch_before)
+
+
+# -- Either of them --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [300, None])
+def test_a_sample_is_the_same_whether_the_length_is_known_or_not(length):
+    sample = start_sample(20, length, seed=4)
+    for ids in np.array_split(np.arange(300), 7):
+        sample.admit(ids)
+    assert sorted(sample.ids.tolist()) == bottom_k(300, 20, seed=4).tolist()
+    assert isinstance(sample, StreamedSample if length is None else KnownSample)

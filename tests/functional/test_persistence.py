@@ -5,24 +5,21 @@ import numpy as np
 import persim
 import pytest
 import torch
+from diagram_tools import REFERENCE_NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from own_measures import Procrustes
 from ripser import ripser
 
 import topocallback
 from topocallback import functional
 from topocallback.activations.reservoir import sample_rows
 from topocallback.functional import pairwise_persistence_distance, persistence_diagrams, persistence_distance
-from topocallback.measures import Distance, SlicedWasserstein, Wasserstein
+from topocallback.measures import SlicedWasserstein, Wasserstein
 from topocallback.measures.topology.diagrams import finite_bars
 
 DISTANCES = ("sliced_wasserstein", "wasserstein", "bottleneck")
 
-REFERENCE_NAMES = {
-    "sliced_wasserstein": "sliced_wasserstein_M50",
-    "wasserstein": "wasserstein_order1_internal2",
-    "bottleneck": "bottleneck",
-}
 every_distance = pytest.mark.parametrize("distance", DISTANCES)
 
 # Filtration values are rounded to single precision, each by 6e-8 of itself.
@@ -332,22 +329,10 @@ def test_bottleneck_is_at_most_twice_the_largest_displacement(x, seed, amount):
 
 # -- Bad input --------------------------------------------------------------------------------------------------------
 
-BAD_CLOUDS = [
-    (np.zeros((2, 3, 4)), r"to be of shape \(n, d\) with at least one point, got \(2, 3, 4\)"),
-    (np.zeros((0, 3)), r"to be of shape \(n, d\) with at least one point, got \(0, 3\)"),
-    (np.array(5.0), r"to be of shape \(n, d\) with at least one point, got \(\)"),
-    (np.array([[0.0, np.nan], [1.0, 2.0]]), "to be finite, got NaN or infinity in 1 of 2 points"),
-    (np.array([[np.inf], [-np.inf], [0.0]]), "to be finite, got NaN or infinity in 2 of 3 points"),
-    (np.zeros((3, 2), dtype=complex), "to hold real numbers, got"),
-]
 
-
-@pytest.mark.parametrize("as_tensor", [False, True])
-@pytest.mark.parametrize(("bad", "message"), BAD_CLOUDS)
-def test_what_is_no_cloud_is_refused_by_name(bad, message, as_tensor):
-    good = np.eye(3)
-    if as_tensor:
-        bad, good = torch.from_numpy(bad), torch.from_numpy(good)
+def test_bad_clouds_are_refused_by_name():
+    good, bad = np.eye(3), np.zeros((0, 3))
+    message = r"to be of shape \(n, d\) with at least one point, got \(0, 3\)"
     with pytest.raises(ValueError, match=f"Expected `x` {message}"):
         persistence_diagrams(bad)
     with pytest.raises(ValueError, match=f"Expected `x` {message}"):
@@ -358,49 +343,14 @@ def test_what_is_no_cloud_is_refused_by_name(bad, message, as_tensor):
         pairwise_persistence_distance([good, bad])
 
 
-def test_what_is_no_number_is_refused():
-    with pytest.raises(ValueError, match="Expected `x` to hold real numbers, got <U1"):
-        persistence_diagrams([["a", "b"]])
+def test_no_clouds_are_refused():
     with pytest.raises(ValueError, match="Expected `clouds` to hold at least one cloud, got none"):
         pairwise_persistence_distance([])
 
 
-@pytest.mark.parametrize("measure", ["sliced_wasserstein", "wasserstein", count_difference])
-@pytest.mark.parametrize(
-    ("option", "error", "message"),
-    [
-        ({"homology_dims": (-1,)}, ValueError, r"`homology_dims` to hold integers of at least 0, got \(-1,\)"),
-        ({"homology_dims": ()}, ValueError, r"`homology_dims` to hold integers of at least 0, got \(\)"),
-        ({"homology_dims": (0.5,)}, ValueError, r"`homology_dims` to hold integers of at least 0, got \(0.5,\)"),
-        ({"n_samples": 1}, ValueError, "`n_samples` to be an integer of at least 2, got 1"),
-        ({"n_samples": 2.5}, ValueError, "`n_samples` to be an integer of at least 2, got 2.5"),
-        ({"scale": "max"}, ValueError, "`scale` to be one of .* got 'max'"),
-        ({"backend": "giotto"}, ValueError, "`backend` to be one of .* got 'giotto'"),
-        ({"seed": 0.5}, TypeError, "`seed` to be an integer, got 0.5"),
-        ({"reduction": "mean"}, ValueError, r"`reduction` to be one of \('sum', 'none'\), got 'mean'"),
-    ],
-)
-def test_options_out_of_their_range_are_refused_by_name(measure, option, error, message):
-    x = np.eye(3)
-    with pytest.raises(error, match=f"Expected {message}"):
-        persistence_distance(x, x, measure=measure, **option)
-    with pytest.raises(error, match=f"Expected {message}"):
-        pairwise_persistence_distance([x, x], measure=measure, **option)
-
-
-class Gap(Distance):
-    paired = True
-
-    def prepare(self, facts):
-        return facts.cloud
-
-    def between(self, first, second):
-        return float(np.abs(first - second).max())
-
-
 def test_a_distance_of_paired_samples_is_refused_where_clouds_are_sampled_each_for_itself():
-    with pytest.raises(ValueError, match="Expected `measure` to be a distance of any clouds, got gap, which needs"):
-        persistence_distance(np.eye(3), np.eye(3), measure=Gap())
+    with pytest.raises(ValueError, match="Expected `measure` to be a distance of any clouds, got procrustes, which"):
+        persistence_distance(np.eye(3), np.eye(3), measure=Procrustes())
 
 
 def test_unknown_measures_are_refused_and_so_are_statistics():
@@ -412,7 +362,23 @@ def test_unknown_measures_are_refused_and_so_are_statistics():
         pairwise_persistence_distance([np.eye(3)], measure="bars")
 
 
-@pytest.mark.parametrize("option", [{"scale": "max"}, {"backend": "giotto"}, {"homology_dims": [-1]}])
-def test_diagrams_refuse_the_same_options(option):
-    with pytest.raises(ValueError, match=f"Expected `{next(iter(option))}`"):
-        persistence_diagrams(np.eye(3), **option)
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ({"homology_dims": (-1,)}, ValueError),
+        ({"n_samples": 1}, ValueError),
+        ({"scale": "max"}, ValueError),
+        ({"backend": "giotto"}, ValueError),
+        ({"seed": 0.5}, TypeError),
+        ({"reduction": "mean"}, ValueError),
+    ],
+)
+def test_options_out_of_their_range_are_refused_by_name(option, error):
+    x, message = np.eye(3), f"Expected `{next(iter(option))}` to "
+    with pytest.raises(error, match=message):
+        persistence_distance(x, x, **option)
+    with pytest.raises(error, match=message):
+        pairwise_persistence_distance([x, x], **option)
+    if option.keys() <= {"homology_dims", "scale", "backend"}:
+        with pytest.raises(error, match=message):
+            persistence_diagrams(x, **option)

@@ -5,11 +5,10 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from topocallback.functional import mapper_graph, tiled_neighbours
+from topocallback.functional import tiled_neighbours
 from topocallback.functional.tiled_neighbours import TensorNeighbours
 from topocallback.measures.euclidean import distance_matrix
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
-from topocallback.measures.mapper.options import FILTERS, MapperOptions
 
 
 @pytest.fixture(params=[8, 24, 2048])
@@ -66,17 +65,3 @@ def test_single_precision_that_the_user_lowered_changes_nothing(reference_clouds
     finally:
         torch.set_float32_matmul_precision("highest")
     np.testing.assert_allclose(TensorNeighbours(cloud).nearest(), lowered, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", FILTERS)
-def test_large_clouds_give_the_graph_of_small_ones(monkeypatch, reference_clouds, reference_labels, name):
-    options = MapperOptions(filter=name)
-    for cloud in reference_clouds.values():
-        small = mapper_graph(cloud, reference_labels, options)
-        with monkeypatch.context() as patch:
-            patch.setattr("topocallback.functional.mapper._MOST_IN_MATRIX", 10)
-            patch.setattr(tiled_neighbours, "_TILE_ON_CPU", 64)
-            large = mapper_graph(torch.from_numpy(cloud), reference_labels, options)
-        assert large.radius == pytest.approx(small.radius, rel=1e-9)
-        assert [members.tolist() for members in large.members] == [members.tolist() for members in small.members]
-        np.testing.assert_array_equal(large.edges, small.edges)

@@ -31,20 +31,20 @@ REQUIRED = "TOPOCALLBACK_REQUIRE_BROWSER"
 NOT_OURS = ("Multiple instances of Three.js",)
 
 
-def chromium_path():
-    """Where Chromium is. Without it a test skips, unless the environment requires browsers."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+def program_path(name, *commands):
+    """Where a program is. Without it a test skips, unless the environment requires browsers."""
+    found = next(filter(None, map(shutil.which, commands)), None)
     if found is None and os.environ.get(REQUIRED) == "1":
-        pytest.fail(f"Chromium is not installed, and {REQUIRED}=1 requires it.")
+        pytest.fail(f"{name} is not installed, and {REQUIRED}=1 requires it.")
     if found is None:
-        pytest.skip(f"Chromium is not installed. {REQUIRED}=1 makes this a failure.")
+        pytest.skip(f"{name} is not installed. {REQUIRED}=1 makes this a failure.")
     return found
 
 
 @contextlib.contextmanager
 def chromium():
     """A browser that Playwright drives."""
-    path = chromium_path()
+    path = program_path("Chromium", "chromium", "chromium-browser", "google-chrome")
     if os.environ.get(REQUIRED) != "1":
         pytest.importorskip("playwright", reason="Playwright is not installed")
     from playwright.sync_api import sync_playwright

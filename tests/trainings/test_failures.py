@@ -17,7 +17,7 @@ import pytest
 from lightning.pytorch.loggers import CSVLogger
 from small_trainings import Net, events, fit, hooks_of, loader, our_warnings, steps_of, trainer_for, watch
 
-import topocallback.monitor.callback
+import topocallback.monitor.delivery
 from topocallback import Snapshot, TopologyMonitor, load_history
 
 
@@ -179,7 +179,7 @@ def waits(monkeypatch):
     """Every wait that the monitor asks for, each cut to a tenth of a second."""
     asked = []
 
-    class Impatient(topocallback.monitor.callback.BackgroundWorker):
+    class Impatient(topocallback.monitor.delivery.BackgroundWorker):
         def submit(self, job, timeout=300.0):
             asked.append(timeout)
             return super().submit(job, min(timeout, 0.1))
@@ -188,7 +188,7 @@ def waits(monkeypatch):
             asked.append(timeout)
             return super().wait(min(timeout, 0.1))
 
-    monkeypatch.setattr(topocallback.monitor.callback, "BackgroundWorker", Impatient)
+    monkeypatch.setattr(topocallback.monitor.delivery, "BackgroundWorker", Impatient)
     return asked
 
 

@@ -1,4 +1,4 @@
-"""What a validation batch says about its samples: their indices and their labels."""
+"""What a validation's data loaders and batches say about their samples: indices and labels."""
 
 from __future__ import annotations
 
@@ -16,12 +16,32 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from topocallback.activations.pooling import first_tensor
+from topocallback.activations.tensors import first_tensor
 
-__all__ = ["BatchIndices", "batch_size", "find_labels"]
+__all__ = ["BatchIndices", "batch_size", "find_labels", "flatten_loaders"]
 
 _LABEL_KEYS = ("label", "labels", "y", "target")
 _RANDOM_SAMPLERS = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
+
+
+def flatten_loaders(loaders: Any) -> list[Any]:
+    """The data loaders in the order in which a Trainer numbers them.
+
+    Args:
+        loaders: A data loader, ``None`` for none, or lists, tuples and mappings of them, nested as deep as they like.
+
+    Returns:
+        The data loaders.
+
+    Example:
+        >>> flatten_loaders({"clean": "a", "noisy": ["b", "c"]})
+        ['a', 'b', 'c']
+    """
+    if isinstance(loaders, (list, tuple)):
+        return [leaf for loader in loaders for leaf in flatten_loaders(loader)]
+    if isinstance(loaders, Mapping):
+        return flatten_loaders(list(loaders.values()))
+    return [] if loaders is None else [loaders]
 
 
 class BatchIndices:

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from topocallback.activations.recorder import Recording
+from topocallback.activations.recording import Recording
 from topocallback.hashing import sample_priorities
 
 __all__ = ["gather_recordings"]

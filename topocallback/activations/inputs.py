@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from topocallback.activations.gather import gather_recordings
-from topocallback.activations.recorder import Recording
-from topocallback.activations.samples import KnownSample, Sample, StreamedSample
+from topocallback.activations.recording import Recording
+from topocallback.activations.samples import start_sample
+from topocallback.activations.slots import Slots, arrived
 from topocallback.records.point_clouds import SampledInputs
 
 __all__ = ["InputRecorder", "find_images"]
@@ -43,13 +44,11 @@ class InputRecorder:
     """
 
     def __init__(self, n_samples: int, length: int | None, seed: int, longest_side: int) -> None:
-        sample: Sample = StreamedSample(n_samples, seed) if length is None else KnownSample(length, n_samples, seed)
-        self._sample = sample
+        self._sample = start_sample(n_samples, length, seed)
+        self._images = Slots(len(self._sample.ids))
         self._seed = seed
         self._longest_side = longest_side
-        self._held = np.full(len(sample.ids), -1)
         self._shape: tuple[int, ...] | None = None  # of one kept image
-        self._kept: Tensor | None = None
         self._failed = False
 
     def add(self, batch: Any, ids: NDArray[np.int64] | None) -> None:
@@ -75,9 +74,8 @@ class InputRecorder:
         Returns:
             The images in the order of their sample indices on the first process, if there are any; else ``None``.
         """
-        # With a known length, ids that never came leave their slots empty.
-        ids = np.where(self._held == self._sample.ids, self._sample.ids, -1)
-        there = {} if self._kept is None or self._failed else {_NAME: self._kept}
+        ids = arrived(self._sample, [self._images])
+        there = {} if self._images.rows is None or self._failed else {_NAME: self._images.rows}
         if self._failed:
             ids = np.zeros_like(ids)  # tells the other processes apart a failure here from having seen no sample
         recording = Recording(ids, there, problems={} if there else {_NAME: "there are no images."})
@@ -104,11 +102,7 @@ class InputRecorder:
         rows, slots = self._sample.admit(ids)
         if len(rows):
             kept = _smaller(images.detach(), torch.from_numpy(rows).to(images.device, non_blocking=True), shape)
-            if self._kept is None:
-                with torch.inference_mode(False):
-                    self._kept = kept.new_zeros((len(self._held), kept.shape[1]))
-            self._kept[torch.from_numpy(slots).to(images.device, non_blocking=True)] = kept
-            self._held[slots] = ids[rows]
+            self._images.write(slots, ids[rows], kept)
 
 
 def find_images(batch: Any, size: int) -> Tensor | None:

@@ -6,202 +6,132 @@ vector of it are in ``POOLINGS``.
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from topocallback.activations.layers import unwrap
 from topocallback.activations.positions import Positions
+from topocallback.activations.tensors import densify, join_parts, take_rows
 from topocallback.hashing import sample_priorities
 
-__all__ = [
-    "POOLINGS",
-    "Pooling",
-    "batch_first",
-    "channel_axis",
-    "densify",
-    "first_tensor",
-    "padded_shape",
-    "take_rows",
-    "to_vectors",
-]
+__all__ = ["POOLINGS", "Pooling", "check_lengths", "check_pooling", "rows_to_vectors", "to_vectors"]
 
 Pooling = str | Callable[[Tensor], Tensor]
 
 POOLINGS = ("auto", "max_norm", "random", "mean", "flatten", "token", "rows")
 
-_CHANNELS_FIRST = (
-    nn.modules.conv._ConvNd,
-    nn.modules.batchnorm._NormBase,
-    nn.modules.pooling._MaxPoolNd,
-    nn.modules.pooling._AvgPoolNd,
-    nn.modules.pooling._AdaptiveAvgPoolNd,
-    nn.modules.pooling._AdaptiveMaxPoolNd,
-    nn.GroupNorm,
-    nn.Upsample,
-    nn.PixelShuffle,
-)
-_CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.Embedding, nn.RNNBase)
-# 1 GiB in single precision: what a copy may take, unless the activation itself takes more.
-_MOST_VALUES = 1 << 28
-_MAPPING_KEYS = ("last_hidden_state", "logits")
 # Keeps the position drawn for a sample apart from the draw that chose the sample.
 _POSITION_SEED = 0x706F736974696F6E
 
 
-def first_tensor(output: Any) -> Tensor:
-    """The tensor that a layer's output stands for.
+def check_pooling(pooling: Pooling | Positions) -> None:
+    """Refuse the name of a pooling that there is not.
 
     Args:
-        output: A tensor; a tuple or list, of which the first tensor counts; a mapping or dataclass, of which
-            ``last_hidden_state``, else ``logits``, else the first tensor counts. Nested as deep as it likes.
-
-    Returns:
-        The tensor.
+        pooling: One of ``POOLINGS``, or anything that is no string.
 
     Raises:
-        TypeError: If there is no tensor in it.
+        ValueError: If it is another string.
 
     Example:
-        >>> first_tensor((None, {"hidden": torch.zeros(2, 3)})).shape
-        torch.Size([2, 3])
+        >>> check_pooling("mean")
     """
-    found = _find_tensor(output)
-    if found is None:
-        raise TypeError(
-            f"Expected a tensor, or a tuple, mapping or dataclass with one, got {type(output).__name__}. "
-            "Pass `select=` to take the tensor out of the output."
-        )
-    return found
+    if isinstance(pooling, str) and pooling not in POOLINGS:
+        raise ValueError(f"Expected `pooling` to be one of {POOLINGS} or a callable, got {pooling!r}.")
 
 
-def _find_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output
-    parts: list[Any] = []
-    if isinstance(output, Mapping):
-        parts = [output[key] for key in _MAPPING_KEYS if key in output] + list(output.values())
-    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
-        fields = {field.name: getattr(output, field.name) for field in dataclasses.fields(output)}
-        return _find_tensor(fields)
-    elif isinstance(output, (tuple, list)):
-        parts = list(output)
-    return next((tensor for tensor in map(_find_tensor, parts) if tensor is not None), None)
-
-
-def densify(tensor: Tensor) -> Tensor:
-    """An activation as an ordinary dense tensor: the tensor itself, unless its layout is a special one.
+def rows_to_vectors(
+    output: Tensor,
+    rows: NDArray[np.intp],
+    pooling: Pooling | Positions,
+    axis: int,
+    ids: NDArray[np.int64],
+    seed: int = 0,
+    *,
+    samples_axis: int = 0,
+) -> Tensor:
+    """One vector for each of some samples in a layer's output, of whatever layout and type it is.
 
     Args:
-        tensor: A tensor of any layout.
+        output: A tensor with data, whose samples are in one axis.
+        rows: (n,) places of the samples in that axis.
+        pooling: How the positions of a sample become one vector; see ``to_vectors`` for this and the following.
+        axis: Where the channels are: 1 or -1.
+        ids: (n,) sample indices.
+        seed: Seed of the draws of ``"random"``.
+        samples_axis: The axis of the samples: 0, or 1.
 
     Returns:
-        A dense tensor: sparse ones filled up with zeros, nested ones padded with zeros, quantised ones as real numbers.
+        (n, d) float32 on the output's device, sharing no memory with it.
 
     Raises:
-        TypeError: If the tensor holds no data (device ``meta``).
-        ValueError: If it would take more than 1 GiB, and more than the tensor itself.
+        TypeError: If the output is of a type that torch cannot turn into numbers.
+        ValueError: If there is no value per sample, there are too many, or the vectors are not of one length.
 
     Example:
-        >>> densify(torch.eye(2).to_sparse())
-        tensor([[1., 0.],
+        >>> output = torch.arange(6.0).reshape(3, 2).to_sparse()
+        >>> rows_to_vectors(output, np.array([2, 0]), "flatten", -1, np.array([2, 0]))
+        tensor([[4., 5.],
                 [0., 1.]])
     """
-    if tensor.is_meta:
-        raise TypeError("Expected an activation with data, got a tensor on the device 'meta'.")
-    dense = tensor
-    if tensor.is_nested or tensor.layout != torch.strided:
-        shape = padded_shape(tensor)
-        _check_size(math.prod(shape), f"a {tensor.layout} activation of shape {shape} as a dense one", tensor)
-    if tensor.is_nested:
-        dense = torch.nested.to_padded_tensor(tensor, 0.0)
-    elif tensor.is_quantized:
-        dense = torch.dequantize(tensor)
-    elif tensor.layout != torch.strided:
-        dense = tensor.to_dense()
-    # Not before: a jagged tensor from outside of inference mode cannot be detached inside of it.
-    return dense.detach()
+    if not output.is_nested or pooling in ("flatten", "rows"):
+        return _to_vectors_of_rows(densify(output).movedim(samples_axis, 0), rows, pooling, axis, ids, seed)
+    # Every sequence for itself: how much it is padded depends on the rest of the batch.
+    sequences, only = output.unbind(), np.zeros(1, dtype=np.intp)
+    parts = [
+        _to_vectors_of_rows(sequences[row][None], only, pooling, axis, ids[i : i + 1], seed)
+        for i, row in enumerate(rows)
+    ]
+    check_lengths(*parts)
+    return torch.cat(parts)
 
 
-def padded_shape(tensor: Tensor) -> tuple[int, ...]:
-    """The shape of a tensor; of a nested one, which has none, the shape that it would have if it were padded.
-
-    Args:
-        tensor: A tensor of any layout.
-
-    Returns:
-        The shape.
-
-    Example:
-        >>> padded_shape(torch.zeros(2, 3))
-        (2, 3)
-    """
-    if not tensor.is_nested:
-        return tuple(tensor.shape)
-    parts = [part.shape for part in tensor.unbind()]
-    return (len(parts), *map(max, zip(*parts, strict=True))) if parts else (0,) * tensor.dim()
+def _to_vectors_of_rows(
+    tensor: Tensor,
+    rows: NDArray[np.intp],
+    pooling: Pooling | Positions,
+    axis: int,
+    ids: NDArray[np.int64],
+    seed: int,
+) -> Tensor:
+    values = take_rows(tensor, rows)
+    if values.numel() == 0:
+        raise ValueError(f"Expected at least one value per sample, got an output of shape {tuple(tensor.shape)}.")
+    return to_vectors(join_parts(values, axis) if tensor.is_complex() else values, pooling, axis, ids, seed)
 
 
-def _check_size(count: int, what: str, tensor: Tensor) -> None:
-    """A tensor may stand for far more values than it holds: expanded, sparse, or padded for one long sequence."""
-    if count > _MOST_VALUES and count > _held(tensor):
-        raise ValueError(f"Expected at most {max(_MOST_VALUES, _held(tensor))} values, got {what}: {count} values.")
-
-
-def _held(tensor: Tensor) -> int:
-    """How many values the tensor's memory holds."""
-    if tensor.layout != torch.strided:
-        return 0
-    return tensor.untyped_storage().nbytes() // max(1, tensor.element_size())
-
-
-def take_rows(tensor: Tensor, rows: NDArray[np.intp]) -> Tensor:
-    """A float32 copy of some rows of an activation: subsampled first, so that only what is kept is copied.
+def check_lengths(*vectors: Tensor) -> None:
+    """Refuse vectors of different lengths.
 
     Args:
-        tensor: (N, ...) dense activation of any dtype; complex numbers become pairs of reals in a last axis.
-        rows: (n,) row numbers.
-
-    Returns:
-        (n, ...) float32 on the activation's device, detached, sharing no memory with the activation.
+        *vectors: Tensors of shape (n, d).
 
     Raises:
-        TypeError: If the activation is of a type that torch cannot turn into numbers.
-        ValueError: If the rows would take more than 1 GiB, and more than the activation itself: an expanded tensor.
+        ValueError: If not all have the same d.
 
     Example:
-        >>> take_rows(torch.arange(6).reshape(3, 2), np.array([2]))
-        tensor([[4., 5.]])
+        >>> check_lengths(torch.zeros(2, 3), torch.zeros(1, 3))
     """
-    count = len(rows) * math.prod(tensor.shape[1:])
-    _check_size(count, f"{len(rows)} rows of an activation of shape {tuple(tensor.shape)}", tensor)
-    index = torch.from_numpy(rows).to(tensor.device, non_blocking=True)
-    try:
-        kept = tensor.detach()[index]  # `index_select` lacks single columns of unsigned integers
-        return torch.view_as_real(kept).float() if kept.is_complex() else kept.float()
-    except NotImplementedError as error:  # types of a few bits
-        raise TypeError(f"Expected an activation of numbers, got the type {tensor.dtype}.") from error
+    lengths = sorted({part.shape[1] for part in vectors})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"Expected vectors of one length, got {lengths[0]} and {lengths[-1]}. "
+            "For inputs of varying size choose `pooling='mean'`, 'max_norm' or 'token'."
+        )
 
 
-def join_parts(values: Tensor, axis: int) -> Tensor:
-    """Real and imaginary parts, in a last axis of their own, as twice as many channels."""
-    if axis == 1 and values.ndim > 3:
-        return values.movedim(-1, 2).flatten(1, 2)
-    return values.flatten(-2) if values.ndim > 2 else values
-
-
-def to_vectors(values: Tensor, way: Pooling | Positions, axis: int, ids: NDArray[np.int64], seed: int = 0) -> Tensor:
+def to_vectors(
+    values: Tensor, pooling: Pooling | Positions, axis: int, ids: NDArray[np.int64], seed: int = 0
+) -> Tensor:
     """One vector per sample.
 
     Args:
         values: (n, ...) float32 activations, one row per sample.
-        way: How the positions of a sample become one vector. With C channels at P positions:
+        pooling: How the positions of a sample become one vector. With C channels at P positions:
 
             - ``"max_norm"``: the channel vector at the position where its l2 norm is largest (Purvine et al. 2023);
             - ``"random"``: the channel vector at one position, drawn from the sample's own hash, hence the same for
@@ -221,34 +151,33 @@ def to_vectors(values: Tensor, way: Pooling | Positions, axis: int, ids: NDArray
         (n, d) float32: d is C, or C * P for ``"flatten"``.
 
     Raises:
-        ValueError: If ``way`` is unknown, or a function gave something other than (n, d).
+        ValueError: If ``pooling`` is unknown, or a function gave something other than (n, d).
 
     Example:
         >>> image = torch.tensor([[[[3.0, 0.0]], [[4.0, 1.0]]]])  # one sample, two channels, 1 x 2 positions
         >>> to_vectors(image, "max_norm", axis=1, ids=np.array([0]))
         tensor([[3., 4.]])
     """
-    if isinstance(way, Positions):
-        return way.pack(values, axis, ids, seed)
-    if not isinstance(way, str):
-        return _checked(way(values), len(values), way)
-    if way not in POOLINGS:
-        raise ValueError(f"Expected `pooling` to be one of {POOLINGS} or a callable, got {way!r}.")
-    if values.ndim <= 2 or way in ("flatten", "rows"):
+    if isinstance(pooling, Positions):
+        return pooling.pack(values, axis, ids, seed)
+    if not isinstance(pooling, str):
+        return _checked(pooling(values), len(values), pooling)
+    check_pooling(pooling)
+    if values.ndim <= 2 or pooling in ("flatten", "rows"):
         return values.reshape(len(values), values.numel() // max(1, len(values)))
     positions = values.movedim(axis, 1).flatten(2)  # (n, C, P)
-    if way == "auto":
-        way = "max_norm" if axis == 1 else "mean"
-    if way == "mean":
+    if pooling == "auto":
+        pooling = "max_norm" if axis == 1 else "mean"
+    if pooling == "mean":
         return positions.mean(dim=2)
-    return _at(positions, _chosen_position(positions, way, ids, seed))
+    return _at(positions, _chosen_position(positions, pooling, ids, seed))
 
 
-def _chosen_position(positions: Tensor, way: str, ids: NDArray[np.int64], seed: int) -> Tensor:
-    if way == "max_norm":
+def _chosen_position(positions: Tensor, pooling: str, ids: NDArray[np.int64], seed: int) -> Tensor:
+    if pooling == "max_norm":
         # The square has the same maximum, and `norm` over this axis is 50 times as slow on a CPU (10 ms to 0.2 ms).
         return positions.square().sum(dim=1).argmax(dim=1)
-    if way == "token":
+    if pooling == "token":
         return torch.zeros(len(positions), dtype=torch.long, device=positions.device)
     drawn = sample_priorities(ids, int(seed) ^ _POSITION_SEED) % np.uint64(positions.shape[2])
     return torch.from_numpy(drawn.astype(np.int64)).to(positions.device, non_blocking=True)
@@ -259,57 +188,9 @@ def _at(positions: Tensor, chosen: Tensor) -> Tensor:
     return positions.gather(2, index)[:, :, 0]
 
 
-def _checked(vectors: Any, count: int, way: Callable[[Tensor], Tensor]) -> Tensor:
-    name = getattr(way, "__name__", type(way).__name__)
+def _checked(vectors: Any, count: int, pooling: Callable[[Tensor], Tensor]) -> Tensor:
+    name = getattr(pooling, "__name__", type(pooling).__name__)
     if not isinstance(vectors, Tensor) or vectors.ndim != 2 or len(vectors) != count:
         got = tuple(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
         raise ValueError(f"Expected `pooling={name}` to give a tensor of shape ({count}, d), got {got}.")
     return vectors.detach().float()
-
-
-def channel_axis(module: nn.Module, ndim: int) -> int:
-    """Where a layer's output has its channels: 1 or -1.
-
-    The layer's own type decides (convolutions, batch norms and pooling: 1; linear layers, layer norms, attention and
-    recurrent layers: -1). A block takes after the layers in it: four axes and more are images (1) if there is a
-    convolution or nothing that puts channels last; three axes are sequences (-1) unless it holds one-dimensional
-    convolutions and nothing that puts channels last.
-
-    Args:
-        module: The layer.
-        ndim: Number of axes of its output.
-
-    Returns:
-        1 or -1.
-
-    Example:
-        >>> channel_axis(nn.Conv2d(1, 1, 1), 4), channel_axis(nn.LayerNorm(8), 3)
-        (1, -1)
-    """
-    inner = unwrap(module)
-    if isinstance(inner, _CHANNELS_FIRST):
-        return 1
-    if isinstance(inner, _CHANNELS_LAST):
-        return -1
-    has_last = any(isinstance(layer, _CHANNELS_LAST) for layer in inner.modules())
-    convolutions = [layer for layer in inner.modules() if isinstance(layer, nn.modules.conv._ConvNd)]
-    if ndim >= 4:
-        return 1 if convolutions or not has_last else -1
-    return 1 if any(isinstance(layer, nn.Conv1d) for layer in convolutions) and not has_last else -1
-
-
-def batch_first(module: nn.Module) -> bool:
-    """Whether a layer's output has its samples in axis 0: not so for attention and recurrent layers by default.
-
-    Args:
-        module: The layer.
-
-    Returns:
-        ``False`` if the layer, or an attention or recurrent layer in it, says ``batch_first=False``.
-
-    Example:
-        >>> batch_first(nn.Linear(2, 2)), batch_first(nn.LSTM(2, 2))
-        (True, False)
-    """
-    kinds = (nn.MultiheadAttention, nn.RNNBase)
-    return all(layer.batch_first for layer in unwrap(module).modules() if isinstance(layer, kinds))

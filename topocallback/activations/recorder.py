@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -14,66 +14,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from topocallback.activations.channels import batch_first, channel_axis
 from topocallback.activations.compiled import EagerStance, is_compiled
 from topocallback.activations.layers import LayerSpec, choose_layers
-from topocallback.activations.pooling import (
-    POOLINGS,
-    Pooling,
-    batch_first,
-    channel_axis,
-    densify,
-    first_tensor,
-    join_parts,
-    padded_shape,
-    take_rows,
-    to_vectors,
-)
+from topocallback.activations.pooling import Pooling, check_lengths, check_pooling, rows_to_vectors
 from topocallback.activations.positions import Positions
-from topocallback.activations.samples import KnownSample, Sample, StreamedSample
+from topocallback.activations.recording import Recording
+from topocallback.activations.samples import start_sample
+from topocallback.activations.slots import Slots, arrived
+from topocallback.activations.tensors import first_tensor, padded_shape
 from topocallback.records.point_clouds import PointClouds
 
-__all__ = ["ActivationRecorder", "Recording"]
+__all__ = ["ActivationRecorder"]
 
-# Per layer, 4 GiB in single precision; and in a batch whose size nobody told.
+# Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
+# Of a batch whose size is told by nothing but a layer's output.
 _MOST_ROWS = 1 << 24
-
-
-@dataclass
-class Recording:
-    """What one process recorded: tensors with one row per slot of the sample.
-
-    Attributes:
-        ids: (slots,) sample index in each slot, -1 for an empty one.
-        vectors: Layer name to (slots, d) float32, on the device where the layer ran.
-        labels: (slots,) int64 or float64 (float32 on devices without it), or ``None``.
-        problems: Layer name to a sentence, for the layers that could not be recorded.
-        positions: How several positions of a sample were packed into its vector, if they were.
-    """
-
-    ids: NDArray[np.int64]
-    vectors: dict[str, Tensor]
-    labels: Tensor | None = None
-    problems: dict[str, str] = field(default_factory=dict)
-    positions: Positions | None = None
-
-    def to_point_clouds(self) -> PointClouds:
-        """The filled slots in the order of their sample indices, on the CPU."""
-        filled = np.flatnonzero(self.ids >= 0)
-        slots = filled[np.argsort(self.ids[filled])]
-        index = torch.from_numpy(slots)
-        clouds = {name: values.cpu()[index].numpy() for name, values in self.vectors.items()}
-        owners = {}
-        if self.positions is not None:
-            for name, rows in clouds.items():
-                clouds[name], owners[name] = self.positions.unpack(rows)
-        return PointClouds(
-            clouds=clouds,
-            owners=owners,
-            sample_ids=self.ids[slots],
-            labels=None if self.labels is None else self.labels.cpu()[index].numpy(),
-            problems=dict(self.problems),
-        )
 
 
 @dataclass
@@ -81,8 +38,7 @@ class _Layer:
     """One hooked layer and what it has given so far."""
 
     module: nn.Module
-    held: NDArray[np.int64]  # the sample whose vector each slot holds, -1 for none
-    vectors: Tensor | None = None
+    vectors: Slots
     calls: int = 0
     last_batch: int = -1
     repeated: bool = False
@@ -97,8 +53,9 @@ class ActivationRecorder:
     the rows that are kept, a batch without such rows costs nothing, and nothing is read back from the device to decide
     what is kept. Memory is ``n_samples`` vectors per layer, on the layer's device, whatever the size of the data set.
 
-    Samples are numbered in the order in which they come. Each call of ``module`` is one batch, unless ``start_batch``
-    says where batches begin. A layer that runs several times in a batch gives its first output.
+    Samples are numbered in the order in which they come. Each call of ``module`` is one batch, until ``start_batch`` or
+    ``end_batch`` is called: from then on, these say where batches begin and end. A layer that runs several times in a
+    batch gives its first output.
 
     Args:
         module: The model.
@@ -110,6 +67,8 @@ class ActivationRecorder:
         select: Takes the tensor out of a layer's output; by default the first tensor in it.
         channels: Where channels are in outputs with three and more axes: 1, -1, or ``None`` to tell from the layer's
             type (see ``channel_axis``).
+        automatic_batches: Whether each call of ``module`` is one batch, as long as neither ``start_batch`` nor
+            ``end_batch`` is called. ``False`` records nothing before the first ``start_batch``.
 
     Raises:
         ValueError: If ``layers`` matches nothing, ``pooling`` is unknown, or ``n_samples`` is under 1.
@@ -134,31 +93,26 @@ class ActivationRecorder:
         seed: int = 0,
         select: Callable[[Any], Tensor] | None = None,
         channels: int | None = None,
+        automatic_batches: bool = True,
     ) -> None:
-        if isinstance(pooling, str) and pooling not in POOLINGS:
-            raise ValueError(f"Expected `pooling` to be one of {POOLINGS} or a callable, got {pooling!r}.")
+        check_pooling(pooling)
         if n_samples < 1:
             raise ValueError(f"Expected `n_samples` to be at least 1, got {n_samples}.")
         self.module = module
         self.pooling = pooling
         self.seed = seed
         # Rows are samples of their own: how many there will be is not the length of the data set.
-        known = length is not None and pooling != "rows"
-        self._sample: Sample = KnownSample(length or 0, n_samples, seed) if known else StreamedSample(n_samples, seed)
+        self._sample = start_sample(n_samples, None if pooling == "rows" else length, seed)
         slots = len(self._sample.ids)
-        self._layers = {
-            name: _Layer(layer, np.full(slots, -1)) for name, layer in choose_layers(module, layers).items()
-        }
-        self._labels: Tensor | None = None
-        self._labelled = np.zeros(slots, dtype=bool)
-        self._batch_labels: Tensor | None = None
+        self._layers = {name: _Layer(layer, Slots(slots)) for name, layer in choose_layers(module, layers).items()}
+        self._labels = Slots(slots)
         self._select = select or first_tensor
         self._channels = channels
         self._handles: list[RemovableHandle] = []
         self._eager = False
         self._batch = -1
         self._active = False
-        self._automatic = True
+        self._automatic = automatic_batches
         self._seen = 0
         self._forget_batch()
 
@@ -217,7 +171,7 @@ class ActivationRecorder:
         sample_ids: Sequence[int] | NDArray[np.int64] | None = None,
         labels: Tensor | None = None,
     ) -> None:
-        """Say that a batch begins; from then on only explicitly started batches are recorded.
+        """Say that a batch begins; from then on only batches that are started in this way are recorded.
 
         Args:
             size: Number of samples in the batch; by default the length of the first recorded output.
@@ -253,18 +207,14 @@ class ActivationRecorder:
         """
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
-        # With a known length, ids that never came (the data set ended early) leave their slots empty in every layer.
-        arrived = np.zeros(len(self._sample.ids), dtype=bool)
-        for layer in self._layers.values():
-            arrived |= layer.held == self._sample.ids
-        ids = np.where(arrived, self._sample.ids, -1)
+        ids = arrived(self._sample, (layer.vectors for layer in self._layers.values()))
         for name, layer in self._layers.items():
             problem = layer.problem or self._incomplete(layer, ids)
             if problem:
                 problems[name] = problem
-            elif layer.vectors is not None:
-                complete[name] = layer.vectors
-        labels = self._labels if self._labelled[ids >= 0].all() else None
+            elif layer.vectors.rows is not None:
+                complete[name] = layer.vectors.rows
+        labels = self._labels.rows if (self._labels.held == ids)[ids >= 0].all() else None
         positions = self.pooling if isinstance(self.pooling, Positions) else None
         return Recording(ids, complete, labels, problems, positions)
 
@@ -282,7 +232,7 @@ class ActivationRecorder:
                 "its forward hook never fired. Either the layer is not used, or it is used without being called "
                 "(a container, a weight used directly), or compiled code skipped the hook."
             )
-        missing = int(((layer.held != ids) & (ids >= 0)).sum())
+        missing = int(((layer.vectors.held != ids) & (ids >= 0)).sum())
         return f"it did not run for {missing} of {int((ids >= 0).sum())} samples." if missing else None
 
     def _begin(self) -> None:
@@ -302,22 +252,18 @@ class ActivationRecorder:
         labels = self._batch_labels
         if self.pooling == "rows" and labels is not None and len(labels) != len(ids):
             labels = None  # they are of the inputs, not of their rows
-        self._labelled[self._slots] = labels is not None
-        if labels is not None:
-            self._keep_labels(labels, len(ids))
+        if labels is None:
+            self._labels.clear(self._slots)
+        else:
+            self._keep_labels(labels, ids)
 
-    def _keep_labels(self, labels: Tensor, count: int) -> None:
-        if labels.shape != (count,):
-            raise ValueError(f"Expected `labels` to be of shape ({count},), got {tuple(labels.shape)}.")
-        if self._labels is None:
-            real = torch.float32 if labels.device.type == "mps" else torch.float64  # which has no float64
-            dtype = real if labels.is_floating_point() else torch.int64
-            with torch.inference_mode(False):
-                self._labels = torch.zeros(len(self._sample.ids), dtype=dtype, device=labels.device)
+    def _keep_labels(self, labels: Tensor, ids: NDArray[np.int64]) -> None:
+        if labels.shape != (len(ids),):
+            raise ValueError(f"Expected `labels` to be of shape ({len(ids)},), got {tuple(labels.shape)}.")
+        real = torch.float32 if labels.device.type == "mps" else torch.float64  # which has no float64
         kept = labels.detach().index_select(0, torch.from_numpy(self._rows).to(labels.device))
-        if len(kept):
-            self._labels = self._labels.to(labels.device)
-            self._labels[torch.from_numpy(self._slots).to(labels.device)] = kept.to(self._labels.dtype)
+        dtype = real if labels.is_floating_point() else torch.int64
+        self._labels.write(self._slots, ids[self._rows], kept.to(dtype))
 
     def _on_model_call(self, module: nn.Module, args: Any) -> None:
         if self._automatic:
@@ -338,7 +284,7 @@ class ActivationRecorder:
             self._keep(layer, output)
         except Exception as error:  # a forward pass must never fail because it is watched
             layer.problem = f"{type(error).__name__}: {error}"
-            layer.vectors = None
+            layer.vectors.rows = None
 
     def _keep(self, layer: _Layer, output: Any) -> None:
         tensor = self._select(output)
@@ -350,39 +296,16 @@ class ActivationRecorder:
         if self._ids is None or len(self._rows) == 0:
             return
         ids = self._ids[self._rows]
-        vectors = self._vectors(layer.module, tensor, axis, ids)
-        if layer.vectors is None:
-            if len(self._sample.ids) * vectors.shape[1] > _MOST_VALUES:
-                raise ValueError(
-                    f"Expected at most {_MOST_VALUES} values to keep, got {len(self._sample.ids)} vectors of "
-                    f"{vectors.shape[1]}. Lower `n_samples`, or choose `pooling='mean'`, 'max_norm' or 'token'."
-                )
-            with torch.inference_mode(False):
-                layer.vectors = vectors.new_zeros((len(self._sample.ids), vectors.shape[1]))
-        _check_lengths(layer.vectors, vectors)
-        layer.vectors[torch.from_numpy(self._slots).to(vectors.device, non_blocking=True)] = vectors
-        layer.held[self._slots] = ids
-
-    def _vectors(self, module: nn.Module, output: Tensor, samples_axis: int, ids: NDArray[np.int64]) -> Tensor:
-        axis = self._channels or channel_axis(module, output.dim())
-        if output.is_nested and self.pooling not in ("flatten", "rows"):
-            # Every sequence for itself: how much it is padded depends on the rest of the batch.
-            sequences = output.unbind()
-            only = np.zeros(1, dtype=np.intp)
-            parts = [
-                self._one_each(sequences[row][None], only, axis, ids[i : i + 1]) for i, row in enumerate(self._rows)
-            ]
-            _check_lengths(*parts)
-            return torch.cat(parts)
-        return self._one_each(densify(output).movedim(samples_axis, 0), self._rows, axis, ids)
-
-    def _one_each(self, tensor: Tensor, rows: NDArray[np.intp], axis: int, ids: NDArray[np.int64]) -> Tensor:
-        values = take_rows(tensor, rows)
-        if values.numel() == 0:
-            raise ValueError(f"Expected at least one value per sample, got an output of shape {tuple(tensor.shape)}.")
-        return to_vectors(
-            join_parts(values, axis) if tensor.is_complex() else values, self.pooling, axis, ids, self.seed
-        )
+        channels = self._channels or channel_axis(layer.module, tensor.dim())
+        vectors = rows_to_vectors(tensor, self._rows, self.pooling, channels, ids, self.seed, samples_axis=axis)
+        if layer.vectors.rows is not None:
+            check_lengths(layer.vectors.rows, vectors)
+        elif len(self._sample.ids) * vectors.shape[1] > _MOST_VALUES:
+            raise ValueError(
+                f"Expected at most {_MOST_VALUES} values to keep, got {len(self._sample.ids)} vectors of "
+                f"{vectors.shape[1]}. Lower `n_samples`, or choose `pooling='mean'`, 'max_norm' or 'token'."
+            )
+        layer.vectors.write(self._slots, ids, vectors)
 
     def _samples_axis(self, layer: _Layer, tensor: Tensor) -> int:
         shape = padded_shape(tensor)
@@ -404,12 +327,3 @@ class ActivationRecorder:
         if len(fitting) == 1 or layer.samples_axis is None:
             layer.samples_axis = fitting[0]
         return layer.samples_axis
-
-
-def _check_lengths(*vectors: Tensor) -> None:
-    lengths = sorted({part.shape[1] for part in vectors})
-    if len(lengths) > 1:
-        raise ValueError(
-            f"Expected vectors of one length, got {lengths[0]} and {lengths[-1]}. "
-            "For inputs of varying size choose `pooling='mean'`, 'max_norm' or 'token'."
-        )

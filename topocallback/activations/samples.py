@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from topocallback.hashing import sample_priorities
 
-__all__ = ["KnownSample", "Sample", "StreamedSample", "bottom_k"]
+__all__ = ["KnownSample", "Sample", "StreamedSample", "bottom_k", "start_sample"]
 
 _CHUNK = 1 << 20
 _EMPTY = np.iinfo(np.uint64).max
@@ -109,3 +109,21 @@ class StreamedSample:
         rows = rows[newcomers]
         self.ids[free], self._priorities[free] = ids[rows], priorities[rows]
         return rows, free
+
+
+def start_sample(k: int, length: int | None, seed: int) -> Sample:
+    """The sample of a data set whose length may be known.
+
+    Args:
+        k: How many to keep.
+        length: Number of samples in the data set, or ``None``.
+        seed: Any integer.
+
+    Returns:
+        A ``KnownSample``, or a ``StreamedSample`` where the length is not known.
+
+    Example:
+        >>> type(start_sample(5, None, seed=0)).__name__, len(start_sample(5, 3, seed=0).ids)
+        ('StreamedSample', 3)
+    """
+    return StreamedSample(k, seed) if length is None else KnownSample(length, k, seed)

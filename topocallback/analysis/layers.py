@@ -114,10 +114,10 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
             mapper = facts.mapper
     with clock("diagrams"):
         diagrams = facts.diagrams
-    with clock("noise"):
-        noise = _noise(facts, options.distances)
     with clock("distances"):
         prepared = _prepared(facts, options.distances, problems)
+    with clock("noise"):
+        noise = _noise(facts, options.distances, prepared, problems)
     with clock("statistics"):
         values = _values(facts, options, mapper, problems)
     return LayerMeasurements(
@@ -133,14 +133,16 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
     return [f"{left_out} of {count} points hold NaN or infinity and were left out."] if left_out else []
 
 
-def _noise(facts: LayerFacts, distances: Sequence[Distance]) -> NDArray[np.float64]:
+def _noise(
+    facts: LayerFacts, distances: Sequence[Distance], prepared: Sequence[Any], problems: list[str]
+) -> NDArray[np.float64]:
     """How far two halves of the samples are apart. They share no sample, so for paired distances this is not known."""
     noise = np.full(len(distances), np.nan)
     if (parts := halves(facts)) is None:
         return noise
     for i, distance in enumerate(distances):
-        if not distance.paired:
-            with _noted("", []):  # what fails on a part fails on the whole, and is said there
+        if not distance.paired and prepared[i] is not None:  # what fails on the whole is said once
+            with _noted(f"The noise of {distance.describe().title} is not known.", problems):
                 noise[i] = distance.between(*map(distance.prepare, parts))
     return noise
 

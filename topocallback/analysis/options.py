@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from topocallback.measures.base import Distance, Measure, Statistic
 from topocallback.measures.mapper.options import MapperOptions, mapper_options
-from topocallback.measures.mapper.statistics import MapperCoverage, MapperPurity
+from topocallback.measures.mapper.statistics import MapperCoverage, MapperPurity, MapperStatistic
 from topocallback.measures.scale import check_scale
-from topocallback.measures.table import MeasureLike, is_in_table, resolve_all, to_record
+from topocallback.measures.table import MeasureLike, check_different, is_in_table, resolve_all, to_record
 from topocallback.measures.topology.rips import check_homology_dims, resolve_backend
 from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
 
@@ -34,7 +34,8 @@ class AnalysisOptions:
             activations' own units.
 
     Raises:
-        ValueError: If an option is not one of those allowed, or two measures have the same name.
+        ValueError: If an option is not one of those allowed, two measures have the same name, or one needs Mapper
+            graphs and there are none.
         TypeError: If a measure is neither a name, an object nor a function, or ``mapper`` neither a truth value nor
             ``MapperOptions``.
         ModuleNotFoundError: If an option needs a package that is not installed.
@@ -60,7 +61,10 @@ class AnalysisOptions:
         check_scale(self.scale)
         resolve_backend(self.backend, max(dims))
         mapper_options(self.mapper)
-        _ = self.distances, self.statistics  # whoever asks for a dimension that is not analysed hears it now
+        if not self.mapper and (lacking := [each.key for each in self.chosen if isinstance(each, MapperStatistic)]):
+            raise ValueError(f"Expected `mapper` to be True for {', '.join(lacking)}, got {self.mapper!r}.")
+        # Whoever asks for a dimension that is not analysed, or takes the name of another table, hears it now.
+        check_different([*self.distances, *self.statistics])
 
     @functools.cached_property
     def distances(self) -> tuple[Distance, ...]:
@@ -70,10 +74,9 @@ class AnalysisOptions:
     @functools.cached_property
     def statistics(self) -> tuple[Statistic, ...]:
         """The statistics, one for each table, with those that come with diagrams and Mapper graphs."""
-        standard = _OF_DIAGRAMS + (_OF_MAPPER_GRAPHS if self.mapper else ())
-        chosen = [measure for measure in self.chosen if isinstance(measure, Statistic)]
-        every = {each.describe().key: each for each in self._by_dimension([*standard, *chosen])}
-        return tuple(each for each in every.values() if isinstance(each, Statistic))
+        standard = self._by_dimension(_OF_DIAGRAMS + (_OF_MAPPER_GRAPHS if self.mapper else ()))
+        others = [each for each in self._by_dimension(self.chosen) if each not in standard]
+        return tuple(each for each in (*standard, *others) if isinstance(each, Statistic))
 
     @property
     def chosen(self) -> tuple[Measure, ...]:

@@ -18,11 +18,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from topocallback.activations.batches import BatchIndices, batch_size, find_labels
-from topocallback.activations.layers import LayerSpec
-from topocallback.activations.pooling import POOLINGS, Pooling
-from topocallback.activations.recorder import ActivationRecorder
-from topocallback.monitor.trainer import validation_loaders
+from topocallback.activations.batches import BatchIndices, flatten_loaders
+from topocallback.activations.validation import ValidationOptions, ValidationRecorder
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["RecordingOptions", "ValidationData", "record_clouds"]
@@ -32,15 +29,15 @@ _LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelera
 
 
 @dataclass(frozen=True)
-class RecordingOptions:
-    """What to record; the arguments are those of ``TopologyMonitor``.
+class RecordingOptions(ValidationOptions):
+    """What to record of every model, and how to run it.
 
     Args:
-        layers: Which layers; see ``choose_layers``.
-        pooling: How a layer's positions become one vector per sample; see ``to_vectors``.
+        layers: Which layers; see ``ValidationOptions`` for this and the following.
+        pooling: How a layer's positions become one vector per sample.
         n_samples: How many samples, at least 2.
         dataloader_idx: Which validation data loader.
-        labels: Where a batch has its labels; see ``find_labels``.
+        labels: Where a batch has its labels.
         seed: Seed of the choice of samples.
         trainer_options: Arguments of the Trainer that runs the validation, such as ``precision`` and ``accelerator``.
         forward: What to call for a batch in place of the model's own validation step: a function of model and batch.
@@ -49,22 +46,9 @@ class RecordingOptions:
         ValueError: If an option is not one of those allowed.
     """
 
-    layers: LayerSpec = "auto"
-    pooling: Pooling = "auto"
     n_samples: int = 1000
-    dataloader_idx: int = 0
-    labels: str | int | None = "auto"
-    seed: int = 0
     trainer_options: Mapping[str, Any] = field(default_factory=dict)
     forward: Callable[[nn.Module, Any], Any] | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.pooling, str) and self.pooling not in POOLINGS:
-            raise ValueError(f"Expected `pooling` to be one of {POOLINGS} or a callable, got {self.pooling!r}.")
-        for name, least in (("n_samples", 2), ("dataloader_idx", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"Expected `{name}` to be an integer of at least {least}, got {value!r}.")
 
     @property
     def are_named(self) -> bool:
@@ -179,78 +163,53 @@ def record_clouds(model: nn.Module, data: ValidationData, options: RecordingOpti
     Raises:
         ValueError: If ``layers`` matches nothing in the model, or ``labels`` nothing in a batch.
     """
-    recording = _Recording(options)
     own_step = isinstance(model, pl.LightningModule) and is_overridden("validation_step", model, pl.LightningModule)
     if isinstance(model, pl.LightningModule) and own_step and options.forward is None:
-        with _quietly():
-            trainer = pl.Trainer(
-                **{"devices": 1, "barebones": False, "num_sanity_val_steps": 0, **options.trainer_options},
-                callbacks=[recording],
-                logger=False,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-            )
-            try:
-                trainer.validate(model, datamodule=data, verbose=False)
-            finally:
-                # Trainer, data and model would keep each other, and the next model's memory would come on top.
-                data.trainer = model.trainer = None
-    else:
-        _run_through(model, data, recording, options.forward or _call)
-    return recording.clouds()
+        return _validate(model, data, options)
+    return _run_through(model, data, options, options.forward or _call)
 
 
-class _Recording(Callback):
+def _validate(model: pl.LightningModule, data: ValidationData, options: RecordingOptions) -> PointClouds:
+    """A Trainer calls the model's own validation step."""
+    recording = _RecordValidation(options)
+    with _quietly():
+        trainer = pl.Trainer(
+            **{"devices": 1, "barebones": False, "num_sanity_val_steps": 0, **options.trainer_options},
+            callbacks=[recording],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        try:
+            trainer.validate(model, datamodule=data, verbose=False)
+        finally:
+            # Trainer, data and model would keep each other, and the next model's memory would come on top.
+            data.trainer = model.trainer = None
+    assert recording.recorder is not None
+    return recording.recorder.recording().to_point_clouds()
+
+
+class _RecordValidation(Callback):
     """Records during one validation; nothing that goes wrong is kept quiet."""
 
     def __init__(self, options: RecordingOptions) -> None:
+        self.recorder: ValidationRecorder | None = None
         self._options = options
-        self._recorder: ActivationRecorder | None = None
-        self._indices = BatchIndices(None)
-
-    def begin(self, model: nn.Module, loader: Any, max_batches: float = float("inf")) -> None:
-        options = self._options
-        self._indices = BatchIndices(loader, max_batches)
-        self._recorder = ActivationRecorder(
-            model,
-            options.layers,
-            pooling=options.pooling,
-            n_samples=options.n_samples,
-            length=self._indices.length,
-            seed=options.seed,
-        )
-        self._recorder.attach()
-
-    def begin_batch(self, batch: Any) -> None:
-        assert self._recorder is not None
-        size = batch_size(batch)
-        ids = None if size is None or self._options.pooling == "rows" else self._indices.take(size)
-        self._recorder.start_batch(size, sample_ids=ids, labels=find_labels(batch, self._options.labels, size))
-
-    def end_batch(self) -> None:
-        if self._recorder is not None:
-            self._recorder.end_batch()
-
-    def end(self) -> None:
-        if self._recorder is not None:
-            self._recorder.detach()
-
-    def clouds(self) -> PointClouds:
-        assert self._recorder is not None
-        return self._recorder.point_clouds()
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         idx = self._options.dataloader_idx
-        self.begin(pl_module, validation_loaders(trainer)[idx], trainer.num_val_batches[idx])
+        indices = BatchIndices(flatten_loaders(trainer.val_dataloaders)[idx], trainer.num_val_batches[idx])
+        self.recorder = ValidationRecorder(pl_module, self._options, indices)
+        self.recorder.attach()
 
     @override
     def on_validation_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if dataloader_idx == self._options.dataloader_idx:
-            self.begin_batch(batch)
+        if self.recorder is not None:
+            self.recorder.start_batch(batch, dataloader_idx)
 
     @override
     def on_validation_batch_end(
@@ -262,35 +221,39 @@ class _Recording(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.end_batch()
+        if self.recorder is not None:
+            self.recorder.end_batch()
 
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.end()
+        if self.recorder is not None:
+            self.recorder.detach()
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self.end()
+        if self.recorder is not None:
+            self.recorder.detach()
 
 
 def _run_through(
-    model: nn.Module, data: ValidationData, recording: _Recording, forward: Callable[[nn.Module, Any], Any]
-) -> None:
+    model: nn.Module, data: ValidationData, options: RecordingOptions, forward: Callable[[nn.Module, Any], Any]
+) -> PointClouds:
+    """Every batch through the model, in evaluation mode and without gradients."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     training = {module: module.training for module in model.modules()}
-    recording.begin(model, data.recorded)
+    recorder = ValidationRecorder(model, options, BatchIndices(data.recorded))
     try:
         model.eval()
-        with torch.no_grad():
+        with recorder, torch.no_grad():
             for batch in data.recorded:
-                recording.begin_batch(batch)
+                recorder.start_batch(batch, options.dataloader_idx)
                 moved = data.transfer_batch_to_device(batch, device, 0)
                 forward(model, moved)
-                recording.end_batch()
+                recorder.end_batch()
     finally:
-        recording.end()
         for module, mode in training.items():
             module.training = mode
+    return recorder.recording().to_point_clouds()
 
 
 def _call(model: nn.Module, batch: Any) -> Any:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from topocallback.activations.pooling import densify
+from topocallback.activations.tensors import densify
 from topocallback.activations.reservoir import sample_rows
 
 __all__ = ["as_given", "check_sampling", "on_cpu", "points_of", "sampled_points"]

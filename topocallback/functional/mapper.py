@@ -6,7 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from topocallback.activations.pooling import densify
+from topocallback.activations.tensors import densify
 from topocallback.functional.arrays import on_cpu, points_of
 from topocallback.functional.tiled_neighbours import TensorNeighbours
 from topocallback.measures.mapper import graph

@@ -21,10 +21,20 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.parallel import map_threads
 from topocallback.records.results import Description
 
-__all__ = ["LENGTH", "Distance", "Measure", "Statistic", "check_option"]
+__all__ = ["LENGTH", "Distance", "Measure", "Statistic", "check_option", "in_words"]
 
 LENGTH = "length"
 """The unit of what is measured in the cloud's own lengths: what it is called depends on the scale."""
+
+
+def in_words(name: str) -> str:
+    """A class's or function's name as words.
+
+    Example:
+        >>> in_words("LongestBar"), in_words("count_difference"), in_words("LinearCKA")
+        ('longest bar', 'count difference', 'linear cka')
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").lower()
 
 
 @dataclass(frozen=True)
@@ -54,11 +64,10 @@ class Measure:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         if "key" not in vars(cls):
-            cls.key = words
+            cls.key = in_words(cls.__name__).replace(" ", "_")
         if "label" not in vars(cls):
-            cls.label = words.replace("_", " ").capitalize()
+            cls.label = in_words(cls.__name__).capitalize()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -72,7 +81,7 @@ class Measure:
     @property
     def name(self) -> str:
         """What tells it from all other measures: ``"sliced_wasserstein(n_directions=10)"``."""
-        return f"{self.key}{_in_brackets(self.options)}"
+        return self.key + _in_brackets(self.options)
 
     def by_dimension(self, homology_dims: Sequence[int]) -> tuple[Self, ...]:
         """The measures that give one table each: one per homology dimension, for a measure of diagrams.
@@ -86,12 +95,8 @@ class Measure:
         return (self,)
 
     def on_arrays(self) -> Self:
-        """The measure as it is taken on plain arrays."""
+        """The measure as it is taken on plain arrays: one that gives a single table."""
         return self
-
-    def facts_of(self, cloud: ArrayLike, labels: ArrayLike | None = None) -> LayerFacts:
-        """The facts of a plain array, in its own units."""
-        return LayerFacts(cloud, labels)
 
     def describe(self, length: str = "") -> Description:
         """What its numbers are.
@@ -101,7 +106,7 @@ class Measure:
         """
         return Description(
             measure=self.name,
-            label=f"{self.label}{_in_brackets(self.options)}",
+            label=f"{self.label} {_in_brackets(self.options)}".rstrip(),
             unit=length if self.unit == LENGTH else self.unit,
             range=self.range,
             **self._kind(),
@@ -109,6 +114,16 @@ class Measure:
 
     def _kind(self) -> dict[str, Any]:
         raise TypeError(f"Expected a Distance or a Statistic, got {type(self).__name__}.")
+
+    def _facts_of(self, cloud: ArrayLike, labels: ArrayLike | None = None) -> LayerFacts:
+        """The facts of a plain array, in its own units, with the diagram that the measure asks for."""
+        dim = self.describe().homology_dim
+        facts = LayerFacts(cloud, labels) if dim is None else LayerFacts(cloud, labels, homology_dims=(dim,))
+        if bad := len(facts.recorded) - facts.n_points:
+            raise ValueError(
+                f"Expected finite points for {self.key}, got NaN or infinity in {bad} of {len(facts.recorded)}."
+            )
+        return facts
 
 
 class Distance(Measure):
@@ -177,10 +192,10 @@ class Distance(Measure):
             y: (m, d) finite points; for a paired distance m is n, and row i of both is the same sample.
 
         Raises:
-            ValueError: If the clouds cannot be compared.
+            ValueError: If a cloud holds NaN or infinity, or the distance is paired and the clouds' sizes differ.
         """
         measure = self.on_arrays()
-        facts = [measure.facts_of(cloud) for cloud in (x, y)]
+        facts = [measure._facts_of(cloud) for cloud in (x, y)]
         if self.paired and facts[0].n_points != facts[1].n_points:
             counts = " and ".join(str(each.n_points) for each in facts)
             raise ValueError(f"Expected clouds of the same samples for {self.key}, got {counts} points.")
@@ -223,12 +238,12 @@ class Statistic(Measure):
             labels: (n,) labels, for statistics that need them.
 
         Raises:
-            ValueError: If labels are needed and missing.
+            ValueError: If labels are needed and missing, or the cloud holds NaN or infinity.
         """
         if self.needs_labels and labels is None:
             raise ValueError(f"Expected `labels` for {self.key}, which needs them, got none.")
         measure = self.on_arrays()
-        return measure.value(measure.facts_of(cloud, labels))
+        return measure.value(measure._facts_of(cloud, labels))
 
     def _kind(self) -> dict[str, Any]:
         return {"kind": "statistic", "more": self.more}

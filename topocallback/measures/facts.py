@@ -83,6 +83,8 @@ class LayerFacts:
         self._backend = backend
         self._mapper_options = mapper
         self._previous_mapper = previous_mapper
+        self._whole: tuple[LayerFacts, NDArray[np.intp]] | None = None
+        self._keeps_scale = False
 
     @classmethod
     def of_diagrams(cls, diagrams: Sequence[Diagram], homology_dims: Sequence[int]) -> LayerFacts:
@@ -117,11 +119,16 @@ class LayerFacts:
     @functools.cached_property
     def distances(self) -> NDArray[np.float64]:
         """(m, m) Euclidean distances between the points, in the units of the cloud."""
-        return distance_matrix(self.cloud)
+        if self._whole is None:
+            return distance_matrix(self.cloud)
+        whole, points = self._whole
+        return whole.distances[np.ix_(points, points)]
 
     @functools.cached_property
     def scale(self) -> float:
         """The length by which the cloud is divided before diagrams are made."""
+        if self._whole is not None and self._keeps_scale:
+            return self._whole[0].scale
         return scale_of(self.distances, self._scale)
 
     @functools.cached_property
@@ -158,7 +165,7 @@ class LayerFacts:
         return dataclasses.replace(graph, labels=self._classes[0], classes=self._classes[1]) if self._classes else graph
 
     def subset(self, points: NDArray[np.intp], *, keep_scale: bool = False) -> LayerFacts:
-        """The facts of some of the points, with the distances that are known already.
+        """The facts of some of the points: their distances are those of the whole, whose matrix is computed once.
 
         Args:
             points: (k,) positions among the finite points.
@@ -168,14 +175,13 @@ class LayerFacts:
             self.cloud[points],
             None if self.labels is None else self.labels[points],
             self.sample_ids[points],
+            classes=self._classes and (self._classes[0][self.rows[points]], self._classes[1]),
             homology_dims=self.homology_dims,
             scale=self._scale,
             backend=self._backend,
             mapper=self._mapper_options,
         )
-        part.distances = self.distances[np.ix_(points, points)]
-        if keep_scale:
-            part.scale = self.scale
+        part._whole, part._keeps_scale = (self, points), keep_scale
         return part
 
 

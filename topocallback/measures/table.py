@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from topocallback.measures.base import Distance, Measure, Statistic
-from topocallback.measures.facts import LayerFacts
+from topocallback.measures.base import Distance, Measure
+from topocallback.measures.functions import measure_of_function
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperPurity
 from topocallback.measures.topology.bottleneck import Bottleneck
-from topocallback.measures.topology.distance import DiagramFunction, function_name
 from topocallback.measures.topology.sliced_wasserstein import SlicedWasserstein
 from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
 from topocallback.measures.topology.wasserstein import Wasserstein
@@ -23,7 +17,7 @@ from topocallback.measures.topology.wasserstein import Wasserstein
 __all__ = [
     "MEASURES",
     "MeasureLike",
-    "from_record",
+    "check_different",
     "is_in_table",
     "resolve",
     "resolve_all",
@@ -84,7 +78,7 @@ def resolve(measure: MeasureLike) -> Measure:
     if isinstance(measure, type) and issubclass(measure, Measure):
         return measure()
     if callable(measure) and not isinstance(measure, type):
-        return CloudFunction(measure) if _takes_one(measure) else DiagramFunction(function=measure)
+        return measure_of_function(measure)
     raise TypeError(f"Expected a measure, its name ({list(MEASURES)}) or a function, got {measure!r}.")
 
 
@@ -100,30 +94,42 @@ def resolve_distance(measure: MeasureLike) -> Distance:
     return found
 
 
-def resolve_all(measures: Sequence[MeasureLike]) -> tuple[Measure, ...]:
+def resolve_all(measures: Iterable[MeasureLike]) -> tuple[Measure, ...]:
     """The measures that a sequence of names, objects and functions stands for.
 
     Raises:
-        ValueError: If there is no measure of a name, or two have the same name or label.
+        ValueError: If there is no measure, none of a name, or two have the same name or label.
         TypeError: If ``measures`` is one measure instead of a sequence, or an entry is none.
 
     Example:
         >>> [measure.name for measure in resolve_all(["sliced_wasserstein", SlicedWasserstein(n_directions=10)])]
         ['sliced_wasserstein', 'sliced_wasserstein(n_directions=10)']
     """
-    if isinstance(measures, (str, Measure, type)) or callable(measures):
+    if isinstance(measures, (str, Measure)) or callable(measures) or not isinstance(measures, Iterable):
         raise TypeError(f"Expected `measures` to be a sequence, such as [{measures!r}], got {measures!r}.")
     found = tuple(map(resolve, measures))
-    seen: set[tuple[str, int | None]] = set()
-    for measure in found:
+    if not found:
+        raise ValueError("Expected `measures` to hold at least one measure, got none.")
+    check_different(found)
+    return found
+
+
+def check_different(measures: Iterable[Measure]) -> None:
+    """Refuse measures whose tables a reader could not tell apart.
+
+    Raises:
+        ValueError: If two have the same name or label in a homology dimension; ``None`` stands for all of them.
+    """
+    seen: dict[str, set[int | None]] = {}
+    for measure in measures:
         about = measure.describe()
-        for name in {about.measure, about.label}:
-            if (name, about.homology_dim) in seen:
+        for name in dict.fromkeys((about.measure, about.label)):
+            dims = seen.setdefault(name, set())
+            if dims and (about.homology_dim is None or dims & {None, about.homology_dim}):
                 raise ValueError(
                     f"Expected `measures` of different names, got {name!r} twice: name one of them otherwise."
                 )
-        seen |= {(about.measure, about.homology_dim), (about.label, about.homology_dim)}
-    return found
+            dims.add(about.homology_dim)
 
 
 def to_record(measure: Measure) -> dict[str, Any]:
@@ -133,71 +139,13 @@ def to_record(measure: Measure) -> dict[str, Any]:
         >>> to_record(SlicedWasserstein(n_directions=10))
         {'name': 'sliced_wasserstein(n_directions=10)', 'key': 'sliced_wasserstein', 'options': {'n_directions': 10}}
     """
-    own = {} if getattr(measure, "homology_dim", None) is None else {"homology_dim": measure.describe().homology_dim}
-    known = {"key": measure.key, "options": measure.options | own} if is_in_table(measure) else {}
-    return {"name": measure.name} | known
-
-
-def from_record(recorded: Mapping[str, Any]) -> Measure | None:
-    """The measure that ``to_record`` took apart; ``None`` for one that is not in the table.
-
-    Example:
-        >>> from_record({"key": "wasserstein", "options": {"order": 2}}).name
-        'wasserstein(order=2)'
-    """
-    kind = MEASURES.get(str(recorded.get("key")))
-    try:
-        return None if kind is None else kind(**recorded.get("options", {}))
-    except TypeError:  # options of another version
-        return None
+    if not is_in_table(measure):
+        return {"name": measure.name}
+    dim = measure.describe().homology_dim
+    options = measure.options if dim is None else {**measure.options, "homology_dim": dim}
+    return {"name": measure.name, "key": measure.key, "options": options}
 
 
 def is_in_table(measure: Measure) -> bool:
     """Whether its name and options tell it from all others: a class or a function of the user's own may change."""
     return MEASURES.get(measure.key) is type(measure)
-
-
-@dataclass(frozen=True)
-class CloudFunction(Statistic):
-    """A statistic that is a function of the user's own.
-
-    Args:
-        function: A function of one (n, d) cloud of finite points that gives a number.
-
-    Example:
-        >>> CloudFunction(len)([[0.0], [2.0]])
-        2.0
-    """
-
-    function: Callable[[NDArray[np.float64]], float]
-
-    @property
-    def name(self) -> str:
-        """The function's name."""
-        return function_name(self.function)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """None: the function is not an option but the measure."""
-        return {}
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """The function's name in words."""
-        return self.name.replace("_", " ").capitalize()
-
-    def value(self, facts: LayerFacts) -> float:
-        """What the function gives."""
-        return float(self.function(facts.cloud))
-
-
-def _takes_one(function: Callable[..., Any]) -> bool:
-    """Whether a function needs one argument: a cloud. What cannot be told is taken to need two: diagrams."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return len([p for p in positional if p.default is p.empty]) == 1 and not any(
-        p.kind is p.VAR_POSITIONAL for p in parameters
-    )

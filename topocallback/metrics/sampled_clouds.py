@@ -13,7 +13,9 @@ from torchmetrics import Metric
 from torchmetrics.utilities import rank_zero_warn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from topocallback.activations.pooling import Pooling, channel_axis, densify, join_parts, to_vectors
+from topocallback.activations.channels import channel_axis
+from topocallback.activations.pooling import Pooling, to_vectors
+from topocallback.activations.tensors import densify, join_parts
 from topocallback.activations.reservoir import EMPTY, keep_smallest, row_priorities
 from topocallback.functional.arrays import check_sampling
 from topocallback.functional.cloud_distance import CloudDistance

@@ -1,1 +1,1 @@
-"""The callback, and what it stands on: a run, its background thread, and what a Trainer says of it."""
+"""The callback, and what it stands on: recording a Trainer's validations, its current run, delivery to its loggers."""

@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from typing_extensions import override
 
-from topocallback.activations.batches import BatchIndices, batch_size, find_labels
-from topocallback.activations.gather import gather_recordings
-from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import choose_layers
-from topocallback.activations.pooling import POOLINGS
 from topocallback.activations.positions import Positions
-from topocallback.activations.recorder import ActivationRecorder
+from topocallback.activations.validation import ValidationOptions, ValidationRecorder, check_integer
 from topocallback.analysis.analyse import AnalysisOptions
 from topocallback.measures.mapper.graph import MapperOptions
 from topocallback.measures.parallel import available_threads
-from topocallback.monitor.background import BackgroundWorker
-from topocallback.monitor.run import Measured, Run, new_folder
-from topocallback.monitor.trainer import (
-    everyone,
-    is_distributed,
-    is_rehearsal,
-    logging_step,
-    run_directory,
-    validation_loaders,
-)
+from topocallback.monitor.current_run import CurrentRun
+from topocallback.monitor.delivery import LONGEST_WAIT, WAIT_AFTER_FAILURE, Delivery
+from topocallback.monitor.recording import report_layers, start_recording
+from topocallback.monitor.reports import Reports
+from topocallback.monitor.run import MeasuredStep
+from topocallback.monitor.trainer import everyone, is_distributed, is_rehearsal, logging_step, run_directory
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.snapshot import Snapshot
-from topocallback.views.logging import scalars, write_for_tab, write_pictures, write_scalars
-from topocallback.views.sprite import MOST_TILES, TILE
 
 __all__ = ["TopologyMonitor"]
-
-_LONGEST_WAIT = 300.0  # seconds, for a place in the queue and at the end of a run
-_WAIT_AFTER_FAILURE = 20.0  # seconds: who interrupts a run wants it to end
 
 
 class TopologyMonitor(Callback):
@@ -132,36 +117,26 @@ class TopologyMonitor(Callback):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if isinstance(pooling, str) and pooling not in POOLINGS:
-            raise ValueError(f"Expected `pooling` to be one of {POOLINGS} or a callable, got {pooling!r}.")
-        if on_error not in ("warn", "raise"):
-            raise ValueError(f"Expected `on_error` to be 'warn' or 'raise', got {on_error!r}.")
-        for name, value, least in (
-            ("n_samples", n_samples, 2),
-            ("every_n_validations", every_n_validations, 1),
-            ("dataloader_idx", dataloader_idx, 0),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"Expected `{name}` to be an integer of at least {least}, got {value!r}.")
+        check_integer("every_n_validations", every_n_validations, least=1)
         self.layers = layers
         self.pooling = pooling
         self.n_samples = n_samples
-        self.every_n_validations = every_n_validations
         self.dataloader_idx = dataloader_idx
         self.labels = labels
+        self.seed = seed
+        _ = self._recording_options  # refuses those that are not allowed
+        self.every_n_validations = every_n_validations
         self.background = background
         self.figures = figures
         self.log_inputs = log_inputs
         self.archive = archive
-        self.on_error = on_error
-        self.seed = seed
         self.options = AnalysisOptions(
             homology_dims, measures, scale=scale, backend=backend, mapper=_mapper_options(mapper)
         )
         # Lightning asks for it around every hook.
         self._state_key = self._generate_state_key(
-            layers=_readable(layers),
-            pooling=_readable(pooling),
+            layers=_without_addresses(layers),
+            pooling=_without_addresses(pooling),
             n_samples=n_samples,
             homology_dims=self.options.homology_dims,
             measures=[distance.name for distance in self.options.distances],
@@ -169,21 +144,14 @@ class TopologyMonitor(Callback):
             dataloader_idx=dataloader_idx,
             seed=seed,
         )
-        self._off = False
-        self._validations = 0
-        self._due = False
-        self._gave_up = False  # a wait that ended without a result is not repeated until there is one
-        self._last_step = -1
-        self._warned: set[str] = set()
-        self._continues = False
-        self._has_begun = False
-        self._run: Run | None = None
-        self._run_directory: Path | None = None
-        self._worker: BackgroundWorker[Measured] = BackgroundWorker()
-        self._recorder: ActivationRecorder | None = None
-        self._indices: BatchIndices | None = None
-        self._inputs: InputRecorder | None = None
+        self._reports = Reports(on_error)
+        self._delivery = Delivery(self._reports)
+        self._current = CurrentRun()
+        self._recorder: ValidationRecorder | None = None
         self._inputs_due = log_inputs
+        self._off = False
+        self._due = False
+        self._validations = 0
 
     @classmethod
     def purvine2023(
@@ -219,9 +187,14 @@ class TopologyMonitor(Callback):
 
         Snapshots that are still being analysed are not among them; see ``wait``.
         """
-        return () if self._run is None else self._run.history
+        return self._current.history
 
-    def wait(self, timeout: float = _LONGEST_WAIT) -> bool:
+    @property
+    def on_error(self) -> str:
+        """What is done about whatever fails in the monitor."""
+        return self._reports.on_error
+
+    def wait(self, timeout: float = LONGEST_WAIT) -> bool:
         """Wait for the snapshots that are still being analysed.
 
         Args:
@@ -230,7 +203,7 @@ class TopologyMonitor(Callback):
         Returns:
             Whether all are done.
         """
-        return self._worker.wait(timeout)
+        return self._delivery.wait(timeout)
 
     # -- When to record ---------------------------------------------------------------------------------------------
 
@@ -241,7 +214,7 @@ class TopologyMonitor(Callback):
         monitors = (callback for callback in trainer.callbacks if isinstance(callback, TopologyMonitor))  # type: ignore[attr-defined]
         self._off = next(monitors, self) is not self
         if self._off:
-            self._complain(
+            self._reports.complain(
                 "an earlier TopologyMonitor of the same Trainer writes the same tags and files, so this one is off. "
                 "Give one monitor all the layers, or each monitor a Trainer and a log directory of its own."
             )
@@ -249,59 +222,41 @@ class TopologyMonitor(Callback):
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._inputs_due = self.log_inputs
-        with self._guarded("choosing layers"):
+        with self._reports.guarded("choosing layers"):
             choose_layers(pl_module, self.layers)
         if self.background and self.options.describe()["backend"] == "ripser":
-            self._warn(
+            self._reports.warn(
                 "ripser.py holds Python's global lock while it computes, so training waits for it even in the "
                 "background. `backend='redzed'` (pip install redzed-tda) does not."
             )
 
     @override
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._begin_run(continues=trainer.global_step > 0)
+        self._current.begin(continues=trainer.global_step > 0, archive=self.archive)
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Here, and not before, a checkpoint's step has been restored.
-        if trainer.global_step > 0 or not self._has_begun:
-            self._begin_run(continues=trainer.global_step > 0)
-        self._has_begun = False  # for the next call of `fit`
-
-    def _begin_run(self, continues: bool) -> None:
-        self._continues = continues
-        self._has_begun = True
-        # A run may go on from before its last snapshots: it reads again from the archive what came before.
-        if self.archive or not continues:
-            self._run = None
-            self._last_step = -1
+        self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive)
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Short sanity checks are not measured, but run through: a typo in a layer's name shows now, not after an epoch.
-        due = trainer.sanity_checking or self._validations % self.every_n_validations == 0
-        self._due = due and not self._off
-        with self._guarded("starting to record"):
-            self._deliver(trainer)
+        self._due = not self._off and (trainer.sanity_checking or self._validations % self.every_n_validations == 0)
+        with self._reports.guarded("starting to record", self._stop_recording):
+            self._delivery.deliver(trainer)
             if self._due:
-                indices = BatchIndices(None) if is_rehearsal(trainer) else self._batch_indices(trainer)
-                self._start(pl_module, indices)
-                # Under a loader that shuffles, an index stands for another image at every step.
-                if self._inputs_due and not is_rehearsal(trainer) and not indices.shuffled:
-                    self._inputs = InputRecorder(min(self.n_samples, MOST_TILES), indices.length, self.seed, TILE)
+                self._recorder = start_recording(
+                    trainer, pl_module, self._recording_options, self._reports, inputs=self._inputs_due
+                )
 
     @override
     def on_validation_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if self._recorder is None or self._indices is None or dataloader_idx != self.dataloader_idx:
-            return
-        with self._guarded("reading a batch"):
-            size = batch_size(batch)
-            ids = None if size is None or self.pooling == "rows" else self._indices.take(size)
-            self._recorder.start_batch(size, sample_ids=ids, labels=self._find_labels(batch, size))
-            if self._inputs is not None:
-                self._inputs.add(batch, ids)
+        if self._recorder is not None:
+            with self._reports.guarded("reading a batch", self._stop_recording):
+                self._recorder.start_batch(batch, dataloader_idx)
 
     @override
     def on_validation_batch_end(
@@ -321,11 +276,11 @@ class TopologyMonitor(Callback):
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.detach()
-        with self._guarded("measuring"):
+        with self._reports.guarded("measuring"):
             if not self._due or not everyone(trainer, recorder is not None) or recorder is None:
                 return
             if is_rehearsal(trainer):
-                self._report(recorder.recording().problems, recorder.repeated)
+                report_layers(self._reports, self.layers, recorder.recording().problems, recorder.repeated)
             else:
                 self._finish(trainer, pl_module, recorder)
 
@@ -340,26 +295,26 @@ class TopologyMonitor(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        with self._guarded("logging"):
-            self._deliver(trainer)
+        with self._reports.guarded("logging"):
+            self._delivery.deliver(trainer)
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._drain(trainer, _LONGEST_WAIT)
+        self._delivery.finish(trainer, LONGEST_WAIT)
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         # The other hooks are not called after an exception, this one is; it must not hide the run's own exception.
         self._stop_recording()
         try:
-            self._drain(trainer, _WAIT_AFTER_FAILURE)
+            self._delivery.finish(trainer, WAIT_AFTER_FAILURE)
         except Exception as error:
-            self._warn(f"{type(error).__name__} after the run had failed: {error}")
+            self._reports.warn(f"{type(error).__name__} after the run had failed: {error}")
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._stop_recording()
-        self._drain(trainer, _LONGEST_WAIT)
+        self._delivery.finish(trainer, LONGEST_WAIT)
 
     # -- What a checkpoint holds ------------------------------------------------------------------------------------
 
@@ -377,207 +332,62 @@ class TopologyMonitor(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._validations = int(state_dict["validations"])
 
-    # -- Recording --------------------------------------------------------------------------------------------------
+    def __getstate__(self) -> dict[str, Any]:
+        """Without hooks, so that the callback can travel to other processes."""
+        return self.__dict__ | {"_recorder": None}
 
-    def _batch_indices(self, trainer: pl.Trainer) -> BatchIndices:
-        loaders = validation_loaders(trainer)
-        if self.dataloader_idx >= len(loaders):
-            raise ValueError(
-                f"Expected `dataloader_idx` to be below {len(loaders)}, the number of validation data loaders, "
-                f"got {self.dataloader_idx}."
-            )
-        indices = BatchIndices(
-            loaders[self.dataloader_idx],
-            trainer.num_val_batches[self.dataloader_idx],
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-        )
-        if indices.shuffled:
-            self._warn(
-                "the validation data loader shuffles, so every snapshot sees other samples, drift shows the samples "
-                "changing as well as the network, and the inputs are not shown. Set `shuffle=False` on it."
-            )
-        return indices
+    # -- What is done with a recording ------------------------------------------------------------------------------
 
-    def _start(self, pl_module: pl.LightningModule, indices: BatchIndices) -> None:
-        self._indices = indices
-        self._recorder = ActivationRecorder(
-            pl_module,
-            self.layers,
-            pooling=self.pooling,
-            n_samples=self.n_samples,
-            length=indices.length,
-            seed=self.seed,
-        )
-        self._recorder.end_batch()  # nothing is recorded before a batch of the chosen loader starts
-        self._recorder.attach()
-
-    def _find_labels(self, batch: Any, size: int | None) -> Tensor | None:
-        try:
-            return find_labels(batch, self.labels, size)
-        except ValueError as error:  # without labels there is still everything else
-            self._fail("finding labels", error)
-            return None
+    @property
+    def _recording_options(self) -> ValidationOptions:
+        return ValidationOptions(self.layers, self.pooling, self.n_samples, self.dataloader_idx, self.labels, self.seed)
 
     def _stop_recording(self) -> None:
-        self._inputs = None
         if self._recorder is not None:
             self._recorder.detach()
             self._recorder = None
 
-    def _finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, recorder: ActivationRecorder) -> None:
-        recording = recorder.recording()
-        if is_distributed(trainer):
-            recording = gather_recordings(recording, recorder.layers, self.seed, trainer.strategy.root_device)
-        inputs = self._finish_inputs(trainer)
+    def _finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, recorder: ValidationRecorder) -> None:
+        device = trainer.strategy.root_device if is_distributed(trainer) else None
+        recording = recorder.recording(device)
+        self._inputs_due = self._inputs_due and recorder.inputs is None
+        inputs = None if recorder.inputs is None else recorder.inputs.collect(device)
         directory = run_directory(trainer)
-        measured: Measured | None = None
+        measured: MeasuredStep | None = None
         if trainer.is_global_zero:
             # Guarded on its own, because the other processes wait for the broadcast below.
-            with self._guarded("measuring"):
-                self._report(recording.problems, recorder.repeated)
+            with self._reports.guarded("measuring"):
+                report_layers(self._reports, self.layers, recording.problems, recorder.repeated)
                 measured = self._measure(trainer, recording.to_point_clouds(), inputs, directory)
-        if not self.background and not trainer.sanity_checking:  # what is logged in a sanity check is thrown away
-            pl_module.log_dict(trainer.strategy.broadcast(scalars(measured.snapshot) if measured else {}, src=0))
-        elif measured is not None:
-            self._log_scalars(trainer, measured)
-        if measured is not None:
-            self._log_pictures(trainer, measured)
-
-    def _finish_inputs(self, trainer: pl.Trainer) -> SampledInputs | None:
-        recorder, self._inputs = self._inputs, None
-        if recorder is None:
-            return None
-        self._inputs_due = False
-        return recorder.collect(trainer.strategy.root_device if is_distributed(trainer) else None)
+        if not self.background:
+            self._delivery.deliver_now(trainer, pl_module, measured)
 
     def _measure(
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: Path
-    ) -> Measured | None:
-        """Analyse now and give the result, or hand it to the background thread and give nothing."""
-        run = self._run_for(trainer, directory)
-        step, epoch = logging_step(trainer), trainer.current_epoch
-        if step == self._last_step and run.folder is not None:
-            self._warn(f"Lightning logs two validations at step {step}: the later snapshot replaces the earlier one.")
-        self._last_step = step
-        if not self.background:
-            measured = run.measure(clouds, step=step, epoch=epoch, n_threads=available_threads(), inputs=inputs)
-            self._report_measured(measured)
-            return measured
-        wait = 0.0 if self._gave_up else _LONGEST_WAIT
-        if wait and self._worker.full:
-            rank_zero_info("TopologyMonitor: waiting for the analysis of an earlier step ...")
-        if not self._worker.submit(lambda: run.measure(clouds, step=step, epoch=epoch, inputs=inputs), wait):
-            self._gave_up = True
-            raise TimeoutError(
-                f"the analyses of earlier steps took more than {_LONGEST_WAIT:.0f} s, so step {step} is left out. "
-                "Lower `n_samples` or raise `every_n_validations`."
+    ) -> MeasuredStep | None:
+        """Measure now and give the result, or have it done in the background and give nothing."""
+        writes = not getattr(trainer, "fast_dev_run", False)
+        run = self._current.run(
+            directory, self.options, archive=self.archive and writes, figures=self.figures and writes
+        )
+        step = logging_step(trainer)
+        if self._current.replaces(step):
+            self._reports.warn(
+                f"Lightning logs two validations at step {step}: the later snapshot replaces the earlier one."
             )
+        measure = functools.partial(run.measure, clouds, step=step, epoch=trainer.current_epoch, inputs=inputs)
+        if not self.background:
+            return measure(n_threads=available_threads())
+        self._delivery.submit(measure, step)
         return None
 
-    def _run_for(self, trainer: pl.Trainer, directory: Path) -> Run:
-        if self._run is None or self._run_directory != directory:
-            writes = not getattr(trainer, "fast_dev_run", False)
-            folder = new_folder(directory, self._continues) if self.archive and writes else None
-            self._run = Run(folder, self.options, figures=self.figures and writes, continues=self._continues)
-            self._run_directory = directory
-        return self._run
 
-    # -- Delivering -------------------------------------------------------------------------------------------------
-
-    def _deliver(self, trainer: pl.Trainer) -> None:
-        """Log what the background thread has finished, in the training thread: few loggers are thread-safe."""
-        for result in self._worker.finished():
-            self._gave_up = False
-            if isinstance(result, BaseException):
-                self._fail("analysing", result)
-                continue
-            self._report_measured(result)
-            self._log_scalars(trainer, result)
-            self._log_pictures(trainer, result)
-
-    def _log_scalars(self, trainer: pl.Trainer, measured: Measured) -> None:
-        for logger in trainer.loggers:
-            with self._guarded(f"logging to {type(logger).__name__}"):
-                write_scalars(logger, measured.snapshot)
-
-    def _log_pictures(self, trainer: pl.Trainer, measured: Measured) -> None:
-        for logger in trainer.loggers:
-            with self._guarded(f"logging pictures to {type(logger).__name__}"):
-                write_pictures(logger, measured.pictures, measured.snapshot.step)
-            with self._guarded(f"writing for the tab to {type(logger).__name__}"):
-                write_for_tab(logger, measured.payload, measured.sprite, measured.snapshot.step)
-
-    def _drain(self, trainer: pl.Trainer, wait: float) -> None:
-        wait = 0.0 if self._gave_up else wait
-        if wait and self._worker.pending:
-            rank_zero_info(
-                f"TopologyMonitor: waiting up to {wait:.0f} s for {self._worker.pending} snapshot(s) still being "
-                "analysed ..."
-            )
-        with self._guarded("waiting for the last snapshots"):
-            done = self._worker.wait(wait)
-            self._deliver(trainer)
-            if not done:
-                self._gave_up = True
-                raise TimeoutError(f"gave up; {self._worker.pending} snapshot(s) are lost.")
-
-    # -- Reporting --------------------------------------------------------------------------------------------------
-
-    def _report(self, problems: Mapping[str, str], repeated: Sequence[str]) -> None:
-        for layer, problem in problems.items():
-            # A layer that the user did not ask for by name is no mistake of theirs.
-            report = self._warn if self.layers == "auto" else self._complain
-            report(f"layer {layer!r} was left out: {problem}")
-        for layer in repeated:
-            self._warn(f"layer {layer!r} runs several times in one batch; its first output is recorded.")
-
-    def _report_measured(self, measured: Measured) -> None:
-        for layer, problem in measured.snapshot.problems.items():
-            if layer in measured.snapshot.layers:
-                self._warn(f"layer {layer!r}: {problem}")
-        for error in measured.errors:
-            self._fail(f"keeping step {measured.snapshot.step}", error)
-
-    @contextmanager
-    def _guarded(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self._stop_recording()
-            self._fail(doing, error)
-
-    def _fail(self, doing: str, error: BaseException) -> None:
-        if self.on_error == "raise":
-            raise error
-        self._warn(f"{type(error).__name__} while {doing}: {error}")
-
-    def _complain(self, message: str) -> None:
-        if self.on_error == "raise":
-            raise RuntimeError(f"TopologyMonitor: {message}")
-        self._warn(message)
-
-    def _warn(self, message: str) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
-            warnings.warn(f"TopologyMonitor: {message}", UserWarning, stacklevel=2)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without threads and hooks, so that the callback can travel to other processes."""
-        return self.__dict__ | {"_worker": None, "_recorder": None, "_indices": None, "_inputs": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._worker = BackgroundWorker()
-        self._gave_up = False
-
-
-def _readable(option: Any) -> Any:
-    """An option without the addresses of functions, which differ from one process to the next."""
+def _without_addresses(option: Any) -> Any:
+    """An option by names: the addresses of functions differ from one process to the next."""
     if isinstance(option, str):
         return option
     if isinstance(option, Sequence):
-        return [_readable(part) for part in option]
+        return [_without_addresses(part) for part in option]
     return getattr(option, "__qualname__", type(option).__qualname__)
 
 

@@ -18,13 +18,13 @@ from topocallback.views.mapper_figure import mapper_figure
 from topocallback.views.payload import encode
 from topocallback.views.sprite import Sprite, make_sprite
 
-__all__ = ["Measured", "Run"]
+__all__ = ["MeasuredStep", "Run"]
 
 _MOST_IN_MEMORY = 100
 
 
 @dataclass
-class Measured:
+class MeasuredStep:
     """What one step gave: the snapshot, how it is shown, and what went wrong on the way without losing them."""
 
     snapshot: Snapshot
@@ -69,7 +69,7 @@ class Run:
         epoch: int,
         n_threads: int = 1,
         inputs: SampledInputs | None = None,
-    ) -> Measured:
+    ) -> MeasuredStep:
         """Analyse, archive and draw one step. Steps have to come in their order.
 
         Args:
@@ -99,7 +99,7 @@ class Run:
             n_threads=n_threads,
         )
         self._remember(snapshot)
-        measured = Measured(snapshot)
+        measured = MeasuredStep(snapshot)
         if self.folder is None:
             self._in_memory.append(snapshot)
         else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import torch.distributed as dist
 
-__all__ = ["everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory", "validation_loaders"]
+from topocallback.activations.batches import BatchIndices, flatten_loaders
+
+__all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory"]
 
 
 def logging_step(trainer: pl.Trainer) -> int:
@@ -38,17 +38,31 @@ def run_directory(trainer: pl.Trainer) -> Path:
     return base / str(logger.name) / version
 
 
-def validation_loaders(trainer: pl.Trainer) -> list[Any]:
-    """The validation data loaders in the order of their indices."""
-    return _flatten(trainer.val_dataloaders)
+def batch_indices(trainer: pl.Trainer, dataloader_idx: int) -> BatchIndices:
+    """The sample indices of a validation data loader's batches.
 
+    Args:
+        trainer: The Trainer, in a validation.
+        dataloader_idx: Which validation data loader.
 
-def _flatten(loaders: Any) -> list[Any]:
-    if isinstance(loaders, (list, tuple)):
-        return [leaf for loader in loaders for leaf in _flatten(loader)]
-    if isinstance(loaders, Mapping):
-        return _flatten(list(loaders.values()))
-    return [] if loaders is None else [loaders]
+    Returns:
+        The indices of this process's samples.
+
+    Raises:
+        ValueError: If there is no such data loader.
+    """
+    loaders = flatten_loaders(trainer.val_dataloaders)
+    if dataloader_idx >= len(loaders):
+        raise ValueError(
+            f"Expected `dataloader_idx` to be below {len(loaders)}, the number of validation data loaders, "
+            f"got {dataloader_idx}."
+        )
+    return BatchIndices(
+        loaders[dataloader_idx],
+        trainer.num_val_batches[dataloader_idx],
+        rank=trainer.global_rank,
+        world_size=trainer.world_size,
+    )
 
 
 def is_distributed(trainer: pl.Trainer) -> bool:

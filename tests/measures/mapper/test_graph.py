@@ -1,17 +1,17 @@
-"""Mapper graphs: equal to KeplerMapper with scikit-learn's DBSCAN and kneed, and defined for every input."""
+"""Mapper graphs: equal to KeplerMapper with scikit-learn's DBSCAN, and defined for every input."""
 
 import kmapper
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kneed import KneeLocator
 from sklearn.cluster import DBSCAN, AgglomerativeClustering
 from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
-from topocallback.measures.mapper.graph import FILTERS, MapperOptions, cover, elbow, mapper_graph
-from topocallback.measures.topology.rips import distance_matrix
+from topocallback.measures.euclidean import distance_matrix
+from topocallback.measures.mapper.graph import mapper_graph
+from topocallback.measures.mapper.neighbours import MatrixNeighbours
+from topocallback.measures.mapper.options import FILTERS, MapperOptions
 
 REFERENCE = "mapper_l2norm_40_cubes_30_percent_dbscan5_elbow"
 
@@ -51,8 +51,6 @@ def test_reference_graphs_of_real_activations(reference, reference_clouds, refer
 
 
 def test_distances_that_are_known_give_the_graph_of_the_coordinates(reference_clouds):
-    from topocallback.measures.mapper.neighbours import MatrixNeighbours
-
     for cloud in reference_clouds.values():
         given_distances = mapper_graph(cloud, neighbours=MatrixNeighbours(distance_matrix(cloud)))
         assert shape_of(given_distances) == shape_of(mapper_graph(cloud))
@@ -98,34 +96,6 @@ def test_filters_are_what_their_names_say(name):
     assert graph.n_nodes > 0
     for members, mean in zip(graph.members, graph.filter_means, strict=True):
         assert mean == pytest.approx(values[members].mean(), rel=1e-9, abs=1e-9)
-
-
-def test_the_cover_is_kepler_mappers(reference_clouds):
-    for cloud in reference_clouds.values():
-        values = np.linalg.norm(cloud.astype(np.float64), axis=1)
-        theirs = kmapper.Cover(40, 0.3)
-        centres = theirs.fit(np.column_stack([np.arange(len(values)), values]))
-        table = np.column_stack([np.arange(len(values)), values])
-        expected = [theirs.transform_single(table, centre)[:, 0].tolist() for centre in centres]
-        assert [points.tolist() for points in cover(values, 40, 0.3)] == expected
-
-
-@given(st.lists(st.floats(0.01, 100), min_size=5, max_size=80))
-def test_the_elbow_is_kneeds(distances):
-    falling = np.sort(distances)[::-1]
-    if falling[0] == falling[-1]:
-        assert elbow(distances) == falling[0]
-        return
-    knee = KneeLocator(falling, np.linspace(0, 1, len(falling)), curve="convex", direction="decreasing").knee
-    expected = np.median(falling) if knee is None else knee
-    assert elbow(distances) == pytest.approx(expected, rel=0.01)
-
-
-def test_the_elbow_of_real_activations_is_rounded_as_in_the_paper(reference, reference_clouds):
-    for layer, cloud in reference_clouds.items():
-        nearest = NearestNeighbors(n_neighbors=2).fit(cloud).kneighbors(cloud)[0][:, 1]
-        assert elbow(nearest) == reference[REFERENCE][layer]["eps"]
-    assert elbow([9e-4, 5e-4, 2e-4, 1.5e-4, 1.2e-4, 1e-4, 8e-5]) == 2e-4  # rounding would make it 0
 
 
 # -- Analytic cases and invariances ----------------------------------------------------------------------------------
@@ -217,24 +187,6 @@ def test_one_label_and_a_thousand_labels(n_classes):
         assert graph.purity_node_wise == 1
     else:
         np.testing.assert_allclose(graph.node_purity, 1 / graph.sizes)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"filter": "norm"}, ValueError, "Expected `filter` to be one of"),
-        ({"n_intervals": 0}, ValueError, "Expected `n_intervals` to be an integer of at least 1, got 0"),
-        ({"n_intervals": 2.5}, ValueError, "Expected `n_intervals` to be an integer of at least 1, got 2.5"),
-        ({"min_samples": 0}, ValueError, "Expected `min_samples` to be an integer of at least 1, got 0"),
-        ({"overlap": 1.0}, ValueError, "Expected `overlap` to be at least 0 and below 1, got 1.0"),
-        ({"radius": 0}, ValueError, "Expected `radius` to be 'elbow' or a number above 0, got 0"),
-        ({"radius": float("nan")}, ValueError, "Expected `radius` to be 'elbow' or a number above 0, got nan"),
-        ({"clusterer": "kmeans"}, TypeError, "Expected `clusterer` to be 'dbscan' or to have `fit_predict`"),
-    ],
-)
-def test_options_out_of_range_are_refused(options, error, message):
-    with pytest.raises(error, match=message):
-        MapperOptions(**options)
 
 
 def test_what_does_not_fit_the_cloud_is_refused():

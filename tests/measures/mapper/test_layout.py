@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from topocallback.measures.mapper.graph import MapperOptions, mapper_graph
+from topocallback.measures.mapper.graph import mapper_graph
+from topocallback.measures.mapper.layout import _places
+from topocallback.measures.mapper.options import MapperOptions
 
 OPTIONS = MapperOptions(n_intervals=12, min_samples=3, radius=1.2)
 
@@ -19,8 +21,6 @@ def drifting(t, n=300):
 
 def moved(first, second):
     """How far samples that are in nodes of both graphs moved on the drawing, on average."""
-    from topocallback.measures.mapper.layout import _places
-
     before, after = _places(first), _places(second)
     return np.mean([np.linalg.norm(before[i] - after[i]) for i in before.keys() & after.keys()])
 

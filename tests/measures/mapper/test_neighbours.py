@@ -1,13 +1,10 @@
-"""Questions about distances answered from a matrix, and DBSCAN on the answers."""
+"""Questions about distances, answered from a matrix."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.cluster import DBSCAN
 
-from topocallback.measures.mapper.neighbours import MatrixNeighbours, density_clusters
-from topocallback.measures.topology.rips import distance_matrix
+from topocallback.measures.euclidean import distance_matrix
+from topocallback.measures.mapper.neighbours import MatrixNeighbours
 
 
 def neighbours_of(points):
@@ -33,15 +30,3 @@ def test_answers_are_those_of_the_whole_matrix(n):
 def test_a_point_alone_is_near_nothing_but_itself():
     alone = neighbours_of(np.zeros((1, 2)))
     assert (alone.nearest().tolist(), alone.mean().tolist(), alone.near(0).counts.tolist()) == ([0], [0], [1])
-
-
-@settings(max_examples=60)
-@given(seed=st.integers(0, 10**6), radius=st.floats(0, 2), min_samples=st.integers(1, 8), grid=st.booleans())
-def test_clusters_are_scikit_learns(seed, radius, min_samples, grid):
-    points = np.random.default_rng(seed).normal(size=(50, 2))
-    if grid:  # many equal points and equal distances
-        points = np.round(points)
-    expected = DBSCAN(eps=max(radius, 1e-12), min_samples=min_samples, metric="precomputed").fit_predict(
-        distance_matrix(points)
-    )
-    np.testing.assert_array_equal(density_clusters(neighbours_of(points), radius, min_samples), expected)

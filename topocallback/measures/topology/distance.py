@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.topology.diagrams import Diagram, as_diagram, finite_bars
 from topocallback.measures.topology.of_diagram import OfDiagram
 
-__all__ = ["DiagramDistance", "DiagramFunction"]
+__all__ = ["DiagramDistance"]
 
 
 @dataclass(frozen=True)
@@ -51,44 +50,3 @@ class DiagramDistance(OfDiagram, Distance):
             ValueError: If a diagram is not of shape (bars, 2) or holds NaN.
         """
         return self.between(*(self.prepare_diagram(as_diagram(diagram)) for diagram in (first, second)))
-
-
-@dataclass(frozen=True)
-class DiagramFunction(DiagramDistance):
-    """A distance that is a function of the user's own.
-
-    Args:
-        function: A function of two (bars, 2) diagrams without infinite bars: symmetric, at least 0, and 0 for equal
-            ones. To travel to other processes, it has to be importable.
-        homology_dim: The homology dimension.
-
-    Example:
-        >>> DiagramFunction(lambda first, second: abs(len(first) - len(second))).of_diagrams([(0, 1)], [])
-        1
-    """
-
-    function: Callable[[Diagram, Diagram], float]
-
-    @property
-    def name(self) -> str:
-        """The function's name."""
-        return function_name(self.function)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """None: the function is not an option but the measure."""
-        return {}
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """The function's name in words."""
-        return self.name.replace("_", " ").capitalize()
-
-    def between(self, first: Diagram, second: Diagram) -> float:
-        """What the function gives."""
-        return self.function(first, second)
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """The name of a function, or of the class of an object that can be called."""
-    return str(getattr(function, "__name__", type(function).__name__))

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
 from typing_extensions import Self
 
 from topocallback.measures.base import Measure
-from topocallback.measures.facts import LayerFacts
 from topocallback.records.results import Description
 
 __all__ = ["OfDiagram"]
@@ -42,16 +40,12 @@ class OfDiagram(Measure):
         own = self.homology_dim
         if own is not None and own not in homology_dims:
             raise ValueError(f"Expected `homology_dim` of {self.key} to be one of {tuple(homology_dims)}, got {own!r}.")
-        dims = homology_dims if own is None else (own,)
+        dims = homology_dims if own is None else (int(own),)
         return tuple(dataclasses.replace(self, homology_dim=dim) for dim in dims)
 
     def on_arrays(self) -> Self:
         """In H1, as in the paper, unless it says otherwise."""
-        return self.by_dimension((_OF_THE_PAPER,))[0] if self.homology_dim is None else self
-
-    def facts_of(self, cloud: ArrayLike, labels: ArrayLike | None = None) -> LayerFacts:
-        """The facts of a plain array, in its own units, with a diagram in this dimension."""
-        return LayerFacts(cloud, labels, homology_dims=(self.homology_dim or 0,))
+        return dataclasses.replace(self, homology_dim=_OF_THE_PAPER) if self.homology_dim is None else self
 
     def describe(self, length: str = "") -> Description:
         """What its numbers are."""

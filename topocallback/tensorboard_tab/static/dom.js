@@ -61,7 +61,7 @@ function fillDropDown(list, entries, chosen) {
 }
 
 /**
- * A row of buttons of which one is pressed.
+ * A row of buttons of which one is pressed. With nothing to choose from it is not shown.
  * @param {string} label
  * @param {function(string)} onChoice
  */
@@ -72,6 +72,7 @@ export function segments(label, onChoice) {
     const signature = JSON.stringify(entries);
     if (shown !== signature) {
       shown = signature;
+      node.hidden = entries.length === 0;
       node.replaceChildren(...entries.map(([value, text, hint]) => segment(value, text, hint, onChoice)));
     }
     for (const button of node.children) {

@@ -1,16 +1,17 @@
 /** The panel that compares every layer with every other. */
 import { dropDown, element, segments } from "./dom.js";
 import { drawHeatmap, heatmapLayout } from "./heatmap_drawing.js";
-import { dimensionName, measureName } from "./names.js";
-import { largestNoise, verdictOf } from "./noise.js";
+import { dimensionName, titleOf, withUnit } from "./names.js";
+import { floorText, largestNoise, verdictOf } from "./noise.js";
 import { readableNumber, roundUp } from "./numbers.js";
-import { measuresOf } from "./payload.js";
 import { createPanel, createSides } from "./panel.js";
-import { limitOf, measureKey } from "./selection.js";
+import { withoutPoints } from "./payload.js";
+import { choiceOfMeasure, limitOf } from "./selection.js";
+import { dimensionsOf, findTable, measuresOf } from "./tables.js";
 
 const HELP = [
-  "Each cell says how differently two layers arrange the same inputs: the distance between the layers’ persistence " +
-    "diagrams. Dark is alike, bright is different.",
+  "Each cell says how differently two layers arrange the same inputs, by the chosen measure. One with H0, H1 and so on is " +
+    "a distance between the layers’ persistence diagrams. Dark is alike, bright is different.",
   "Round cells on the diagonal show noise: how much a layer differs from itself when measured on two random halves of " +
     "the inputs. Hatched cells are no larger than that noise. Read nothing into them.",
   "H0 compares how inputs fall into clusters, H1 how they form loops. Blocks along the diagonal are layers that are alike.",
@@ -22,17 +23,18 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
 export function createHeatmapPanel(context) {
   const { store } = context;
   const panel = createPanel(context, { id: "heatmap", title: "Layer distances", help: HELP, kinds: ["png"] });
-  const measure = dropDown("Measure", (choice) => store.set({ measure: choice }));
+  const measure = dropDown("Measure", (choice) => store.set(choiceOfMeasure(store.state, payloadOf(store.state), choice)));
   const dims = segments("Homology dimension", (choice) => store.set({ dim: Number(choice) }));
   const range = segments("Colour range", (choice) => store.set({ range: choice }));
   panel.tools.append(measure.node, dims.node, range.node);
   const sides = createSides(context, panel.body, () => createHeatmapSlot(context));
 
   function update(state) {
-    const payload = state.view.first?.payload ?? state.view.second?.payload;
+    const payload = payloadOf(state);
     if (payload) {
-      measure.fill(measuresOf(payload).map((name) => [name, measureName(name)]), state.measure);
-      dims.fill(payload.homology_dims.map((dim) => [dim, dimensionName(dim)]), state.dim);
+      const own = dimensionsOf(payload.distances, state.measure);
+      measure.fill(measuresOf(payload.distances), state.measure);
+      dims.fill(own.map((dim) => [dim, dimensionName(dim)]), state.dim);
     }
     range.fill(
       [
@@ -48,6 +50,11 @@ export function createHeatmapPanel(context) {
   return panel;
 }
 
+/** The record that says what there is to choose from. */
+function payloadOf({ view }) {
+  return view.first?.payload ?? view.second?.payload;
+}
+
 function createHeatmapSlot(context) {
   const { store, library, tooltip } = context;
   const canvas = element("canvas", { class: "plot heatmap", tabindex: 0, role: "application" });
@@ -60,23 +67,26 @@ function createHeatmapSlot(context) {
   function update(record) {
     const { state } = store;
     const { payload } = record;
-    const key = measureKey(state);
     if (payload.layers.length === 0) return "No layer was measured at this step.";
-    if (!payload.distances[key]) return `This step has no ${measureName(state.measure ?? "")} distances in H${state.dim}.`;
+    const { measure, dim } = state;
+    const table = findTable(payload.distances, measure, dim);
+    if (table === null) return `${noTable(payload, measure, dim)} ${payload.damage}`.trim();
     matrix = {
       layers: payload.layers,
-      values: payload.distances[key],
-      noise: payload.noise[key] ?? [],
-      limit: roundUp(limitOf(state, library, key)),
-      title: `${measureName(state.measure)} distance, H${state.dim}`,
+      values: table.matrix,
+      noise: table.noise,
+      limit: roundUp(limitOf(state, library, (one) => findTable(one.distances, measure, dim)?.limit)),
+      title: withUnit(titleOf(table), table.unit),
       pair: pairIn(payload.layers, state.pair),
       cursor: cursor && cursor.every((at) => at < payload.layers.length) ? cursor : null,
       highlight: positionOf(payload.layers, state.hover),
+      withoutPoints: payload.layers.map((layer) => withoutPoints(payload, layer)),
     };
     layout = heatmapLayout(payload.layers, Math.max(node.parentElement.clientWidth, 240));
     drawHeatmap(canvas, matrix, layout);
     canvas.setAttribute("aria-label", describe());
-    problems.textContent = Object.entries(payload.problems).map(([layer, problem]) => `${layer}: ${problem}`).join(" ");
+    const ofLayers = Object.entries(payload.problems).map(([layer, problem]) => `${layer}: ${problem}`);
+    problems.textContent = [...ofLayers, payload.damage].filter(Boolean).join(" ");
     problems.hidden = problems.textContent === "";
     return null;
   }
@@ -87,15 +97,14 @@ function createHeatmapSlot(context) {
   }
 
   function cellLines(i, j) {
-    const { layers, values, noise } = matrix;
-    if (i === j) return [layers[i], `own noise floor ${readableNumber(noise[i])}`];
+    const { layers, values, noise, title } = matrix;
+    const pair = i === j ? layers[i] : `${layers[i]} ↔ ${layers[j]}`;
+    const missing = [...new Set([i, j])].map((at) => matrix.withoutPoints[at]).filter(Boolean);
+    if (missing.length > 0) return [pair, ...missing];
+    if (i === j) return [pair, title, `own ${floorText(noise[i])}`];
     const floor = largestNoise(noise[i], noise[j]);
-    return [
-      `${layers[i]} ↔ ${layers[j]}`,
-      `distance ${readableNumber(values[i][j])}`,
-      `noise floor ${readableNumber(floor)}`,
-      verdictOf(values[i][j], floor),
-    ];
+    const distance = `distance ${readableNumber(values[i][j])}`;
+    return [pair, title, distance, ...(floor === null ? [] : [floorText(floor)]), verdictOf(values[i][j], floor)];
   }
 
   function cellAt(event) {
@@ -169,4 +178,10 @@ function positionOf(layers, name) {
 function pairIn(layers, pair) {
   const places = pair?.map((name) => layers.indexOf(name)) ?? [-1];
   return places.includes(-1) ? null : places;
+}
+
+function noTable({ distances }, measure, dim) {
+  if (distances.length === 0) return "This step has no distances between its layers.";
+  const label = distances.find((table) => table.measure === measure)?.label;
+  return label ? `This step has no ${label} in H${dim}.` : "This step does not have the chosen measure.";
 }

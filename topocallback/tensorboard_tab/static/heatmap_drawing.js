@@ -2,8 +2,9 @@
  * The layer-by-layer matrix on a canvas: as SVG, 10,000 cells took 0.4 s per step.
  */
 import { inkOn, pageColours, viridis } from "./colours.js";
-import { readableNumber, shortNumber } from "./numbers.js";
 import { shortLayerNames } from "./names.js";
+import { isWithinNoise, largestNoise } from "./noise.js";
+import { readableNumber, shortNumber } from "./numbers.js";
 
 const FONT = "Inter, system-ui, sans-serif";
 const LARGEST_SIDE = 560;
@@ -19,7 +20,7 @@ const HATCH_GAP = 6;
  * @property {(?number)[][]} values L by L.
  * @property {(?number)[]} noise Of each layer.
  * @property {number} limit The upper end of the colours.
- * @property {string} title Said under the colour bar.
+ * @property {string} title What the colours stand for, with its unit; said above the colour bar.
  * @property {?[number, number]} pair The chosen cell.
  * @property {?[number, number]} cursor The cell under the mouse or the keyboard's cursor.
  * @property {?number} highlight A layer that another plot points at.
@@ -44,13 +45,6 @@ function textWidth(text, size) {
   measuringPen ??= document.createElement("canvas").getContext("2d");
   measuringPen.font = `${size}px ${FONT}`;
   return measuringPen.measureText(text).width;
-}
-
-/** Whether a distance says nothing: it does not exceed the larger noise floor of its two layers. */
-export function isWithinNoise(matrix, i, j) {
-  const value = matrix.values[i][j];
-  const floor = Math.max(matrix.noise[i] ?? -Infinity, matrix.noise[j] ?? -Infinity);
-  return i !== j && value !== null && value <= floor;
 }
 
 /**
@@ -91,7 +85,8 @@ function drawCells(pen, matrix, { left, top, cell }, colours) {
       pen.fillStyle = viridis(share);
       if (i === j) drawDisc(pen, x + cell / 2, y + cell / 2, cell * 0.42);
       else pen.fillRect(x, y, cell - gap, cell - gap);
-      if (isWithinNoise(matrix, i, j)) hatch(pen, x, y, cell - gap, share);
+      const floor = i === j ? null : largestNoise(matrix.noise[i], matrix.noise[j]);
+      if (isWithinNoise(value, floor)) hatch(pen, x, y, cell - gap, share);
       if (cell >= SMALLEST_CELL_WITH_NUMBER) drawNumber(pen, x, y, cell, value, share);
       return undefined;
     });
@@ -207,13 +202,21 @@ function drawLegend(pen, matrix, { left, side, height, width }, colours) {
     pen.fillText(readableNumber(share * matrix.limit), start + share * barWidth, top + 22);
   }
   pen.textAlign = "left";
-  pen.fillText(matrix.title, start, top - 6);
+  pen.fillText(fitted(pen, matrix.title, width - start - 8), start, top - 6);
   const keyLeft = start + barWidth + 18;
   pen.fillStyle = viridis(0.3);
-  drawDisc(pen, keyLeft + 6, top - 3, 5.5);
-  pen.fillRect(keyLeft, top + 10, 12, 12);
-  hatch(pen, keyLeft, top + 10, 12, 0.3);
+  drawDisc(pen, keyLeft + 6, top + 3.5, 5.5);
+  pen.fillRect(keyLeft, top + 14, 12, 12);
+  hatch(pen, keyLeft, top + 14, 12, 0.3);
   pen.fillStyle = colours.quiet;
-  pen.fillText("a layer’s own noise floor", keyLeft + 18, top + 1);
-  pen.fillText("within noise: no difference", keyLeft + 18, top + 20);
+  pen.fillText("a layer’s own noise floor", keyLeft + 18, top + 7.5);
+  pen.fillText("within noise: no difference", keyLeft + 18, top + 24);
+}
+
+/** A text that is cut where there is no more room. */
+function fitted(pen, text, room) {
+  if (pen.measureText(text).width <= room) return text;
+  let length = text.length;
+  while (length > 0 && pen.measureText(`${text.slice(0, length)}…`).width > room) length -= 1;
+  return `${text.slice(0, length)}…`;
 }

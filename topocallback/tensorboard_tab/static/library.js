@@ -2,7 +2,8 @@
  * Records that were fetched. A record is fetched once, when it is first wanted; the last ones stay in memory, and of
  * every one a digest does.
  */
-import { checkPayload, digest } from "./payload.js";
+import { digest } from "./digest.js";
+import { checkPayload } from "./payload.js";
 
 /** With 20 layers and 512 samples, a page that keeps so many takes 120 MB of memory in all. */
 const MOST_KEPT = 80;

@@ -7,6 +7,7 @@ import { shortened } from "./names.js";
 import { plural, readableNumber } from "./numbers.js";
 import { classShares, counterpart } from "./nodes.js";
 import { createPanel, createSides } from "./panel.js";
+import { withoutPoints } from "./payload.js";
 
 const HELP = [
   "How one layer sorts the inputs. Each node is a group of inputs that the layer places close together; its area grows with " +
@@ -93,6 +94,8 @@ function createMapperSlot(context, side) {
     const at = payload.layers.indexOf(state.layer);
     if (at < 0) return `${state.layer} was not measured at this step.`;
     const graph = payload.mappers[at];
+    const missing = withoutPoints(payload, state.layer);
+    if (missing) return missing;
     if (!graph) return "No Mapper graph was made of this layer.";
     if (graph.sizes.length === 0) return "The graph is empty: no group of inputs is dense enough at this radius.";
     view.update({

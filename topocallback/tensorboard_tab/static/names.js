@@ -1,22 +1,9 @@
-/** Names as they are shown: of layers, measures, quantities and homology dimensions. */
+/** Names as they are shown: of layers, tables and homology dimensions. */
 
 const MOST_LETTERS = 26;
 
 /** What people call the features of a dimension. */
 const FEATURES = { 0: "clusters", 1: "loops", 2: "voids" };
-
-const QUANTITIES = {
-  drift: "Drift since the previous step",
-  drift_from_first: "Drift since the first step",
-  noise: "Noise floor",
-  bars: "Number of bars",
-  total_persistence: "Total persistence",
-  longest_bar: "Longest bar",
-  persistent_entropy: "Persistent entropy (bits)",
-  mapper_purity: "Mapper purity",
-  mapper_coverage: "Mapper coverage",
-  scale: "Scale of the activations",
-};
 
 /** "H1 loops". */
 export function dimensionName(dim) {
@@ -28,15 +15,15 @@ export function featureName(dim) {
   return FEATURES[dim] ?? "features";
 }
 
-/** "Sliced Wasserstein" from "sliced_wasserstein". */
-export function measureName(measure) {
-  const words = measure.replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1).replace("wasserstein", "Wasserstein");
+/** "Number of bars, H1": what a table holds. @param {import("./tables.js").Description} about */
+export function titleOf({ label, homology_dim: dim }) {
+  return dim === null ? label : `${label}, H${dim}`;
 }
 
-/** A quantity's name without its homology dimension. */
-export function quantityName(quantity) {
-  return QUANTITIES[quantity] ?? measureName(quantity);
+/** "Longest bar (0.9 quantiles)". A unit that the text says already, as in "Number of bars", is not said again. */
+export function withUnit(text, unit) {
+  const words = text.toLowerCase().split(/[^\p{L}\p{N}]+/u);
+  return unit === "" || words.includes(unit.toLowerCase()) ? text : `${text} (${unit})`;
 }
 
 /**

@@ -7,9 +7,19 @@ export function largestNoise(first, second) {
   return known.length === 0 ? null : Math.max(...known);
 }
 
+/** Whether a distance says nothing: it does not exceed its noise floor. */
+export function isWithinNoise(distance, floor) {
+  return distance !== null && floor !== null && distance <= floor;
+}
+
 export function verdictOf(distance, floor) {
   if (distance === null) return "not measured";
   if (floor === null) return "noise unknown";
-  if (distance <= floor) return "within noise";
+  if (isWithinNoise(distance, floor)) return "within noise";
   return floor === 0 ? "above noise" : `${readableNumber(distance / floor)} × noise`;
+}
+
+/** What is said of a noise floor. */
+export function floorText(floor) {
+  return floor === null ? "noise unknown" : `noise floor ${readableNumber(floor)}`;
 }

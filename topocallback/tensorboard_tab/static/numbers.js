@@ -42,6 +42,12 @@ export function ticksBetween(low, high, count) {
   return ticks;
 }
 
+/** What an axis for some values has to span: 0, all of them, and a little room beyond. */
+export function domainOf(values) {
+  const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [0, 0]);
+  return low === high ? [0, 1] : [low * 1.05, high * 1.05];
+}
+
 /**
  * A map from numbers to pixels, linear; `invert` leads back.
  * @param {[number, number]} domain

@@ -4,11 +4,13 @@ import { drawBarcodes } from "./barcodes.js";
 import { drawBettiCurves } from "./betti.js";
 import { drawDiagrams } from "./diagrams.js";
 import { element, segments, setAttribute, shape } from "./dom.js";
-import { dimensionName, featureName, quantityName, shortened } from "./names.js";
-import { largestNoise, verdictOf } from "./noise.js";
+import { dimensionName, featureName, shortened, titleOf, withUnit } from "./names.js";
+import { floorText, largestNoise, verdictOf } from "./noise.js";
 import { readableNumber, roundUp } from "./numbers.js";
 import { createPanel, createSides } from "./panel.js";
-import { limitOf, measureKey } from "./selection.js";
+import { withoutPoints } from "./payload.js";
+import { limitOf } from "./selection.js";
+import { findTable } from "./tables.js";
 
 const HELP = [
   "Why the two chosen layers differ. As a radius grows from 0, inputs that are closer than it get joined. Features " +
@@ -23,13 +25,7 @@ const PLOTS = {
   barcode: ["Barcode", "The longest features as bars", drawBarcodes],
   betti: ["Betti curve", "How many features are alive at each radius", drawBettiCurves],
 };
-/** The table's columns: statistics and their short names. */
-const STATISTICS = {
-  bars: "bars",
-  total_persistence: "total length",
-  longest_bar: "longest",
-  persistent_entropy: "entropy",
-};
+const LONGEST_NAME_IN_TABLE = 18;
 const HOVER_PIXELS = 14;
 
 export function createPairPanel(context) {
@@ -55,8 +51,9 @@ function createPairSlot(context) {
   const { store, library, tooltip } = context;
   const headline = element("div", { class: "pair-headline" });
   const chart = shape("svg", { class: "plot chart", role: "img" });
+  const without = element("div", { class: "empty" });
   const table = element("table", { class: "numbers" });
-  const node = element("div", { class: "pair" }, headline, chart, table);
+  const node = element("div", { class: "pair" }, headline, chart, without, element("div", { class: "numbers-frame" }, table));
   let marks = [];
 
   function update({ payload }) {
@@ -64,18 +61,26 @@ function createPairSlot(context) {
     if (!state.pair) return "Choose a cell of the matrix.";
     const missing = state.pair.find((name) => !payload.layers.includes(name));
     if (missing !== undefined) return `${missing} was not measured at this step.`;
-    const bars = pairBars(payload, state.pair, state.dim);
-    if (bars === null) return `This step has no diagrams in H${state.dim}.`;
     fillHeadline(headline, payload, state);
+    drawPair(payload, state);
+    fillTable(table, payload, state);
+    return null;
+  }
+
+  function drawPair(payload, { pair, dim, plot }) {
+    const bars = pairBars(payload, pair, dim);
+    const [name, , draw] = PLOTS[plot];
+    setAttribute(chart, "hidden", bars === null);
+    without.hidden = bars !== null;
+    without.textContent = dim === null ? "This step has no diagrams." : `This step has no diagrams in H${dim}.`;
+    marks = [];
+    if (bars === null) return;
     const width = Math.max(node.parentElement.clientWidth, 240);
     const height = Math.round(Math.min(Math.max(width * 0.8, 280), 520));
     sizeChart(chart, width, height);
-    const limit = roundUp(limitOf(state, library, `bars_H${state.dim}`));
-    const [name, , draw] = PLOTS[state.plot];
-    marks = draw(chart, { width, height }, { bars, limit, dim: state.dim });
-    setAttribute(chart, "aria-label", `${name} of ${state.pair.join(" and ")} in H${state.dim}. ${headline.textContent}`);
-    fillTable(table, payload, state);
-    return null;
+    const limit = roundUp(limitOf(store.state, library, (one) => one.deaths.get(dim)));
+    marks = draw(chart, { width, height }, { bars, limit, dim });
+    setAttribute(chart, "aria-label", `${name} of ${pair.join(" and ")} in H${dim}. ${headline.textContent}`);
   }
 
   chart.addEventListener("pointermove", (event) => {
@@ -101,47 +106,55 @@ function pairBars(payload, pair, dim) {
   });
 }
 
-/** What the pair's distance is worth, in one line. */
+/** What the pair's distance is worth, in one line, and what distance it is, in another. */
 function fillHeadline(headline, payload, { pair, dim, measure }) {
-  const key = measureKey({ measure, dim });
+  const layers = [...new Set(pair)];
+  const table = findTable(payload.distances, measure, dim);
   const [i, j] = pair.map((name) => payload.layers.indexOf(name));
-  const noise = largestNoise(payload.noise[key]?.[i] ?? null, payload.noise[key]?.[j] ?? null);
-  const names = [...new Set(pair)].map((name, at) => layerChip(name, at === 0 ? "first" : "second"));
-  if (i === j) {
-    headline.replaceChildren(...names, element("span", { class: "verdict" }, `noise floor ${readableNumber(noise)}`));
-    return;
-  }
-  const distance = payload.distances[key]?.[i]?.[j] ?? null;
+  const noise = largestNoise(table?.noise[i], table?.noise[j]);
+  const distance = table?.matrix[i][j] ?? null;
+  const missing = layers.map((name) => withoutPoints(payload, name)).filter(Boolean);
+  const chips = layers.map((name, at) => layerChip(name, at === 0 ? "first" : "second"));
+  const arrow = element("span", { class: "quiet" }, "↔");
+  headline.replaceChildren(...(chips.length === 1 ? chips : [chips[0], arrow, chips[1]]));
+  if (missing.length > 0) headline.append(element("span", { class: "verdict" }, missing.join(" ")));
+  else if (i === j) headline.append(element("span", { class: "verdict" }, floorText(noise)));
+  else headline.append(element("span", { class: "verdict" }, `distance ${readableNumber(distance)}`), badge(distance, noise));
+  if (table) headline.append(element("span", { class: "measured" }, withUnit(titleOf(table), table.unit)));
+}
+
+function badge(distance, noise) {
   const clear = distance !== null && noise !== null && distance > noise;
-  headline.replaceChildren(
-    names[0],
-    element("span", { class: "quiet" }, "↔"),
-    names[1],
-    element("span", { class: "verdict" }, `distance ${readableNumber(distance)}`),
-    element(
-      "span",
-      { class: `badge ${clear ? "badge-clear" : "badge-noise"}` },
-      verdictOf(distance, noise),
-    ),
+  return element("span", { class: `badge ${clear ? "badge-clear" : "badge-noise"}` }, verdictOf(distance, noise));
+}
+
+function layerChip(name, side, most = 30) {
+  return element("span", { class: `layer-chip chip-${side}`, title: name }, shortened(name, most));
+}
+
+/** The statistics of the pair's layers: those of the features shown above, then those of a layer as a whole. */
+function fillTable(table, payload, { pair, dim }) {
+  const layers = [...new Set(pair)];
+  const chips = layers.map((name, i) => layerChip(name, i === 0 ? "first" : "second", LONGEST_NAME_IN_TABLE));
+  const places = layers.map((name) => payload.layers.indexOf(name));
+  const rowsOf = (chosen) => {
+    return payload.statistics.filter((one) => one.homology_dim === chosen).map((one) => statisticRow(one, places));
+  };
+  const ofLayers = rowsOf(null);
+  const between = element("tr", {}, element("th", { scope: "rowgroup", colspan: layers.length + 1 }, "Whole layer"));
+  table.replaceChildren(
+    element("thead", {}, row("th", "col", dim === null ? "" : featureName(dim), chips)),
+    element("tbody", {}, ...rowsOf(dim)),
+    element("tbody", {}, ...(ofLayers.length > 0 ? [between, ...ofLayers] : [])),
   );
 }
 
-function layerChip(name, side) {
-  return element("span", { class: `layer-chip chip-${side}`, title: name }, shortened(name, 30));
+function statisticRow({ label, unit, more, values }, places) {
+  const numbers = places.map((at) => readableNumber(values[at]));
+  return row("td", "row", withUnit(label, unit), numbers, more && `larger: ${more}`);
 }
 
-/** The statistics of the pair's layers. */
-function fillTable(table, payload, { pair, dim }) {
-  const names = Object.keys(STATISTICS).filter((name) => payload.statistics[`${name}_H${dim}`]);
-  const head = element("tr", {}, element("th", { scope: "col" }, featureName(dim)), ...names.map((name) => heading(name)));
-  const rows = [...new Set(pair)].map((layer, i) => {
-    const at = payload.layers.indexOf(layer);
-    const cells = names.map((name) => element("td", {}, readableNumber(payload.statistics[`${name}_H${dim}`][at])));
-    return element("tr", {}, element("th", { scope: "row" }, layerChip(layer, i === 0 ? "first" : "second")), ...cells);
-  });
-  table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
-}
-
-function heading(name) {
-  return element("th", { scope: "col", title: quantityName(name) }, STATISTICS[name]);
+function row(tag, scope, name, cells, hint = null) {
+  const heading = element("th", { scope, title: hint || null }, name);
+  return element("tr", {}, heading, ...cells.map((cell) => element(tag, { scope: tag === "th" ? scope : null }, cell)));
 }

@@ -1,24 +1,33 @@
 /**
- * What one step's record holds, and what of it is kept for every step.
+ * What one step's record holds. A record comes from a file that may be old, cut short or altered: here it is checked
+ * once, and nothing behind has to ask again.
  *
  * @typedef {Object} Payload The JSON that `views/payload.py` writes; NaN and infinity are null.
  * @property {number} version
  * @property {number} step
  * @property {number} epoch
  * @property {string[]} layers The L layers, in the model's order.
- * @property {number[]} homology_dims The D homology dimensions.
+ * @property {(?number)[]} n_points The L layers' numbers of points. 0: the layer had none, null: not known.
+ * @property {number[]} homology_dims The D homology dimensions of the diagrams.
  * @property {string[]} classes
  * @property {number[]} sample_ids The n samples' indices in the data set.
  * @property {?number[]} labels The number of each sample's class.
- * @property {Object<string, number[][]>} distances Measure, like "sliced_wasserstein_H1", to an L by L matrix.
- * @property {Object<string, number[]>} noise Measure to the L layers' noise floors.
- * @property {Object<string, number[]>} drift
- * @property {Object<string, number[]>} drift_from_first
- * @property {Object<string, number[]>} statistics
- * @property {number[]} scales
+ * @property {DistanceTable[]} distances
+ * @property {StatisticTable[]} statistics
+ * @property {(?number)[]} scales What each of the L layers' distances were divided by.
  * @property {Object<string, string>} problems Layer to a sentence.
+ * @property {string} damage A sentence on what of the record could not be read; empty if all could. Not in the JSON.
  * @property {number[][][][]} diagrams Per layer, per dimension: births, deaths (null: never dies); longest bar first.
  * @property {(?MapperGraph)[]} mappers Per layer.
+ *
+ * @typedef {import("./tables.js").Description & DistanceNumbers} DistanceTable
+ * @typedef {Object} DistanceNumbers
+ * @property {(?number)[][]} matrix L by L.
+ * @property {(?number)[]} noise The L layers' noise floors; null: not known.
+ * @property {(?number)[]} drift Of the L layers, since the previous step.
+ * @property {(?number)[]} drift_from_first
+ *
+ * @typedef {import("./tables.js").Description & {values: (?number)[]}} StatisticTable One number for each of L layers.
  *
  * @typedef {Object} MapperGraph
  * @property {number[]} x In [-1, 1], like `y`.
@@ -27,14 +36,35 @@
  * @property {number[][]} members Positions in `sample_ids`.
  * @property {number[][]} edges First node, second node, how many samples they share.
  */
+import { titleOf } from "./names.js";
+import { fromVersion1 } from "./payload_version1.js";
 
-const NEWEST_VERSION = 1;
-const TYPICAL_SHARE = 0.99;
+const VERSIONS = [1, 2];
+const NEWEST_VERSION = VERSIONS.at(-1);
+
+/** Lists without which there is nothing to show. Whatever else is damaged costs itself alone. */
+const ESSENTIAL = {
+  layers: ({ layers }) => layers.every((name) => typeof name === "string"),
+  homology_dims: ({ homology_dims: dims }) => dims.every(Number.isInteger),
+  sample_ids: () => true,
+  diagrams: ({ diagrams, layers, homology_dims: dims }) => areDiagrams(diagrams, layers?.length, dims?.length),
+};
+
+/** The numbers of a table. Those that are not required may be missing: they are not known then. */
+const NUMBERS = {
+  distance: [
+    { name: "matrix", isReadable: isMatrix, required: true },
+    { name: "noise", isReadable: isVector },
+    { name: "drift", isReadable: isVector },
+    { name: "drift_from_first", isReadable: isVector },
+  ],
+  statistic: [{ name: "values", isReadable: isVector, required: true }],
+};
 
 /**
  * Check a record before anything draws it.
  * @param {*} raw Parsed JSON.
- * @returns {Payload}
+ * @returns {Payload} Of the newest version.
  * @throws {Error} With a sentence that can be shown.
  */
 export function checkPayload(raw) {
@@ -45,54 +75,104 @@ export function checkPayload(raw) {
         `to ${NEWEST_VERSION}). Update topocallback where TensorBoard runs.`,
     );
   }
-  const missing = ["layers", "homology_dims", "sample_ids", "diagrams"].filter((key) => !Array.isArray(raw[key]));
-  if (raw.version !== NEWEST_VERSION || missing.length > 0) {
-    throw new Error(`This step's record is damaged: ${missing.join(", ") || "its version"} cannot be read.`);
+  const unreadable = Object.keys(ESSENTIAL).filter((key) => !isList(raw[key]) || !ESSENTIAL[key](raw));
+  if (!VERSIONS.includes(raw.version) || unreadable.length > 0) {
+    throw new Error(`This step's record is damaged: ${unreadable.join(", ") || "its version"} cannot be read.`);
   }
-  const tables = ["distances", "noise", "drift", "drift_from_first", "statistics", "problems", "options"];
-  const absent = Object.fromEntries(tables.filter((key) => !raw[key]).map((key) => [key, {}]));
-  return { classes: [], labels: null, mappers: [], scales: [], ...raw, ...absent };
+  return readRecord(raw.version === 1 ? fromVersion1(raw) : raw);
 }
 
-/**
- * The small part of a record that is kept for every step: curves over time, and how far colours and axes have to
- * reach. Of 200 steps with 20 layers and 512 samples, the records are 75 MB of JSON and the digests 0.7 MB.
- * @param {Payload} payload
- */
-export function digest(payload) {
-  const curves = { scale: payload.scales };
-  for (const table of ["drift", "drift_from_first", "noise"]) {
-    for (const [measure, values] of Object.entries(payload[table])) curves[`${table}/${measure}`] = values;
+function readRecord(record) {
+  const count = record.layers.length;
+  const damaged = [];
+  const vector = (values, name) => {
+    if (isVector(values, count)) return values;
+    damaged.push(name);
+    return record.layers.map(() => null);
+  };
+  return {
+    ...record,
+    n_points: vector(record.n_points, "how many points the layers had"),
+    scales: vector(record.scales, "the layers' scales"),
+    distances: readTables(record.distances, "distance", count, damaged),
+    statistics: readTables(record.statistics, "statistic", count, damaged),
+    classes: isList(record.classes) ? record.classes : [],
+    labels: isList(record.labels) ? record.labels : null,
+    mappers: isList(record.mappers) ? record.mappers : [],
+    problems: record.problems ?? {},
+    options: record.options ?? {},
+    damage: damaged.length > 0 ? `Left out, as the record is damaged there: ${damaged.join("; ")}.` : "",
+  };
+}
+
+/** The tables that can be read; the others' names go to `damaged`. One of a kind that is not known here is passed over. */
+function readTables(tables, kind, count, damaged) {
+  if (!isList(tables)) {
+    damaged.push(`all ${kind}s`);
+    return [];
   }
-  Object.assign(curves, payload.statistics);
-  return { step: payload.step, epoch: payload.epoch, layers: payload.layers, curves, limits: limitsOf(payload) };
-}
-
-/** Largest distance or noise per measure, and the largest death worth an axis per homology dimension. */
-function limitsOf(payload) {
-  const limits = {};
-  for (const [measure, matrix] of Object.entries(payload.distances)) {
-    limits[measure] = largest([...matrix.flat(), ...(payload.noise[measure] ?? [])]);
+  const read = [];
+  for (const table of tables) {
+    if (typeof table?.kind === "string" && table.kind !== kind) continue;
+    const about = describe(table, kind);
+    const numbers = about && numbersOf(table, NUMBERS[kind], count);
+    if (numbers) read.push({ ...about, ...numbers });
+    else damaged.push(about ? titleOf(about) : `a ${kind} without a name`);
   }
-  payload.homology_dims.forEach((dim, position) => {
-    limits[`bars_H${dim}`] = largest(payload.diagrams.map((layer) => typicalDeath(layer[position], dim)));
-  });
-  return limits;
+  return read;
 }
 
-/** One point far from all others would squeeze everything else into a corner: H0 leaves out its last hundredth. */
-function typicalDeath(diagram, dim) {
-  const deaths = (diagram?.[1] ?? []).filter((death) => death !== null);
-  if (dim !== 0 || deaths.length === 0) return largest(deaths);
-  return deaths.sort((a, b) => a - b)[Math.floor(TYPICAL_SHARE * (deaths.length - 1))];
+/** @returns {?import("./tables.js").Description} Null where not even a name can be read. */
+function describe(table, kind) {
+  const { measure, homology_dim: dim = null, label, unit, range, direction, paired, more } = table ?? {};
+  if (typeof measure !== "string" || !(dim === null || Number.isInteger(dim))) return null;
+  return {
+    measure,
+    homology_dim: dim,
+    label: textOf(label) || measure,
+    unit: textOf(unit),
+    range: isVector(range, 2) ? range : [null, null],
+    kind,
+    direction: direction === "similarity" ? "similarity" : "distance",
+    paired: paired === true,
+    more: textOf(more),
+  };
 }
 
-/** The largest number of a list; null counts as nothing. */
-export function largest(values) {
-  return values.reduce((most, value) => (value !== null && value > most ? value : most), 0);
+/** @returns {?Object<string, Array>} Null where some of the numbers cannot be read. */
+function numbersOf(table, fields, count) {
+  const numbers = {};
+  for (const { name, isReadable, required = false } of fields) {
+    const isUnknown = !required && (table[name] ?? null) === null;
+    if (!isUnknown && !isReadable(table[name], count)) return null;
+    numbers[name] = isUnknown ? new Array(count).fill(null) : table[name];
+  }
+  return numbers;
 }
 
-/** The names of the measures without their homology dimension, and the dimensions. */
-export function measuresOf(payload) {
-  return [...new Set(Object.keys(payload.distances).map((key) => key.replace(/_H\d+$/, "")))];
+/** What is said of a layer that had no point at a step; null for all others. */
+export function withoutPoints(payload, layer) {
+  return payload.n_points[payload.layers.indexOf(layer)] === 0 ? `${layer} had no point at this step.` : null;
+}
+
+function areDiagrams(diagrams, layers, dims) {
+  const isDiagram = ([births, deaths]) => isVector(births, births?.length) && isVector(deaths, births.length);
+  const ofLayer = (layer) => isList(layer) && layer.length === dims && layer.every((one) => isList(one) && isDiagram(one));
+  return diagrams.length === layers && diagrams.every(ofLayer);
+}
+
+function isMatrix(rows, count) {
+  return isList(rows) && rows.length === count && rows.every((row) => isVector(row, count));
+}
+
+function isVector(values, count) {
+  return isList(values) && values.length === count && values.every((value) => value === null || typeof value === "number");
+}
+
+function isList(value) {
+  return Array.isArray(value);
+}
+
+function textOf(value) {
+  return typeof value === "string" ? value : "";
 }

@@ -1,5 +1,6 @@
 /** Questions about the state that several panels ask: which step, which layers, which measure. */
-import { measuresOf } from "./payload.js";
+import { availableQuantities, quantityId } from "./quantities.js";
+import { dimensionsOf, measuresOf } from "./tables.js";
 
 /** The state before anything is known. */
 export function initialState() {
@@ -22,7 +23,7 @@ export function initialState() {
     layer: null,
     hover: null,
     plot: "diagram",
-    charts: ["drift_from_first", "total_persistence"],
+    charts: [quantityId("drift_from_first"), quantityId("statistic", "total_persistence")],
     nodeColour: "class",
     node: null,
     dark: false,
@@ -51,11 +52,6 @@ export function shownSides(state) {
   return state.other ? ["first", "second"] : ["first"];
 }
 
-/** The measure's key in a record, like "sliced_wasserstein_H1". */
-export function measureKey(state) {
-  return `${state.measure}_H${state.dim}`;
-}
-
 /**
  * Choices that no longer exist give way to ones that do; all others stay as they were. A layer that is missing at one
  * step of a run may be back at the next one: it stays chosen. In another run it gives way.
@@ -63,11 +59,9 @@ export function measureKey(state) {
  * @returns {Object} A patch of the state.
  */
 export function settle(state, payload, otherRun) {
-  const patch = {};
-  const { layers, homology_dims: dims } = payload;
-  const measures = measuresOf(payload);
-  if (!measures.includes(state.measure)) patch.measure = measures[0] ?? null;
-  if (!dims.includes(state.dim)) patch.dim = dims.includes(1) ? 1 : (dims[0] ?? null);
+  const { layers } = payload;
+  const patch = { ...settledMeasure(state, payload) };
+  if (otherRun) patch.charts = settledCharts(state.charts, payload);
   if (layers.length === 0) return patch;
   const isGone = (name) => otherRun && !layers.includes(name);
   if (state.pair === null || state.pair.some(isGone)) patch.pair = [layers[0], layers.at(-1)];
@@ -76,15 +70,52 @@ export function settle(state, payload, otherRun) {
 }
 
 /**
- * How far a colour or an axis reaches: over all steps read so far, or over the shown ones.
- * @param {string} key "sliced_wasserstein_H1" or "bars_H1".
+ * Measure and homology dimension are chosen apart: a measure without dimensions leaves the chosen one as it is, for the
+ * diagrams and the statistics.
  */
-export function limitOf(state, library, key) {
+function settledMeasure(state, payload) {
+  const measures = measuresOf(payload.distances).map(([measure]) => measure);
+  const measure = measures.includes(state.measure) ? state.measure : (measures[0] ?? null);
+  const known = dimensionsIn(payload);
+  if (known.includes(state.dim)) return { measure };
+  const own = dimensionsOf(payload.distances, measure);
+  return { measure, dim: preferred(own.length > 0 ? own : known) };
+}
+
+/** All homology dimensions of a record: those of its diagrams first. */
+function dimensionsIn({ homology_dims: dims, distances, statistics }) {
+  const ofTables = [...distances, ...statistics].map((table) => table.homology_dim);
+  return [...dims, ...ofTables.filter((dim) => dim !== null)];
+}
+
+/** A patch for the choice of a measure: where it lacks the chosen dimension, it brings one that it has. */
+export function choiceOfMeasure(state, payload, measure) {
+  const own = dimensionsOf(payload.distances, measure);
+  return own.length === 0 || own.includes(state.dim) ? { measure } : { measure, dim: preferred(own) };
+}
+
+/** Loops, if there are any: they tell more of a layer than its clusters do. */
+function preferred(dims) {
+  return dims.includes(1) ? 1 : (dims[0] ?? null);
+}
+
+/** A quantity that the run does not have gives way to a statistic that no other chart shows. */
+function settledCharts(charts, payload) {
+  const available = availableQuantities(payload);
+  const free = available.filter((id) => !charts.includes(id));
+  return charts.map((id) => (available.includes(id) ? id : (free.shift() ?? available[0])));
+}
+
+/**
+ * How far a colour or an axis reaches: over all steps read so far, or over the shown ones.
+ * @param {function(ReturnType<import("./digest.js").digest>): (number|undefined)} limitIn The limit at one step.
+ */
+export function limitOf(state, library, limitIn) {
   const sides = shownSides(state);
   const shown = sides.map((side) => state.view[side]).filter((record) => record?.payload);
   const digests = shown.flatMap(({ run, payload }) => {
     const known = library.digests(run);
     return state.range === "fixed" ? known : known.filter((one) => one.step === payload.step);
   });
-  return Math.max(0, ...digests.map((one) => one.limits[key] ?? 0));
+  return Math.max(0, ...digests.map((one) => limitIn(one) ?? 0));
 }

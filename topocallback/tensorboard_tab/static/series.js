@@ -1,21 +1,21 @@
 /** The panel of curves over the steps: one line per layer, coloured by depth. */
-import { drawAxes, linePath, sizeChart } from "./axes.js";
+import { drawAxes, label, linePath, sizeChart } from "./axes.js";
 import { depthColour } from "./colours.js";
 import { dropDown, element, setAttribute, shape } from "./dom.js";
-import { quantityName, shortLayerNames } from "./names.js";
-import { linearScale, readableNumber, readableStep } from "./numbers.js";
+import { shortLayerNames } from "./names.js";
+import { domainOf, linearScale, readableNumber, readableStep } from "./numbers.js";
 import { createPanel } from "./panel.js";
-import { measureKey, unionOfSteps } from "./selection.js";
+import { quantitiesOf } from "./quantities.js";
+import { unionOfSteps } from "./selection.js";
 
 const HELP = [
-  "How each layer changes during training. Drift is a layer’s distance from itself at the previous or the first step: near " +
-    "0, its topology has settled.",
+  "How each layer changes during training. Drift is a layer’s distance from itself at the previous or the first step, by the " +
+    "measure chosen in the matrix: near 0, the layer has settled.",
   "The dashed line is the chosen layer’s noise floor. Drift below it may come from the choice of inputs alone.",
   "Lines run from dark (first layers) to bright (last layers); the chosen pair keeps its blue and orange. Point at a line " +
     "to find its layer in the matrix; click in a plot to go to that step.",
 ];
 
-const WITH_NOISE = ["drift", "drift_from_first"];
 const HEIGHT = 236;
 const HOVER_PIXELS = 24;
 
@@ -41,7 +41,7 @@ export function createSeriesPanel(context) {
   return panel;
 }
 
-/** Digests of the shown runs, and how every layer's line is drawn. */
+/** Digests of the shown runs, what there is to draw of them, and how every layer's line is drawn. */
 function linesOf({ store, library }) {
   const { state } = store;
   const runs = [...new Set([state.run, state.other?.run ?? state.run])];
@@ -49,7 +49,7 @@ function linesOf({ store, library }) {
   const layers = [...new Set(digests.flat().flatMap((one) => one.layers))];
   const focus = state.hover;
   const styles = new Map(layers.map((name, i) => [name, lineStyle(name, i, layers.length, state, focus)]));
-  return { runs, digests, layers, styles };
+  return { runs, digests, layers, styles, quantities: quantitiesOf(digests.flat(), state) };
 }
 
 function lineStyle(name, position, count, { pair, dark }, focus) {
@@ -59,55 +59,35 @@ function lineStyle(name, position, count, { pair, dark }, focus) {
   return { colour, width: name === focus ? 3 : inPair >= 0 ? 2.2 : 1.3, opacity: faded ? 0.18 : inPair >= 0 ? 1 : 0.75 };
 }
 
-/** A quantity's key in a digest: drift belongs to a measure, most statistics to a dimension. */
-function curveKey(quantity, state) {
-  if (["drift", "drift_from_first", "noise"].includes(quantity)) return `${quantity}/${measureKey(state)}`;
-  return STATISTICS_WITHOUT_DIMENSION.has(quantity) ? quantity : `${quantity}_H${state.dim}`;
-}
-
-const STATISTICS_WITHOUT_DIMENSION = new Set(["scale"]);
-
-/** What the records seen so far can draw; a statistic without a dimension in its name is remembered as such. */
-function quantitiesOf(digests) {
-  const found = new Set();
-  for (const { curves } of digests.flat()) {
-    for (const key of Object.keys(curves)) {
-      const [quantity] = key.split("/");
-      const plain = quantity.replace(/_H\d+$/, "");
-      if (plain === key) STATISTICS_WITHOUT_DIMENSION.add(plain);
-      found.add(plain);
-    }
-  }
-  return [...found];
-}
-
 function createChart(context, position) {
   const { store, session, tooltip } = context;
-  const choice = dropDown(`Quantity of plot ${position + 1}`, (quantity) => {
-    store.set({ charts: store.state.charts.with(position, quantity) });
+  const choice = dropDown(`Quantity of plot ${position + 1}`, (id) => {
+    store.set({ charts: store.state.charts.with(position, id) });
   });
   const chart = shape("svg", { class: "plot chart", role: "img" });
-  const dimension = element("span", { class: "quiet" });
-  const node = element("div", { class: "series" }, element("div", { class: "series-head" }, choice.node, dimension), chart);
+  const detail = element("span", { class: "quiet" });
+  const node = element("div", { class: "series" }, element("div", { class: "series-head" }, choice.node, detail), chart);
   const marker = shape("line", { class: "current" });
+  let quantity = null;
   let curves = [];
   let x = null;
   let width = 0;
 
   function update(lines) {
     const { state } = store;
-    const quantity = state.charts[position];
-    choice.fill(quantitiesOf(lines.digests).map((name) => [name, quantityName(name)]), quantity);
-    const key = curveKey(quantity, state);
-    dimension.textContent = STATISTICS_WITHOUT_DIMENSION.has(quantity) ? "" : `H${state.dim}`;
+    quantity = lines.quantities.find(({ id }) => id === state.charts[position]) ?? null;
+    choice.fill(lines.quantities.map(({ id, name }) => [id, name]), quantity?.id);
+    detail.textContent = quantity?.detail ?? "";
+    detail.title = detail.textContent;
     width = Math.max(Math.round(node.clientWidth), 200);
     sizeChart(chart, width, HEIGHT);
     const frame = { left: 46, top: 14, right: width - 12, bottom: HEIGHT - 38 };
     const steps = unionOfSteps(state);
     x = linearScale([steps[0] ?? 0, steps.at(-1) ?? 1], [frame.left + 4, frame.right - 4]);
-    curves = curvesOf(lines, key);
-    const noise = WITH_NOISE.includes(quantity) ? noiseOf(lines, curveKey("noise", state), state.hover ?? state.layer) : [];
-    const y = linearScale([0, highest([...curves, ...noise])], [frame.bottom, frame.top]);
+    curves = quantity ? curvesOf(lines, quantity.valuesOf) : [];
+    const isEmpty = valuesIn(curves).length === 0;
+    const noise = isEmpty ? [] : noiseOf(lines, quantity.floorOf, state.hover ?? state.layer);
+    const y = linearScale(domainOf(valuesIn([...curves, ...noise])), [frame.bottom, frame.top]);
     drawAxes(chart, frame, { x, y, xLabel: "step", format: readableStep });
     chart.append(marker);
     setAttribute(marker, "y1", frame.top);
@@ -117,7 +97,10 @@ function createChart(context, position) {
       curve.places = curve.points.map(([step, value]) => [x(step), value === null ? null : y(value)]);
       chart.append(drawn(curve));
     }
-    setAttribute(chart, "aria-label", `${quantityName(quantity)} ${dimension.textContent} over ${steps.length} steps.`);
+    const nothing = lines.layers.length > 0 && isEmpty ? "not known at the steps read so far" : "";
+    const [middle, height] = [(frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2];
+    if (nothing) chart.append(label(middle, height, nothing, "middle", "axis-name"));
+    setAttribute(chart, "aria-label", `${quantity?.title ?? ""} over ${steps.length} steps. ${nothing}`.trim());
   }
 
   function markStep() {
@@ -148,7 +131,11 @@ function createChart(context, position) {
     if (!found) return tooltip.hide();
     const [step, value] = found.point;
     const run = store.state.other ? ` · ${found.curve.run}` : "";
-    return tooltip.show(event, [found.curve.layer, `${readableNumber(value)} at step ${readableStep(step)}${run}`]);
+    return tooltip.show(event, [
+      found.curve.layer,
+      quantity.title,
+      `${readableNumber(value)} at step ${readableStep(step)}${run}`,
+    ]);
   });
   chart.addEventListener("pointerleave", () => {
     tooltip.hide();
@@ -165,22 +152,23 @@ function createChart(context, position) {
 }
 
 /** One curve per run and layer; the second run's are dotted. */
-function curvesOf({ runs, digests, layers, styles }, key) {
-  return runs.flatMap((run, second) =>
-    layers.map((layer) => ({
+function curvesOf({ runs, digests, layers, styles }, valuesOf) {
+  return runs.flatMap((run, second) => {
+    const read = digests[second].map((one) => ({ ...one, values: valuesOf(one) }));
+    return layers.map((layer) => ({
       run,
       layer,
       dashes: second ? "1 4" : null,
       style: styles.get(layer),
-      points: digests[second].map((one) => [one.step, one.curves[key]?.[one.layers.indexOf(layer)] ?? null]),
-    })),
-  );
+      points: read.map((one) => [one.step, one.values?.[one.layers.indexOf(layer)] ?? null]),
+    }));
+  });
 }
 
-function noiseOf(lines, key, layer) {
+function noiseOf(lines, floorOf, layer) {
   if (!lines.styles.has(layer)) return [];
   const style = { ...lines.styles.get(layer), width: 1.2, opacity: 0.9 };
-  return curvesOf(lines, key)
+  return curvesOf(lines, floorOf)
     .filter((curve) => curve.layer === layer && curve.run === lines.runs[0])
     .map((curve) => ({ ...curve, style, dashes: "5 4" }));
 }
@@ -198,9 +186,8 @@ function drawn({ places, style, dashes }) {
   });
 }
 
-function highest(curves) {
-  const values = curves.flatMap((curve) => curve.points.map(([, value]) => value ?? 0));
-  return values.reduce((most, value) => Math.max(most, value), 0) * 1.05 || 1;
+function valuesIn(curves) {
+  return curves.flatMap((curve) => curve.points.map(([, value]) => value)).filter((value) => value !== null);
 }
 
 /** The layers as buttons: pointing at one highlights it, pressing it shows its Mapper graph. */

@@ -1,0 +1,173 @@
+"""Recording a validation: what is recorded, of which batches, with labels and inputs, and what is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from recording_tools import ConvNet, N, all_hooks_of, assert_same, record
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+from topocallback.activations.batches import BatchIndices
+from topocallback.activations.inputs import InputRecorder
+from topocallback.activations.pooling import POOLINGS
+from topocallback.activations.positions import Positions
+from topocallback.activations.samples import bottom_k
+from topocallback.activations.validation import ValidationOptions, ValidationRecorder
+
+OPTIONS = ValidationOptions("*", n_samples=40)
+
+
+def loader_of(images, batch_size=33):
+    return DataLoader(TensorDataset(images, torch.arange(len(images)) * 3), batch_size=batch_size)
+
+
+def run(net, recorder, loader, dataloader_idx=0):
+    for x, y in loader:
+        recorder.start_batch((x, y), dataloader_idx)
+        net(x)
+        recorder.end_batch()
+
+
+# -- What is recorded ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "streamed"])
+def test_a_validation_gives_what_the_recorder_of_activations_gives_and_labels(net, images, known):
+    loader = loader_of(images)
+    indices = BatchIndices(loader if known else iter(loader))
+    with ValidationRecorder(net, OPTIONS, indices) as recorder, torch.no_grad():
+        run(net, recorder, loader)
+    clouds = recorder.recording().to_point_clouds()
+    assert clouds.labels.tolist() == (clouds.sample_ids * 3).tolist()
+    assert_same(dataclasses.replace(clouds, labels=None), record(net, images, n_samples=40))
+    assert recorder.repeated == []
+
+
+def test_the_batches_of_other_loaders_and_what_runs_between_batches_are_not_recorded(net, images):
+    options = dataclasses.replace(OPTIONS, dataloader_idx=1)
+    loader, other = loader_of(images), loader_of(images.flip(0) + 1, batch_size=50)
+    with ValidationRecorder(net, options, BatchIndices(iter(loader))) as recorder, torch.no_grad():
+        net(images[:10] + 1)
+        run(net, recorder, other, dataloader_idx=0)
+        run(net, recorder, loader, dataloader_idx=1)
+        net(images[:10] + 1)
+        run(net, recorder, other, dataloader_idx=2)
+    clouds = recorder.recording().to_point_clouds()
+    assert_same(dataclasses.replace(clouds, labels=None), record(net, images, n_samples=40))
+
+
+def test_samples_have_the_indices_of_their_process(net, images):
+    data = TensorDataset(images, torch.arange(N) * 3)
+    loader = DataLoader(data, batch_size=33, sampler=DistributedSampler(data, 2, 1, shuffle=False))
+    with ValidationRecorder(net, OPTIONS, BatchIndices(loader)) as recorder, torch.no_grad():
+        run(net, recorder, loader)
+    clouds = recorder.recording().to_point_clouds()
+    assert clouds.sample_ids.tolist() == [index for index in bottom_k(N, 40, seed=0) if index % 2 == 1]
+    np.testing.assert_array_equal(clouds.clouds["head"], net(images[clouds.sample_ids]).detach().numpy())
+
+
+def test_seed_layers_and_pooling_are_those_of_the_options(net, images):
+    options = ValidationOptions("conv", Positions(2), n_samples=10, seed=5)
+    loader = loader_of(images)
+    with ValidationRecorder(net, options, BatchIndices(loader)) as recorder:
+        run(net, recorder, loader)
+    clouds = recorder.recording().to_point_clouds()
+    assert clouds.sample_ids.tolist() == bottom_k(N, 10, seed=5).tolist()
+    assert clouds.clouds["conv"].shape == (20, 3)
+
+
+def test_rows_of_an_output_are_counted_as_they_come(net, images):
+    options = ValidationOptions("head", "rows", n_samples=10)
+    loader = loader_of(images)
+    with ValidationRecorder(net, options, BatchIndices(loader)) as recorder:
+        run(net, recorder, loader)
+    clouds = recorder.recording().to_point_clouds()
+    assert clouds.sample_ids.tolist() == bottom_k(N, 10, seed=0).tolist()
+    assert clouds.labels.tolist() == (clouds.sample_ids * 3).tolist()
+
+
+def test_inputs_are_those_of_the_recorded_samples(net, images):
+    loader = loader_of(images)
+    inputs = InputRecorder(15, N, seed=0, longest_side=8)
+    with ValidationRecorder(net, OPTIONS, BatchIndices(loader), inputs=inputs) as recorder:
+        run(net, recorder, loader)
+        run(net, recorder, loader_of(images + 1), dataloader_idx=1)
+    found = recorder.inputs.collect()
+    assert set(found.sample_ids.tolist()) <= set(recorder.recording().ids.tolist())
+    np.testing.assert_array_equal(found.images, images[found.sample_ids])
+
+
+# -- What is missing -------------------------------------------------------------------------------------------------
+
+
+def test_labels_that_are_missing_raise_before_the_batch_runs(net, images):
+    options = dataclasses.replace(OPTIONS, labels="digit")
+    with (
+        ValidationRecorder(net, options, BatchIndices(loader_of(images))) as recorder,
+        pytest.raises(ValueError, match="Expected `labels='digit'` to be in the batch, which has type tuple"),
+    ):
+        run(net, recorder, [(images, torch.arange(N))])
+    assert all_hooks_of(net) == []
+
+
+def test_labels_that_are_missing_may_be_told_to_somebody_instead(net, images):
+    told = []
+    options, loader = dataclasses.replace(OPTIONS, labels="digit"), loader_of(images, batch_size=100)
+    with ValidationRecorder(net, options, BatchIndices(loader), on_missing_labels=told.append) as recorder:
+        run(net, recorder, loader)
+    assert [type(error) for error in told] == [ValueError] * 3
+    assert_same(recorder.recording().to_point_clouds(), record(net, images, n_samples=40))
+
+
+def test_a_layer_that_there_is_not_is_refused_and_leaves_no_hook(net, images):
+    with pytest.raises(ValueError, match="matches no layer of ConvNet"):
+        ValidationRecorder(net, ValidationOptions("nothing like it"), BatchIndices(loader_of(images)))
+    assert all_hooks_of(net) == []
+
+
+def test_hooks_are_there_between_attaching_and_detaching_only(net, images):
+    recorder = ValidationRecorder(net, OPTIONS, BatchIndices(loader_of(images)))
+    assert all_hooks_of(net) == []
+    recorder.attach()
+    assert len(all_hooks_of(net)) >= 3
+    recorder.detach()
+    recorder.detach()
+    assert all_hooks_of(net) == []
+
+
+def test_layers_that_run_several_times_are_named(images):
+    class Twice(ConvNet):
+        def forward(self, x):
+            self.conv(x)
+            return super().forward(x)
+
+    net, loader = Twice(), loader_of(images)
+    with ValidationRecorder(net, OPTIONS, BatchIndices(loader)) as recorder:
+        run(net, recorder, loader)
+    assert recorder.repeated == ["conv"]
+
+
+# -- Options ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pooling": "max"}, r"`pooling` to be one of .*'max_norm'.* or a callable, got 'max'"),
+        ({"n_samples": 1}, "`n_samples` to be an integer of at least 2, got 1"),
+        ({"n_samples": 2.5}, "`n_samples` to be an integer of at least 2, got 2.5"),
+        ({"n_samples": "many"}, "`n_samples` to be an integer of at least 2, got 'many'"),
+        ({"dataloader_idx": -1}, "`dataloader_idx` to be an integer of at least 0, got -1"),
+        ({"dataloader_idx": None}, "`dataloader_idx` to be an integer of at least 0, got None"),
+    ],
+    ids=str,
+)
+def test_an_option_that_is_not_allowed_is_named_with_what_is(options, message):
+    with pytest.raises(ValueError, match=f"Expected {message}"):
+        ValidationOptions(**options)
+
+
+def test_every_pooling_is_allowed():
+    for pooling in (*POOLINGS, Positions(3), torch.flatten):
+        assert ValidationOptions(pooling=pooling).pooling is pooling

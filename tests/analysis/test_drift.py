@@ -1,0 +1,76 @@
+"""Drift: each layer's distance from itself in the run's previous and in its first snapshot."""
+
+import numpy as np
+import pytest
+from analysis_tools import SLICED, bars_of_ripser, distance_of_persim, random_clouds, replace_layer
+from scipy.spatial.distance import pdist, squareform
+
+from topocallback.analysis.analyse import analyse
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.records.point_clouds import PointClouds
+
+
+def moved(clouds, seed):
+    """The same samples some time later: every point has moved a little."""
+    rng = np.random.default_rng(seed)
+    return {layer: cloud + 0.1 * rng.normal(size=cloud.shape) for layer, cloud in clouds.items()}
+
+
+def test_drift_is_zero_in_the_first_snapshot():
+    for table in analyse(random_clouds()).distances.values():
+        assert table.drift.tolist() == table.drift_from_first.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_drift_is_the_distance_from_the_same_layer_in_the_previous_and_in_the_first_snapshot(reference_clouds):
+    clouds = [{layer: reference_clouds[layer] for layer in ("00_stem", "05_block5")}]
+    clouds += [moved(clouds[0], seed=1), moved(clouds[0], seed=2)]
+    options = AnalysisOptions(scale="none")
+    first, second = (analyse(PointClouds(each), options) for each in clouds[:2])
+    third = analyse(PointClouds(clouds[2]), options, previous=second, first=first)
+
+    bars = [[bars_of_ripser(squareform(pdist(cloud))) for cloud in each.values()] for each in clouds]
+    for dim in (0, 1):
+        from_previous = [distance_of_persim(bars[1][layer][dim], bars[2][layer][dim]) for layer in (0, 1)]
+        from_first = [distance_of_persim(bars[0][layer][dim], bars[2][layer][dim]) for layer in (0, 1)]
+        np.testing.assert_allclose(third.distances[SLICED, dim].drift, from_previous, rtol=1e-5)
+        np.testing.assert_allclose(third.distances[SLICED, dim].drift_from_first, from_first, rtol=1e-5)
+
+
+def test_a_network_that_stands_still_does_not_drift():
+    first = analyse(random_clouds())
+    again = analyse(random_clouds(), previous=first, first=first)
+    assert not any(table.drift.any() or table.drift_from_first.any() for table in again.distances.values())
+
+
+def test_a_layer_that_was_not_in_the_previous_snapshot_has_no_drift():
+    earlier = analyse(random_clouds("ab"))
+    later = analyse(random_clouds("xba", seed=1), previous=earlier, first=earlier)
+    table = later.distances[SLICED, 1]
+    for drift in (table.drift, table.drift_from_first):
+        assert np.isnan(drift).tolist() == [True, False, False]
+    by_hand = distance_of_persim(earlier.diagrams["a"][1], later.diagrams["a"][1])
+    assert later.distances[SLICED, 1].drift[2] == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_a_homology_dimension_that_was_not_in_the_previous_snapshot_has_no_drift():
+    earlier = analyse(random_clouds(), AnalysisOptions(homology_dims=(1,)))
+    later = analyse(random_clouds(seed=1), AnalysisOptions(homology_dims=(0, 1)), previous=earlier)
+    assert np.isnan(later.distances[SLICED, 0].drift).all()
+    expected = [distance_of_persim(earlier.diagrams[layer][0], later.diagrams[layer][1]) for layer in "abc"]
+    np.testing.assert_allclose(later.distances[SLICED, 1].drift, expected, rtol=1e-5)
+
+
+def test_drift_finds_layers_by_name_and_not_by_position():
+    earlier = analyse(random_clouds("abc"))
+    backwards = dict(reversed(random_clouds("abc").clouds.items()))
+    later = analyse(PointClouds(backwards), previous=earlier)
+    assert later.layers == ("c", "b", "a")
+    assert later.distances[SLICED, 0].drift.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_layer_without_a_finite_point_in_the_previous_snapshot_has_no_drift():
+    earlier = analyse(replace_layer(random_clouds(), "b", np.full((40, 3), np.nan)))
+    later = analyse(random_clouds(seed=1), previous=earlier, first=earlier)
+    table = later.distances[SLICED, 0]
+    for drift in (table.drift, table.drift_from_first):
+        assert np.isnan(drift).tolist() == [False, True, False]

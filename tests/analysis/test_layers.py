@@ -1,0 +1,167 @@
+"""What is measured on one layer alone, and what becomes of it where a measure fails."""
+
+import numpy as np
+import pytest
+from analysis_tools import random_clouds, replace_layer
+
+from topocallback.analysis.layers import Clock, layer_facts, measure_layer
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.measures import Distance, MapperPurity, SlicedWasserstein, Statistic
+from topocallback.measures.mapper.options import MapperOptions
+from topocallback.measures.noise import halves
+from topocallback.records.point_clouds import PointClouds
+
+
+class Counting(Distance):
+    """A distance that remembers of which facts it was asked to prepare something."""
+
+    def __init__(self):
+        object.__setattr__(self, "seen", [])
+
+    def prepare(self, facts):
+        self.seen.append(facts)
+        return facts.n_points
+
+    def between(self, first, second):
+        return float(abs(first - second))
+
+
+class ManyPoints(Distance):
+    """A distance that needs more points than half of the samples."""
+
+    label = "Distance of many points"
+
+    def prepare(self, facts):
+        if facts.n_points < 30:
+            raise ValueError(f"Expected at least 30 points, got {facts.n_points}.")
+        return facts.cloud.std()
+
+    def between(self, first, second):
+        return float(abs(first - second))
+
+
+def measured(clouds, layer="a", **options):
+    options = AnalysisOptions(**options)
+    return measure_layer(layer_facts(clouds, layer, options), options, Clock())
+
+
+def test_the_facts_of_a_layer_are_those_of_its_cloud_and_samples():
+    labels, ids = np.array(["x", "y"] * 20), np.arange(7, 47)
+    clouds = random_clouds(labels=labels, sample_ids=ids)
+    options = AnalysisOptions(homology_dims=(0, 2), scale="none", backend="gudhi", mapper=MapperOptions(n_intervals=3))
+    facts = layer_facts(clouds, "b", options)
+    np.testing.assert_array_equal(facts.cloud, clouds.clouds["b"])
+    assert facts.labels.tolist() == labels.tolist()
+    assert facts.sample_ids.tolist() == ids.tolist()
+    assert (facts.homology_dims, facts.scale) == ((0, 2), 1.0)
+    assert facts.mapper.classes == ("x", "y")
+
+
+def test_the_facts_of_a_layer_with_several_points_per_sample_follow_their_owners():
+    owners = np.array([0, 0, 1, 3, 3])
+    clouds = PointClouds(
+        {"a": np.eye(4), "rows": np.eye(5)},
+        sample_ids=np.array([10, 11, 12, 13]),
+        labels=np.array([0, 1, 0, 2]),
+        owners={"rows": owners},
+    )
+    facts = layer_facts(clouds, "rows", AnalysisOptions())
+    assert facts.labels.tolist() == [0, 0, 1, 2, 2]
+    assert facts.sample_ids.tolist() == [10, 10, 11, 13, 13]
+    assert facts.mapper.classes == layer_facts(clouds, "a", AnalysisOptions()).mapper.classes
+
+
+def test_a_layer_gives_what_its_measures_say_of_its_facts():
+    clouds = random_clouds(labels=np.arange(40) % 2)
+    options = AnalysisOptions(measures=["bottleneck"])
+    found, facts = measured(clouds, measures=["bottleneck"]), layer_facts(clouds, "a", options)
+    assert (found.n_points, found.scale, found.problems) == (40, facts.scale, [])
+    np.testing.assert_array_equal(found.values, [statistic.value(facts) for statistic in options.statistics])
+    first, second = halves(facts)
+    for i, distance in enumerate(options.distances):
+        np.testing.assert_array_equal(found.prepared[i], distance.prepare(facts))
+        assert found.noise[i] == distance.between(distance.prepare(first), distance.prepare(second))
+
+
+def test_a_layer_is_prepared_once_and_each_of_its_halves():
+    counting = Counting()
+    found = measured(random_clouds(), measures=[counting])
+    assert sorted(facts.n_points for facts in counting.seen) == [20, 20, 40]
+    assert (list(found.prepared), found.noise.tolist()) == ([40], [0.0])
+
+
+def test_the_noise_of_a_paired_distance_is_not_known():
+    class PairedCounting(Counting):
+        paired = True
+
+    counting = PairedCounting()
+    found = measured(random_clouds(), measures=[counting, SlicedWasserstein()])
+    assert [facts.n_points for facts in counting.seen] == [40]
+    assert np.isnan(found.noise).tolist() == [True, False, False]
+    assert found.problems == []
+
+
+def test_noise_that_cannot_be_measured_on_half_of_the_samples_is_said():
+    found = measured(random_clouds(), measures=[ManyPoints()])
+    assert found.prepared[0] == random_clouds().clouds["a"].std()
+    assert np.isnan(found.noise).all()
+    reason = "ValueError: Expected at least 30 points, got 20."
+    assert found.problems == [f"The noise of Distance of many points is not known. {reason}"]
+
+
+def test_a_measure_that_fails_on_the_whole_is_said_once():
+    clouds = random_clouds(n=20)
+    found = measured(clouds, measures=[ManyPoints(), SlicedWasserstein()])
+    assert found.prepared[0] is None
+    assert np.isnan(found.noise).tolist() == [True, False, False]
+    assert found.problems == ["It has no Distance of many points. ValueError: Expected at least 30 points, got 20."]
+
+
+def test_statistics_without_their_labels_or_graph_are_not_known():
+    class NoGraph(Statistic):
+        needs_labels = True
+
+        def value(self, facts):
+            raise AssertionError("It was asked without labels.")
+
+    def fails(points):
+        raise RuntimeError("no filter today")
+
+    found = measured(random_clouds(), measures=[NoGraph()])
+    assert np.isnan(found.values[-1])
+    assert found.problems == []
+    found = measured(
+        random_clouds(labels=np.arange(40) % 2), measures=[MapperPurity()], mapper=MapperOptions(filter=fails)
+    )
+    assert found.mapper is None
+    assert np.isnan(found.values[-2:]).all()
+    assert found.problems == ["It has no Mapper graph. RuntimeError: no filter today"]
+
+
+def test_a_layer_without_points_is_asked_for_nothing():
+    class Fails(Statistic):
+        def value(self, facts):
+            raise AssertionError("It was asked without points.")
+
+    counting = Counting()
+    clouds = replace_layer(random_clouds(), "a", np.full((40, 2), np.nan))
+    found = measured(clouds, measures=[counting, Fails()])
+    assert (found.n_points, found.scale, list(found.prepared), counting.seen) == (0, 1.0, [None], [])
+    assert np.isnan([*found.noise, *found.values]).all()
+    assert found.problems == ["40 of 40 points hold NaN or infinity and were left out."]
+
+
+def test_a_layer_of_which_no_position_was_kept_says_so():
+    clouds = PointClouds({"a": np.eye(3), "rows": np.empty((0, 5))}, owners={"rows": np.empty(0, dtype=np.int64)})
+    assert measured(clouds, "rows").problems == ["No points: the mask kept no position of any sample."]
+
+
+def test_a_clock_adds_up_also_what_fails():
+    clock = Clock()
+    with clock("a"), pytest.raises(RuntimeError), clock("b"):
+        raise RuntimeError
+    first = dict(clock.seconds)
+    with clock("a"):
+        pass
+    assert clock.seconds.keys() == {"a", "b"}
+    assert clock.seconds["a"] > first["a"] >= first["b"] > 0

@@ -1,0 +1,233 @@
+"""The table of measures: every entry of it, and what names, objects and functions stand for."""
+
+import copy
+import dataclasses
+import json
+import pickle
+import sys
+
+import numpy as np
+import pytest
+from own_measures import LongBars, NearestAgree, Procrustes
+
+from topocallback import measures
+from topocallback.measures import (
+    MEASURES,
+    Bars,
+    Bottleneck,
+    Distance,
+    SlicedWasserstein,
+    Statistic,
+    Wasserstein,
+    resolve,
+    resolve_all,
+    resolve_distance,
+)
+from topocallback.measures.table import check_different, is_in_table, to_record
+
+every_entry = pytest.mark.parametrize("key", MEASURES)
+
+
+def count_difference(first, second):
+    return abs(len(first) - len(second))
+
+
+def mean_norm(cloud):
+    return np.linalg.norm(cloud, axis=1).mean()
+
+
+# -- Every entry -----------------------------------------------------------------------------------------------------
+
+
+@every_entry
+def test_every_entry_says_what_it_is(key):
+    measure = MEASURES[key]()
+    about = measure.describe("metres")
+    assert (measure.key, measure.name, about.measure) == (key, key, key)
+    assert about.label[:1].isupper()
+    assert "_" not in about.label
+    assert about.range[0] < about.range[1]
+    assert about.unit or about.range[1] == 1
+    assert type(measure) is getattr(measures, type(measure).__name__)
+    assert about.more or about.kind == "distance"
+    assert isinstance(measure, Distance) is (about.kind == "distance")
+
+
+@every_entry
+def test_every_entry_is_called_on_plain_arrays(key):
+    rng = np.random.default_rng(0)
+    x, y, labels = rng.normal(size=(60, 4)), 2 * rng.normal(size=(60, 4)), rng.integers(2, size=60)
+    measure = MEASURES[key]()
+    low, high = measure.range
+    if isinstance(measure, Distance):
+        assert low <= measure(x, x.copy()) < 1e-9
+        assert 0 < measure(x, y) <= high
+        assert measure(x, y) == pytest.approx(measure(y, x))
+    else:
+        assert low <= measure(x, labels) <= high
+        assert measure(x, labels) == measure(x.tolist(), labels.tolist())
+        if not measure.needs_labels:
+            assert measure(x) == measure(x, labels)
+
+
+@every_entry
+def test_every_entry_survives_pickling_and_cannot_be_changed(key):
+    measure = MEASURES[key]()
+    for twin in (pickle.loads(pickle.dumps(measure)), copy.copy(measure)):
+        assert twin == measure
+        assert twin.describe() == measure.describe()
+    for field in dataclasses.fields(measure):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(measure, field.name, None)
+
+
+@every_entry
+def test_every_entry_has_a_number_where_all_points_are_one(key):
+    measure, points = MEASURES[key](), np.ones((6, 2))
+    found = measure(points, points) if isinstance(measure, Distance) else measure(points, np.zeros(6))
+    assert found == (1 if key.startswith("mapper") else 0)
+
+
+# -- What stands for a measure ---------------------------------------------------------------------------------------
+
+
+@every_entry
+def test_a_name_stands_for_the_measure_with_its_default_options(key):
+    assert resolve(key) == MEASURES[key]()
+    assert resolve(MEASURES[key]) == MEASURES[key]()
+
+
+@pytest.mark.parametrize("measure", [SlicedWasserstein(n_directions=3), Procrustes(), LongBars(0.2), NearestAgree()])
+def test_an_object_stands_for_itself(measure):
+    assert resolve(measure) is measure
+
+
+def test_a_class_of_ones_own_stands_for_its_default_options():
+    assert resolve(LongBars) == LongBars()
+
+
+def test_functions_become_measures():
+    assert isinstance(resolve(count_difference), Distance)
+    assert isinstance(resolve(mean_norm), Statistic)
+
+
+@pytest.mark.parametrize(
+    ("name", "closest"),
+    [
+        ("sliced_waserstein", r"Closest: \['sliced_wasserstein'"),
+        ("Bottleneck", r"Closest: \['bottleneck'"),
+        ("persistance_entropy", r"Closest: \['persistent_entropy'"),
+        ("", ""),
+        ("xyz", ""),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_table_and_the_closest_names(name, closest):
+    listed = r"Expected a measure of \['sliced_wasserstein', 'wasserstein', 'bottleneck', 'bars', .*\]"
+    with pytest.raises(ValueError, match=f"{listed}, got {name!r}.*{closest}") as caught:
+        resolve(name)
+    assert ("Closest" in str(caught.value)) is bool(closest)
+
+
+@pytest.mark.parametrize("measure", [None, 2, ["bottleneck"], dict])
+def test_what_stands_for_no_measure_is_refused(measure):
+    with pytest.raises(TypeError, match=r"Expected a measure, its name \(\[.*\]\) or a function, got"):
+        resolve(measure)
+
+
+def test_options_a_measure_does_not_have_are_refused():
+    for kind in (SlicedWasserstein, Wasserstein, Bottleneck, Bars):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'bandwidth'"):
+            kind(bandwidth=1.0)
+
+
+def test_a_measure_whose_package_is_missing_names_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gudhi.hera", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'topocallback\[gudhi\]'"):
+        resolve("bottleneck")
+
+
+def test_where_only_a_distance_will_do_a_statistic_is_refused():
+    assert resolve_distance("wasserstein") == Wasserstein()
+    for statistic in ("bars", Bars(homology_dim=1)):
+        with pytest.raises(TypeError, match="Expected `measure` to be a distance, got bars, which is a statistic"):
+            resolve_distance(statistic)
+    with pytest.raises(TypeError, match="got cloud_function, which is a statistic"):
+        resolve_distance(mean_norm)
+
+
+# -- Several ---------------------------------------------------------------------------------------------------------
+
+
+def test_measures_of_one_kind_with_different_options_stand_side_by_side():
+    found = resolve_all(["sliced_wasserstein", SlicedWasserstein(n_directions=10), count_difference, mean_norm])
+    names = ["sliced_wasserstein", "sliced_wasserstein(n_directions=10)", "count_difference", "mean_norm"]
+    assert [measure.name for measure in found] == names
+
+
+def test_a_measure_for_two_dimensions_of_its_own_stands_side_by_side():
+    assert len(resolve_all([Bottleneck(homology_dim=0), Bottleneck(homology_dim=1)])) == 2
+
+
+def lambdas():
+    return [lambda first, second: 0.0, lambda first, second: 1.0]
+
+
+class SameLabel(Distance):
+    label = "Bottleneck distance"
+
+
+class SameKey(Distance):
+    key = "bottleneck"
+
+
+@pytest.mark.parametrize(
+    ("several", "name"),
+    [
+        (["bottleneck", "bottleneck"], "bottleneck"),
+        (["bottleneck", Bottleneck(homology_dim=1)], "bottleneck"),
+        ([Bottleneck(homology_dim=1), Bottleneck(homology_dim=1)], "bottleneck"),
+        ([SlicedWasserstein(10), SlicedWasserstein(n_directions=10)], r"sliced_wasserstein\(n_directions=10\)"),
+        ([count_difference, count_difference], "count_difference"),
+        (lambdas(), "<lambda>"),
+        (["bottleneck", SameLabel()], "Bottleneck distance"),
+        ([SameKey(), "bottleneck"], "bottleneck"),
+    ],
+)
+def test_measures_that_would_share_a_name_or_a_label_are_refused(several, name):
+    with pytest.raises(ValueError, match=f"Expected `measures` of different names, got '{name}' twice"):
+        resolve_all(several)
+
+
+def test_measures_of_a_name_in_different_dimensions_are_different():
+    check_different([Bars(homology_dim=0), Bars(homology_dim=1)])
+
+
+@pytest.mark.parametrize("one", ["bottleneck", Bottleneck(), Bottleneck, count_difference, 3, None])
+def test_one_measure_is_no_sequence_of_measures(one):
+    with pytest.raises(TypeError, match="Expected `measures` to be a sequence, such as "):
+        resolve_all(one)
+
+
+def test_no_measures_are_refused():
+    with pytest.raises(ValueError, match="Expected `measures` to hold at least one measure, got none"):
+        resolve_all([])
+
+
+# -- In records ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [SlicedWasserstein(), Wasserstein(order=2, essential=True), Bottleneck(homology_dim=1), Bars(homology_dim=0)],
+)
+def test_a_record_of_a_measure_of_the_table_is_enough_to_make_it_again(measure):
+    recorded = json.loads(json.dumps(to_record(measure)))
+    assert recorded["name"] == measure.name
+    assert MEASURES[recorded["key"]](**recorded["options"]) == measure
+    assert is_in_table(measure)
+
+
+@pytest.mark.parametrize("measure", [Procrustes(), SameKey(), resolve(count_difference), resolve(mean_norm)])
+def test_of_a_measure_of_the_users_own_a_record_keeps_the_name_alone(measure):
+    assert to_record(measure) == {"name": measure.name}
+    assert not is_in_table(measure)

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { checkPayload, withoutPoints } from "../../../topocallback/tensorboard_tab/static/payload.js";
+import { distance, record, statistic } from "./records.mjs";
+
+/** A record with one more distance. */
+function withDistance(changes) {
+  return checkPayload(record({ distances: [...record().distances, distance({ measure: "mine", label: "Mine", ...changes })] }));
+}
+
+test("a record of the newest version stays what it is", () => {
+  const raw = record();
+  const payload = checkPayload(structuredClone(raw));
+  assert.equal(payload.damage, "");
+  for (const key of Object.keys(raw).filter((name) => name !== "distances")) assert.deepEqual(payload[key], raw[key]);
+  assert.deepEqual(payload.distances.slice(0, 2), raw.distances.slice(0, 2));
+});
+
+test("noise, drift and drift from the first step may be unknown as a whole", () => {
+  const { distances, damage } = withDistance({ noise: null, drift: undefined, drift_from_first: null });
+  const { noise, drift, drift_from_first: fromFirst } = distances.at(-1);
+  assert.deepEqual([noise, drift, fromFirst], new Array(3).fill([null, null, null]));
+  assert.equal(damage, "");
+});
+
+test("a measure of the user's own is taken as it is", () => {
+  const mine = { measure: "mine (eps=0.1)", homology_dim: null, unit: "mm", paired: true, direction: "similarity" };
+  const table = withDistance(mine).distances.at(-1);
+  assert.deepEqual(table, distance({ label: "Mine", ...mine }));
+});
+
+test("a table without a label is called by its measure's name", () => {
+  assert.equal(withDistance({ label: "" }).distances.at(-1).label, "mine");
+});
+
+test("a table of a kind that is not known is passed over and not called damaged", () => {
+  const payload = withDistance({ kind: "flow", matrix: "something new" });
+  assert.equal(payload.distances.length, 3);
+  assert.equal(payload.damage, "");
+});
+
+for (const [name, changes] of Object.entries({
+  "a matrix of the wrong size": { matrix: [[0, 1], [1, 0]] },
+  "a matrix with a row missing": { matrix: [[0, 1, 2], null, [2, 3, 0]] },
+  "a matrix that holds text": { matrix: [[0, "1", 2], [1, 0, 3], [2, 3, 0]] },
+  "no matrix": { matrix: undefined },
+  "noise of other layers": { noise: [1, 2] },
+  "drift that is no list": { drift: 3 },
+  "no kind": { kind: undefined, matrix: null },
+})) {
+  test(`a distance with ${name} costs itself, and that is said`, () => {
+    const payload = withDistance({ homology_dim: 1, ...changes });
+    assert.equal(payload.distances.length, 3);
+    assert.equal(payload.damage, "Left out, as the record is damaged there: Mine, H1.");
+  });
+}
+
+test("a table that does not say what it is costs itself, and that is said", () => {
+  for (const changes of [{ measure: undefined }, { measure: 3 }, { homology_dim: "1" }]) {
+    assert.match(withDistance(changes).damage, /damaged there: a distance without a name\.$/);
+  }
+  const payload = checkPayload(record({ statistics: [null, "bars", statistic({ homology_dim: 1 })] }));
+  assert.equal(payload.statistics.length, 1);
+  assert.match(payload.damage, /a statistic without a name; a statistic without a name\.$/);
+});
+
+test("whatever else is damaged is said, and the rest is shown", () => {
+  const payload = checkPayload(record({ distances: {}, n_points: [4], scales: null, mappers: 3, labels: "none" }));
+  assert.deepEqual(payload.distances, []);
+  assert.equal(payload.statistics.length, 3);
+  assert.deepEqual([payload.n_points, payload.scales], [[null, null, null], [null, null, null]]);
+  assert.deepEqual([payload.mappers, payload.labels], [[], null]);
+  assert.match(payload.damage, /how many points the layers had; the layers' scales; all distances\.$/);
+});
+
+test("a newer record says what to do", () => {
+  assert.throws(() => checkPayload(record({ version: 3 })), /newer version.*record version 3, this page reads up to 2.*Update/);
+});
+
+for (const [name, raw] of Object.entries({
+  "nothing at all": null,
+  "a number": 7,
+  "a version that is no number": record({ version: "2" }),
+  "a version that never was": record({ version: 0 }),
+  "nothing but a version": { version: 2 },
+  "nothing but version 1": { version: 1 },
+  "a layer without a name": record({ layers: ["a", null, "b"] }),
+  "dimensions that are text": record({ homology_dims: ["0", "1"] }),
+  "diagrams of other layers": record({ diagrams: record().diagrams.slice(1) }),
+  "a diagram without deaths": record({ diagrams: [[[[0]], [[], []]], ...record().diagrams.slice(1)] }),
+  "a diagram with more births than deaths": record({ diagrams: [[[[0, 0], [1]], [[], []]], ...record().diagrams.slice(1)] }),
+  "no diagrams in one dimension": record({ homology_dims: [0, 1, 2] }),
+})) {
+  test(`a record of ${name} is refused as damaged`, () => {
+    assert.throws(() => checkPayload(raw), /^Error: This step's record is damaged: /);
+  });
+}
+
+test("a layer without points is told from one whose points are not known", () => {
+  const payload = checkPayload(record({ n_points: [0, null, 4] }));
+  assert.equal(withoutPoints(payload, "net.stem"), "net.stem had no point at this step.");
+  assert.deepEqual(["net.block", "net.head", "another"].map((layer) => withoutPoints(payload, layer)), [null, null, null]);
+});

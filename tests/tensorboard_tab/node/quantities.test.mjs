@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { digest } from "../../../topocallback/tensorboard_tab/static/digest.js";
+import { checkPayload } from "../../../topocallback/tensorboard_tab/static/payload.js";
+import {
+  availableQuantities, quantitiesOf, quantityId,
+} from "../../../topocallback/tensorboard_tab/static/quantities.js";
+import { record, statistic } from "./records.mjs";
+
+const digestOf = (changes) => digest(checkPayload(record(changes)));
+const CHOSEN = { measure: "sliced_wasserstein", dim: 1 };
+
+function find(digests, chosen, id) {
+  return quantitiesOf(digests, chosen).find((one) => one.id === id);
+}
+
+test("every quantity has a name with its unit, and says what else it depends on", () => {
+  const listed = quantitiesOf([digestOf()], CHOSEN).map(({ name, detail }) => [name, detail]);
+  assert.deepEqual(listed, [
+    ["Drift since the previous step (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
+    ["Drift since the first step (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
+    ["Noise floor (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
+    ["Number of bars", "H1 · larger: more features"],
+    ["Effective rank (directions)", "larger: less collapsed"],
+    ["Scale of the activations (activations' units)", ""],
+  ]);
+});
+
+test("drift and noise are those of the chosen distance", () => {
+  const one = digestOf();
+  const noise = find([one], CHOSEN, quantityId("noise"));
+  assert.deepEqual(noise.valuesOf(one), [0.5, 9, null]);
+  assert.equal(noise.floorOf(one), null);
+  const drift = find([one], CHOSEN, quantityId("drift"));
+  assert.deepEqual([drift.valuesOf(one), drift.floorOf(one)], [[0.01, 0.02, 0.03], [0.5, 9, null]]);
+  assert.equal(drift.title, "Drift since the previous step (0.9 quantiles), Sliced Wasserstein distance, H1");
+});
+
+test("a distance without dimensions has its own drift and noise", () => {
+  const one = digestOf();
+  const noise = find([one], { measure: "cka", dim: 1 }, quantityId("noise"));
+  assert.deepEqual([noise.name, noise.detail], ["Noise floor", "1 − linear CKA (0: same, 1: unrelated)"]);
+  assert.deepEqual(noise.valuesOf(one), [null, null, null]);
+});
+
+test("a statistic follows the chosen dimension, unless it has none", () => {
+  const one = digestOf();
+  const valuesAt = (dim, measure) => find([one], { ...CHOSEN, dim }, quantityId("statistic", measure)).valuesOf(one);
+  assert.deepEqual([valuesAt(0, "bars"), valuesAt(1, "bars"), valuesAt(2, "bars")], [[1, 2, 3], [5, 6, 7], null]);
+  assert.deepEqual([valuesAt(0, "rank"), valuesAt(1, "rank")], [[1, 2, 3], [1, 2, 3]]);
+});
+
+test("a statistic that a step lacks is still listed", () => {
+  const [without, complete] = [digestOf({ statistics: [] }), digestOf()];
+  const bars = find([without, complete], CHOSEN, quantityId("statistic", "bars"));
+  assert.equal(bars.valuesOf(without), null);
+  assert.deepEqual(bars.valuesOf(complete), [5, 6, 7]);
+});
+
+test("without any distance there is no drift, and nothing fails", () => {
+  const one = digestOf({ distances: [] });
+  const drift = find([one], { measure: null, dim: 1 }, quantityId("drift"));
+  assert.deepEqual([drift.name, drift.detail, drift.valuesOf(one)], ["Drift since the previous step", "", null]);
+});
+
+test("before any step was read, there are the quantities that every run has", () => {
+  assert.equal(quantitiesOf([], { measure: null, dim: null }).length, 4);
+});
+
+test("a statistic's name is not mistaken for a quantity that every run has", () => {
+  const named = ["drift", "scale"].map((measure) => statistic({ measure, label: `My ${measure}` }));
+  const ids = quantitiesOf([digestOf({ statistics: named })], CHOSEN).map(({ id }) => id);
+  assert.equal(new Set(ids).size, 6);
+});
+
+test("what a record can show is what its digest lists", () => {
+  const payload = checkPayload(record());
+  const listed = quantitiesOf([digest(payload)], CHOSEN).map(({ id }) => id);
+  assert.deepEqual(availableQuantities(payload).sort(), listed.sort());
+});

@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import difflib
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.records.distance_matrices import PermutationTest, classical_mds, permutation_test
-from topocallback.records.files import save_arrays
-from topocallback.records.findings import Settling, Specificity, settled_from, specificity
+from topocallback.records.archive import comparison_path
+from topocallback.records.compared_points import Checkpoint, ComparedPoints
+from topocallback.records.comparison_tables import as_dataframe, pairs_table, points_table, write_csv
+from topocallback.records.html import html_table
+from topocallback.records.multidimensional_scaling import map_of
+from topocallback.records.permutation import PermutationTest, permutation_test
+from topocallback.records.results import DistanceTable, Results, StatisticTable, UnknownResultError
+from topocallback.records.schema import Stored, load_record, save_record
+from topocallback.records.schema1 import comparison_from_schema1
+from topocallback.records.settling import Settling, settling
+from topocallback.records.specificity import Specificity, specificity
+from topocallback.records.tables import DISTANCES, STATISTICS
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["COMPARISON_SCHEMA", "Checkpoint", "Comparison"]
-
-COMPARISON_SCHEMA = 1
-_TABLES = ("distances", "noise", "statistics")
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One state of one model.
-
-    Attributes:
-        name: Short and different for each, like ``"seed=1/epoch=3-step=252"``.
-        run: The run it comes from; checkpoints of one run are one line in time.
-        step: The logger's step.
-        epoch: The trainer's epoch, from 0.
-        path: The file it was read from, or ``""``.
-    """
-
-    name: str
-    run: str = ""
-    step: int = 0
-    epoch: int = 0
-    path: str = ""
+__all__ = ["Checkpoint", "Comparison"]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(ComparedPoints):
     """How far apart all layers of all checkpoints are, on the same samples.
 
-    With N points, each one layer of one checkpoint, ordered by checkpoint and then by layer. A *measure* is a distance
-    between diagrams in one homology dimension, like ``"sliced_wasserstein_H1"``; without the dimension
-    (``"sliced_wasserstein"``) it is added up over the homology dimensions, and ``None`` stands for the first such sum.
+    With N points, each one layer of one checkpoint, ordered by checkpoint and then by layer. Wherever a question is
+    asked of a ``measure``: a name with a ``homology_dim`` is one table of ``distances``; a name alone is the measure's
+    only table, or its tables added up over the homology dimensions; without a name it is the first measure.
 
     Attributes:
         checkpoints: The checkpoints; those of one run stand together, in the order of their steps.
@@ -60,137 +41,128 @@ class Comparison:
         checkpoint_of: (N,) the number of each point's checkpoint.
         layer_of: (N,) the number of each point's layer.
         homology_dims: The homology dimensions.
-        distances: Measure to (N, N) matrix: symmetric, zero diagonal, NaN where a layer had no finite point.
-        noise: Measure to (N,): the distance between two random halves of the point's own samples.
-        statistics: Name to (N,), as in ``Snapshot.statistics``.
+        n_points: (N,) how many finite points each layer's cloud has; 0 for one that had none, whose numbers are NaN.
+        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` (N, N) and ``noise`` (N,) of one measure in one
+            homology dimension; see ``DistanceTable``.
+        statistics: ``statistics["bars", 1].values`` is (N,); see ``StatisticTable``.
         sample_ids: (n,) indices of the samples, the same for every checkpoint.
         problems: What was measured on less than asked for, in a sentence each.
         left_out: File or model to a sentence, for what could not be compared.
         options: What was asked for.
 
     Example:
-        >>> points = np.array([0.0, 10.0, 1.0, 10.5])
+        >>> from topocallback.records.results import Description
+        >>> places = np.array([0.0, 10.0, 1.0, 10.5])
+        >>> about = Description("sliced_wasserstein", 1, "Sliced Wasserstein distance")
         >>> comparison = Comparison(
         ...     (Checkpoint("a", "a"), Checkpoint("b", "b")), ("stem", "head"),
-        ...     np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), (1,),
-        ...     {"sliced_wasserstein_H1": abs(points[:, None] - points)}, {"sliced_wasserstein_H1": np.full(4, 0.7)},
+        ...     np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), (1,), np.full(4, 50),
+        ...     Results([DistanceTable(about, abs(places[:, None] - places), np.full(4, 0.7))]),
         ... )
-        >>> comparison.over_checkpoints("stem")
+        >>> comparison
+        Comparison(2 checkpoints, 2 layers, measures: sliced_wasserstein)
+        >>> comparison.over_checkpoints("stem", "sliced_wasserstein", 1)
         array([[0., 1.],
                [1., 0.]])
         >>> round(comparison.specificity().ratio, 2)
         13.0
     """
 
-    checkpoints: tuple[Checkpoint, ...]
-    layers: tuple[str, ...]
-    checkpoint_of: NDArray[np.int64]
-    layer_of: NDArray[np.int64]
     homology_dims: tuple[int, ...]
-    distances: Mapping[str, NDArray[np.float64]]
-    noise: Mapping[str, NDArray[np.float64]]
-    statistics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    n_points: NDArray[np.int64]
+    distances: Results[DistanceTable]
+    statistics: Results[StatisticTable] = field(default_factory=Results)
     sample_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     problems: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return (
+            f"Comparison({len(self.checkpoints)} checkpoints, {len(self.layers)} layers, "
+            f"measures: {', '.join(self.distances.measures) or 'none'})"
+        )
+
+    def _repr_html_(self) -> str:
+        counts = np.full((len(self.checkpoints), len(self.layers)), "", dtype=object)
+        counts[self.checkpoint_of, self.layer_of] = self.n_points
+        rows = [(checkpoint.name, *row) for checkpoint, row in zip(self.checkpoints, counts, strict=True)]
+        notes = [f"{table.about.title} ({table.about.unit or 'no unit'})" for table in self.distances.values()]
+        notes += [f"Left out: {sentence}" for sentence in self.left_out.values()]
+        return html_table(f"{self!r}: points of each layer", ["checkpoint", *self.layers], rows, notes)
+
     # -- Matrices ---------------------------------------------------------------------------------------------------
 
-    @property
-    def points(self) -> list[tuple[str, str]]:
-        """(checkpoint, layer) of the N points."""
-        return [
-            (self.checkpoints[c].name, self.layers[layer])
-            for c, layer in zip(self.checkpoint_of, self.layer_of, strict=True)
-        ]
-
-    @property
-    def measure_names(self) -> tuple[str, ...]:
-        """The measures without their homology dimension."""
-        return tuple(dict.fromkeys(key.rpartition("_H")[0] for key in self.distances))
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        """The runs, in the order of their checkpoints."""
-        return tuple(dict.fromkeys(checkpoint.run for checkpoint in self.checkpoints))
-
-    def matrix(self, measure: str | None = None) -> NDArray[np.float64]:
+    def matrix(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.float64]:
         """(N, N) distances of a measure.
 
         Args:
-            measure: A measure, with or without its homology dimension.
+            measure: The measure's name; by default the first one's.
+            homology_dim: A homology dimension; by default all of them, added up.
 
         Raises:
             ValueError: If it was not taken.
         """
-        return self._of(self.distances, measure)
+        return _total([table.matrix for table in self._tables(measure, homology_dim)])
 
-    def noise_of(self, measure: str | None = None) -> NDArray[np.float64]:
+    def noise_of(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.float64]:
         """(N,) noise of a measure; see ``matrix``."""
-        return self._of(self.noise, measure)
+        return _total([table.noise for table in self._tables(measure, homology_dim)])
 
-    def floor(self, measure: str | None = None) -> NDArray[np.float64]:
+    def floor(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.float64]:
         """(N, N) the noise floor of every distance: the larger noise of its two points."""
-        noise = self.noise_of(measure)
+        noise = self.noise_of(measure, homology_dim)
         return np.asarray(np.fmax(noise[:, None], noise[None, :]))
 
-    def exceeds_noise(self, measure: str | None = None) -> NDArray[np.bool_]:
+    def exceeds_noise(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.bool_]:
         """(N, N) whether a distance is above its noise floor."""
-        return np.asarray(self.matrix(measure) > self.floor(measure))
+        return np.asarray(self.matrix(measure, homology_dim) > self.floor(measure, homology_dim))
 
-    def over_checkpoints(self, layer: str, measure: str | None = None) -> NDArray[np.float64]:
+    def over_checkpoints(
+        self, layer: str, measure: str | None = None, homology_dim: int | None = None
+    ) -> NDArray[np.float64]:
         """One layer over checkpoints: (k, k) distances among the k checkpoints that have it.
 
         Raises:
             ValueError: If there is no such layer or measure.
         """
         rows = self.rows(layer=layer)
-        return self.matrix(measure)[np.ix_(rows, rows)]
+        return self.matrix(measure, homology_dim)[np.ix_(rows, rows)]
 
-    def over_layers(self, checkpoint: str | int, measure: str | None = None) -> NDArray[np.float64]:
+    def over_layers(
+        self, checkpoint: str | int, measure: str | None = None, homology_dim: int | None = None
+    ) -> NDArray[np.float64]:
         """One checkpoint over its layers: (l, l) distances, bit for bit those in its ``Snapshot``.
 
         Raises:
             ValueError: If there is no such checkpoint or measure.
         """
-        return self.between(checkpoint, checkpoint, measure)
+        return self.between(checkpoint, checkpoint, measure, homology_dim)
 
-    def between(self, first: str | int, second: str | int, measure: str | None = None) -> NDArray[np.float64]:
+    def between(
+        self, first: str | int, second: str | int, measure: str | None = None, homology_dim: int | None = None
+    ) -> NDArray[np.float64]:
         """Every layer of one checkpoint (rows) against every layer of another (columns).
 
         Raises:
             ValueError: If there is no such checkpoint or measure.
         """
-        return self.matrix(measure)[np.ix_(self.rows(checkpoint=first), self.rows(checkpoint=second))]
+        rows, columns = self.rows(checkpoint=first), self.rows(checkpoint=second)
+        return self.matrix(measure, homology_dim)[np.ix_(rows, columns)]
 
-    def rows(self, *, checkpoint: str | int | None = None, layer: str | None = None) -> NDArray[np.int64]:
-        """The positions of points in the matrices.
+    # -- What they say ----------------------------------------------------------------------------------------------
 
-        Args:
-            checkpoint: A checkpoint's name or number; ``None`` for all.
-            layer: A layer; ``None`` for all.
-
-        Returns:
-            Positions, ascending.
-
-        Raises:
-            ValueError: If there is no such checkpoint or layer.
-        """
-        wanted = np.ones(len(self.layer_of), dtype=bool)
-        if checkpoint is not None:
-            wanted &= self.checkpoint_of == self._number_of(checkpoint)
-        if layer is not None:
-            wanted &= self.layer_of == _position(layer, self.layers, "layer")
-        return np.flatnonzero(wanted)
-
-    # -- Findings ---------------------------------------------------------------------------------------------------
-
-    def specificity(self, measure: str | None = None, checkpoints: Sequence[str | int] | None = None) -> Specificity:
+    def specificity(
+        self,
+        measure: str | None = None,
+        homology_dim: int | None = None,
+        checkpoints: Sequence[str | int] | None = None,
+    ) -> Specificity:
         """Whether the same layer of different checkpoints is nearer than different layers of one checkpoint.
 
         Args:
-            measure: A measure, with or without its homology dimension.
+            measure: The measure's name; by default the first one's.
+            homology_dim: A homology dimension; by default all of them, added up.
             checkpoints: Which ones to look at; by default the last one of each run if there are several runs, else all.
 
         Returns:
@@ -199,19 +171,20 @@ class Comparison:
         Raises:
             ValueError: If there is no such checkpoint or measure.
         """
-        numbers = self._ends() if checkpoints is None else [self._number_of(name) for name in checkpoints]
+        numbers = self.ends() if checkpoints is None else [self.number_of(name) for name in checkpoints]
         rows = np.flatnonzero(np.isin(self.checkpoint_of, numbers))
         same, different, by_layer = specificity(
-            self.matrix(measure)[np.ix_(rows, rows)], self.checkpoint_of[rows], self.layer_of[rows]
+            self.matrix(measure, homology_dim)[np.ix_(rows, rows)], self.checkpoint_of[rows], self.layer_of[rows]
         )
         names = tuple(self.checkpoints[number].name for number in numbers)
         return Specificity(same, different, {self.layers[i]: means for i, means in by_layer.items()}, names)
 
-    def settling(self, measure: str | None = None) -> list[Settling]:
+    def settling(self, measure: str | None = None, homology_dim: int | None = None) -> list[Settling]:
         """When each layer of each run came to stay within noise of its last checkpoint.
 
         Args:
-            measure: A measure, with or without its homology dimension.
+            measure: The measure's name; by default the first one's.
+            homology_dim: A homology dimension; by default all of them, added up.
 
         Returns:
             One entry per run with several checkpoints and per layer of its last one, earliest first. None for a layer
@@ -220,21 +193,7 @@ class Comparison:
         Raises:
             ValueError: If there is no such measure.
         """
-        matrix, floor = self.matrix(measure), self.floor(measure)
-        found = []
-        for run in self.runs:
-            numbers = [number for number, checkpoint in enumerate(self.checkpoints) if checkpoint.run == run]
-            in_run = np.isin(self.checkpoint_of, numbers)
-            for layer in np.unique(self.layer_of[self.checkpoint_of == numbers[-1]]):
-                rows = np.flatnonzero(in_run & (self.layer_of == layer))
-                if len(rows) < 2:
-                    continue
-                if np.isnan(floor[rows[:-1], rows[-1]]).any():  # without a floor nothing can be said
-                    continue
-                steps = np.array([self.checkpoints[number].step for number in self.checkpoint_of[rows]])
-                away, limit = matrix[rows, rows[-1]], floor[rows, rows[-1]]
-                found.append(Settling(run, self.layers[layer], steps, away, limit, settled_from(away, limit)))
-        return sorted(found, key=lambda entry: entry.step)
+        return settling(self, self.matrix(measure, homology_dim), self.floor(measure, homology_dim))
 
     def permutation_test(
         self,
@@ -242,6 +201,7 @@ class Comparison:
         first: Sequence[str | int],
         second: Sequence[str | int],
         measure: str | None = None,
+        homology_dim: int | None = None,
         *,
         n_permutations: int = 9999,
         seed: int = 0,
@@ -252,7 +212,8 @@ class Comparison:
             layer: The layer.
             first: At least two checkpoints, independent of each other: different seeds, not epochs of one run.
             second: At least two others.
-            measure: A measure, with or without its homology dimension.
+            measure: The measure's name; by default the first one's.
+            homology_dim: A homology dimension; by default all of them, added up.
             n_permutations: How many random divisions to draw where there are more than that.
             seed: Seed of the draw.
 
@@ -263,50 +224,27 @@ class Comparison:
             ValueError: If there is no such layer, checkpoint or measure, or a group is too small.
         """
         groups = [
-            [int(self.rows(checkpoint=name, layer=layer)[0]) for name in group if self._has(name, layer)]
-            for group in (first, second)
+            [int(row) for name in group for row in self.rows(checkpoint=name, layer=layer)] for group in (first, second)
         ]
-        return permutation_test(self.matrix(measure), *groups, n_permutations=n_permutations, seed=seed)
+        matrix = self.matrix(measure, homology_dim)
+        return permutation_test(matrix, *groups, n_permutations=n_permutations, seed=seed)
 
-    def map(self, measure: str | None = None) -> NDArray[np.float64]:
-        """(N, 2) places of all points on a map, by classical multidimensional scaling; NaN for points at NaN."""
-        matrix = self.matrix(measure)
-        there = np.isfinite(np.diagonal(matrix))
-        places = np.full((len(matrix), 2), np.nan)
-        places[there] = classical_mds(matrix[np.ix_(there, there)])
-        return places
+    def map(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.float64]:
+        """(N, 2) places of all points on a map, by classical multidimensional scaling.
+
+        NaN for a layer that had no point, and for points whose distances are not known.
+        """
+        return map_of(self.matrix(measure, homology_dim), np.asarray(self.n_points) > 0)
 
     # -- Tables and files -------------------------------------------------------------------------------------------
 
     def table(self) -> dict[str, Any]:
         """One row per point: column to N values."""
-        checkpoints = [self.checkpoints[number] for number in self.checkpoint_of]
-        columns: dict[str, Any] = {
-            name: [getattr(checkpoint, name) for checkpoint in checkpoints] for name in ("run", "step", "epoch")
-        }
-        columns = {"checkpoint": [checkpoint.name for checkpoint in checkpoints], **columns}
-        columns["layer"] = [self.layers[number] for number in self.layer_of]
-        previous, last = self._neighbours_in_time()
-        at = np.arange(len(previous))
-        for key, matrix in self.distances.items():
-            columns[f"noise_{key}"] = self.noise[key]
-            columns[f"from_previous_{key}"] = np.where(previous < 0, np.nan, matrix[at, previous])
-            columns[f"from_last_{key}"] = np.where(last < 0, np.nan, matrix[at, last])
-        return columns | dict(self.statistics)
+        return points_table(self, self.distances, self.statistics)
 
     def pairs_table(self) -> dict[str, Any]:
         """One row per pair of points: column to N (N - 1) / 2 values."""
-        rows, columns = np.triu_indices(len(self.layer_of), 1)
-        names = np.array([checkpoint.name for checkpoint in self.checkpoints], dtype=object)
-        layers = np.array(self.layers, dtype=object)
-        table: dict[str, Any] = {}
-        for label, side in (("a", rows), ("b", columns)):
-            table[f"checkpoint_{label}"] = list(names[self.checkpoint_of[side]])
-            table[f"layer_{label}"] = list(layers[self.layer_of[side]])
-        for key, matrix in self.distances.items():
-            table[key] = matrix[rows, columns]
-            table[f"noise_{key}"] = np.fmax(self.noise[key][rows], self.noise[key][columns])
-        return table
+        return pairs_table(self, self.distances)
 
     def to_dataframe(self, pairs: bool = False) -> Any:
         """A pandas DataFrame of ``table()``, or of ``pairs_table()``.
@@ -314,11 +252,7 @@ class Comparison:
         Raises:
             ModuleNotFoundError: If pandas is not installed.
         """
-        try:
-            import pandas
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError("`to_dataframe` needs pandas: pip install pandas") from error
-        return pandas.DataFrame(self.pairs_table() if pairs else self.table())
+        return as_dataframe(self.pairs_table() if pairs else self.table())
 
     def to_csv(self, path: str | os.PathLike[str], pairs: bool = False) -> Path:
         """Write ``table()``, or ``pairs_table()``, as comma-separated values.
@@ -326,12 +260,7 @@ class Comparison:
         Raises:
             OSError: If the file cannot be written.
         """
-        table = self.pairs_table() if pairs else self.table()
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(table)
-            writer.writerows(zip(*table.values(), strict=True))
-        return Path(path)
+        return write_csv(self.pairs_table() if pairs else self.table(), path)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write everything to one ``.npz`` file, atomically and without pickled objects.
@@ -339,20 +268,20 @@ class Comparison:
         Raises:
             OSError: If the file cannot be written; no partial file stays behind.
         """
+        distances, arrays = DISTANCES.take_apart(self.distances)
+        statistics, more = STATISTICS.take_apart(self.statistics)
         facts = {
-            "schema": COMPARISON_SCHEMA,
             "checkpoints": [asdict(checkpoint) for checkpoint in self.checkpoints],
             "layers": self.layers,
             "homology_dims": self.homology_dims,
+            "distances": distances,
+            "statistics": statistics,
             "problems": dict(self.problems),
             "left_out": dict(self.left_out),
             "options": dict(self.options),
         }
-        arrays: dict[str, NDArray[Any]] = {"facts": np.array(json.dumps(facts))}
-        arrays |= {name: getattr(self, name) for name in ("checkpoint_of", "layer_of", "sample_ids")}
-        for name in _TABLES:
-            arrays |= {f"{name}/{key}": value for key, value in getattr(self, name).items()}
-        return save_arrays(path, arrays)
+        points = {name: getattr(self, name) for name in ("checkpoint_of", "layer_of", "n_points", "sample_ids")}
+        return save_record(path, facts, points | arrays | more)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparison:
@@ -367,102 +296,47 @@ class Comparison:
         Raises:
             ValueError: If the file is no whole comparison, or comes from a newer version of the package.
             OSError: If the file cannot be opened.
+
+        Warns:
+            UserWarning: For every table of distances or statistics that is damaged or of a kind unknown to this version
+                of the package. It is left out, and the rest is there.
         """
-        file = Path(path) / "comparison.npz" if Path(path).is_dir() else Path(path)
-        try:
-            with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
-            facts = json.loads(str(arrays.pop("facts")))
-            if facts["schema"] > COMPARISON_SCHEMA:
-                raise ValueError(f"schema {facts['schema']}, from a newer version of topocallback")
-            return cls._from_arrays(facts, arrays)
-        except OSError:
-            raise
-        except Exception as error:  # what NumPy, zipfile, zlib and json raise on damaged files has no common base
-            raise ValueError(f"Expected a comparison in {file}, got a damaged or foreign file ({error}).") from error
+        file = comparison_path(path) if Path(path).is_dir() else Path(path)
+        return load_record(file, "a comparison", cls._from_stored, comparison_from_schema1)
 
     @classmethod
-    def _from_arrays(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Comparison:
-        tables: dict[str, Any] = {
-            name: {key.partition("/")[2]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
-            for name in _TABLES
-        }
+    def _from_stored(cls, stored: Stored) -> Comparison:
+        facts, arrays = stored.facts, stored.arrays
+        layer_of = arrays.take("layer_of", "iu", (None,))
+        count = len(layer_of)
         return cls(
-            checkpoints=tuple(Checkpoint(**checkpoint) for checkpoint in facts["checkpoints"]),
+            checkpoints=tuple(_checkpoint(found) for found in facts["checkpoints"]),
             layers=tuple(facts["layers"]),
+            checkpoint_of=arrays.take("checkpoint_of", "iu", (count,)),
+            layer_of=layer_of,
             homology_dims=tuple(facts["homology_dims"]),
+            n_points=arrays.take("n_points", "iu", (count,)),
+            distances=DISTANCES.put_together(facts["distances"], arrays, count, stored.left_out),
+            statistics=STATISTICS.put_together(facts["statistics"], arrays, count, stored.left_out),
+            sample_ids=arrays.take("sample_ids", "iu", (None,)),
             problems=facts["problems"],
             left_out=facts["left_out"],
             options=facts["options"],
-            checkpoint_of=arrays["checkpoint_of"],
-            layer_of=arrays["layer_of"],
-            sample_ids=arrays["sample_ids"],
-            **tables,
         )
 
-    def plot(self, what: str = "distances", measure: str | None = None) -> Figure:
-        """A figure of the comparison.
-
-        Args:
-            what: ``"distances"``, ``"map"``, ``"specificity"`` or ``"settling"``.
-            measure: A measure, with or without its homology dimension.
-
-        Returns:
-            A matplotlib figure.
-
-        Raises:
-            ValueError: If there is no such figure or measure, or nothing to draw in it.
-        """
-        from topocallback.views.comparison import FIGURES
-
-        if what not in FIGURES:
-            raise ValueError(f"Expected `what` to be one of {tuple(FIGURES)}, got {what!r}.")
-        return FIGURES[what](self, measure)
-
-    # -- Looking up -------------------------------------------------------------------------------------------------
-
-    def _of(self, table: Mapping[str, NDArray[np.float64]], measure: str | None) -> NDArray[np.float64]:
-        name = self.measure_names[0] if measure is None else measure
-        if name in table:
-            return table[name]
-        if name not in self.measure_names:
-            known = [*self.measure_names, *table]
-            raise ValueError(f"Expected `measure` to be one of {known}, got {measure!r}.")
-        return np.asarray(np.sum([table[f"{name}_H{dim}"] for dim in self.homology_dims], axis=0))
-
-    def _number_of(self, checkpoint: str | int) -> int:
-        names = [known.name for known in self.checkpoints]
-        if isinstance(checkpoint, str):
-            return _position(checkpoint, names, "checkpoint")
-        if not -len(names) <= checkpoint < len(names):
-            raise ValueError(f"Expected `checkpoint` to be below {len(names)}, got {checkpoint}.")
-        return int(checkpoint) % len(names)
-
-    def _has(self, checkpoint: str | int, layer: str) -> bool:
-        return bool(len(self.rows(checkpoint=checkpoint, layer=layer)))
-
-    def _ends(self) -> list[int]:
-        """The last checkpoint of each run, or all checkpoints of a single run."""
-        if len(self.runs) < 2:
-            return list(range(len(self.checkpoints)))
-        last = {checkpoint.run: number for number, checkpoint in enumerate(self.checkpoints)}
-        return sorted(last.values())
-
-    def _neighbours_in_time(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(N,) the same layer in the run's previous and last checkpoint, -1 for none."""
-        lines: dict[tuple[str, int], list[int]] = {}
-        for point, (number, layer) in enumerate(zip(self.checkpoint_of, self.layer_of, strict=True)):
-            lines.setdefault((self.checkpoints[number].run, int(layer)), []).append(point)
-        previous, last = np.full(len(self.layer_of), -1), np.full(len(self.layer_of), -1)
-        for line in lines.values():
-            previous[line[1:]] = line[:-1]
-            last[line] = line[-1]
-        return previous, last
+    def _tables(self, measure: str | None, homology_dim: int | None) -> list[DistanceTable]:
+        """The tables that a question is about: one, or those that are to be added up."""
+        try:
+            found = self.distances.of(measure)
+            return found if homology_dim is None else [self.distances[found[0].about.measure, homology_dim]]
+        except UnknownResultError as error:
+            raise ValueError(str(error)) from error
 
 
-def _position(name: str, names: Iterable[str], what: str) -> int:
-    known = list(names)
-    if name not in known:
-        closest = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known[:3]
-        raise ValueError(f"Expected `{what}` to be one of {len(known)} {what}s, got {name!r}. Closest: {closest}.")
-    return known.index(name)
+def _total(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return arrays[0] if len(arrays) == 1 else np.asarray(np.sum(arrays, axis=0))
+
+
+def _checkpoint(found: Mapping[str, Any]) -> Checkpoint:
+    """A checkpoint from JSON. What a later version has added to it is passed over."""
+    return Checkpoint(**{field.name: found[field.name] for field in fields(Checkpoint) if field.name in found})

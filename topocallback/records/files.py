@@ -1,16 +1,20 @@
-"""Writing arrays to one file, whole or not at all."""
+"""Arrays in one file: written whole or not at all, and read without trusting what is in it."""
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["save_arrays", "write_atomically"]
+__all__ = ["Arrays", "damaged_or_foreign", "read_arrays", "save_arrays", "write_atomically"]
+
+_ENDING = ".npy"
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> Path:
@@ -30,8 +34,7 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with np.load(save_arrays(f"{folder}/new/file.npz", {"a": np.arange(3)})) as file:
-        ...         file["a"]
+        ...     read_arrays(save_arrays(f"{folder}/new/file.npz", {"a": np.arange(3)}), "numbers")["a"]
         array([0, 1, 2])
     """
     # Older versions of NumPy cannot be told to refuse them when it saves.
@@ -65,3 +68,120 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+class Arrays(Mapping[str, NDArray[Any]]):
+    """The arrays of one file; asking for one that is damaged raises.
+
+    Args:
+        content: Name to array, or to what went wrong when it was read.
+
+    Example:
+        >>> arrays = Arrays({"a": np.arange(3), "b": ValueError("Bad CRC-32")})
+        >>> arrays.take("a", "i", (None,)), list(arrays.damaged)
+        (array([0, 1, 2]), ['b'])
+        >>> arrays["b"]
+        Traceback (most recent call last):
+        ValueError: its array 'b' is damaged: Bad CRC-32
+    """
+
+    def __init__(self, content: Mapping[str, NDArray[Any] | Exception]) -> None:
+        self._content = dict(content)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        found = self._content[name]
+        if isinstance(found, Exception):
+            # No KeyError: to `get`, an array that is damaged is not one that was never there.
+            raise ValueError(f"its array {name!r} is damaged: {found}") from found
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._content
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    @property
+    def damaged(self) -> dict[str, Exception]:
+        """The arrays that cannot be read, and why."""
+        return {name: found for name, found in self._content.items() if isinstance(found, Exception)}
+
+    def take(self, name: str, kinds: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        """An array of which it is known what it has to be.
+
+        Args:
+            name: Its name.
+            kinds: The kinds of numbers that it may hold, as in ``numpy.dtype.kind``: ``"f"``, ``"iu"``.
+            shape: Its shape, ``None`` for an axis of any length.
+
+        Raises:
+            ValueError: If it is missing, damaged, of another kind or of another shape.
+        """
+        if name not in self:
+            raise ValueError(f"it has no array {name!r}")
+        array = self[name]
+        fits = len(array.shape) == len(shape) and all(
+            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+        )
+        if array.dtype.kind not in kinds or not fits:
+            wanted = str(shape).replace("None", "any")
+            raise ValueError(f"its array {name!r} is {array.dtype} {array.shape} instead of {kinds!r} {wanted}")
+        return array
+
+    def renamed(self, names: Mapping[str, str]) -> Arrays:
+        """The same arrays, some under other names."""
+        return Arrays({names.get(name, name): found for name, found in self._content.items()})
+
+    def joined_by(self, more: Mapping[str, NDArray[Any] | Exception]) -> Arrays:
+        """These arrays and some more."""
+        return Arrays({**self._content, **more})
+
+
+def read_arrays(path: str | os.PathLike[str], what: str, only: Collection[str] | None = None) -> Arrays:
+    """Read the arrays of a file; nothing is ever unpickled, and the file is closed on every path.
+
+    What NumPy, zipfile and zlib raise on damaged files has no common base. Here it becomes one sentence.
+
+    Args:
+        path: A file written by ``save_arrays``.
+        what: What is expected in it, for the message: ``"a snapshot"``.
+        only: The names to read; by default all.
+
+    Returns:
+        The arrays. One that is damaged by itself costs the others nothing: it raises when it is asked for.
+
+    Raises:
+        ValueError: If the file is no archive of arrays.
+        OSError: If the file cannot be opened.
+    """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                names = [name for name in archive.namelist() if only is None or name.removesuffix(_ENDING) in only]
+                return Arrays({name.removesuffix(_ENDING): _read(archive, name) for name in names})
+        except Exception as error:
+            raise damaged_or_foreign(path, what, error) from error
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> NDArray[Any] | Exception:
+    try:
+        # To its end first, so that its checksum is known to be right before a byte of it is believed.
+        content = io.BytesIO(archive.read(name))
+        return np.asarray(np.lib.format.read_array(content, allow_pickle=False))
+    except Exception as error:
+        return error
+
+
+def damaged_or_foreign(path: str | os.PathLike[str], what: str, error: Exception) -> ValueError:
+    """The error that says that a file does not hold what was expected.
+
+    Args:
+        path: The file.
+        what: What was expected in it: ``"a snapshot"``.
+        error: What went wrong.
+    """
+    reason = f"it has no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+    return ValueError(f"Expected {what} in {path}, got a damaged or foreign file ({reason}).")

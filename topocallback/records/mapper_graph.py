@@ -1,26 +1,25 @@
 """Mapper graphs: what a graph holds, and what it says about classes.
 
 A graph's nodes are clusters of points, its edges join clusters that share points. What computes one is in
-``topology.mapper``; here is the record, which analysis, archive and views share.
+``measures.mapper``; here is the record, which analysis, archive and views share.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from topocallback.records.kepler_mapper import kepler_mapper_page
 
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["Confusion", "MapperGraph", "name_classes"]
-
-_MOST_BINS = 10
+__all__ = ["Confusion", "MapperGraph"]
 
 
 class Confusion(NamedTuple):
@@ -303,33 +302,18 @@ class MapperGraph:
         Raises:
             ValueError: If the graph has no nodes, of which KeplerMapper makes no page.
         """
-        import kmapper
-
-        if not self.n_nodes:
-            raise ValueError("Expected a graph with nodes, got an empty one, of which KeplerMapper makes no page.")
-        names = [f"cube{interval}_cluster{node}" for node, interval in enumerate(self.intervals)]
-        links: dict[str, list[str]] = {}
-        for first, second in self.edges:
-            links.setdefault(names[first], []).append(names[second])
-        graph = {
-            "nodes": {name: points.tolist() for name, points in zip(names, self.members, strict=True)},
-            "links": links,
-            "simplices": [[name] for name in names] + [[names[i], names[j]] for i, j in self.edges],
-            "meta_data": {},
-            "meta_nodes": {},
-        }
         tooltips = [f"sample {sample}" for sample in self.sample_ids]
         if self.labels is not None:
             tooltips = [f"{text}: {self.classes[code]}" for text, code in zip(tooltips, self.labels, strict=True)]
-        page: str = kmapper.KeplerMapper(verbose=0).visualize(
-            graph,
-            color_values=self._mean_filter_per_point() if self.labels is None else self.labels,
-            color_function_name="filter" if self.labels is None else "class",
+        return kepler_mapper_page(
+            self.members,
+            self.intervals,
+            self.edges,
+            colours=self._mean_filter_per_point() if self.labels is None else self.labels,
+            colours_are="filter" if self.labels is None else "class",
+            tooltips=tooltips,
             title=title,
-            custom_tooltips=np.array(tooltips),
-            save_file=False,
         )
-        return page
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The graph as arrays, without what belongs to the points: sample ids and labels.
@@ -404,51 +388,3 @@ class MapperGraph:
     def _counts_by_name(self, node: int) -> dict[str, int]:
         counts = zip(self.classes, self.label_counts[node].tolist(), strict=True)
         return {name: count for name, count in counts if count}
-
-
-def name_classes(labels: ArrayLike) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels as class numbers.
-
-    Args:
-        labels: (n,) labels: integers, truth values, text, or real numbers. Real numbers that are not all whole are
-            regression targets: they are put in up to 10 bins of equally many points. NaN is a class of its own.
-
-    Returns:
-        (n,) class numbers, and the classes' names in the order of their numbers, which is that of the labels.
-
-    Raises:
-        ValueError: If ``labels`` is not of shape (n,).
-
-    Example:
-        >>> name_classes([7, 3, 7])
-        (array([1, 0, 1]), ('3', '7'))
-        >>> name_classes([0.5, 1.5, 2.5, np.nan])[1]
-        ('0.5', '1.5', '2.5', 'nan')
-    """
-    values = np.asarray(labels)
-    if values.ndim != 1:
-        raise ValueError(f"Expected `labels` to be of shape (n,), got {values.shape}.")
-    if values.dtype.kind == "f":
-        finite = values[np.isfinite(values)]
-        if (finite != np.round(finite)).any() and len(np.unique(finite)) > _MOST_BINS:
-            return _binned(values, finite)
-    found, codes = np.unique(values, return_inverse=True)
-    return codes.astype(np.int64), tuple(_name(value) for value in found)
-
-
-def _binned(values: NDArray[np.floating], finite: NDArray[np.floating]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    edges = np.unique(np.quantile(finite, np.linspace(0, 1, _MOST_BINS + 1)))
-    # As many digits as it takes to tell the edges apart: years need more than three.
-    digits = next(d for d in range(3, 18) if d == 17 or len({f"{edge:.{d}g}" for edge in edges}) == len(edges))
-    names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in itertools.pairwise(edges)]
-    codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(names) - 1)
-    unknown = ~np.isfinite(values)
-    if unknown.any():
-        codes[unknown] = len(names)
-        names.append("nan")
-    return codes.astype(np.int64), tuple(names)
-
-
-def _name(value: Any) -> str:
-    is_whole = isinstance(value, np.floating) and np.isfinite(value) and value == round(value)
-    return str(int(value)) if is_whole else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 __all__ = ["PointClouds", "SampledInputs"]
 
 
-@dataclass(frozen=True)
-class PointClouds:
-    """One cloud per layer, all of the same n samples.
+@dataclass(frozen=True, eq=False, repr=False)
+class PointClouds(Mapping[str, NDArray[Any]]):
+    """One cloud per layer, all of the same n samples: a mapping from layer to cloud.
 
     Row i of every cloud comes from sample i, unless ``owners`` says that a layer has several points per sample.
 
@@ -33,6 +33,8 @@ class PointClouds:
         >>> clouds = PointClouds({"stem": np.zeros((5, 16)), "head": np.zeros((5, 10))})
         >>> clouds.n_points, clouds.layers
         (5, ('stem', 'head'))
+        >>> clouds, clouds["head"].shape
+        (PointClouds(2 layers, 5 samples), (5, 10))
     """
 
     clouds: Mapping[str, NDArray[Any]]
@@ -58,6 +60,22 @@ class PointClouds:
         if wrong:
             raise ValueError(f"Expected {self.n_points} rows, one per sample id, got {wrong}.")
 
+    def __getitem__(self, layer: str) -> NDArray[Any]:
+        return self.clouds[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.clouds)
+
+    def __len__(self) -> int:
+        return len(self.clouds)
+
+    def __repr__(self) -> str:
+        return f"PointClouds({len(self)} layers, {self.n_points} samples)"
+
+    # A mapping would compare its arrays, of which Python cannot say whether they are equal.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers' names, in the model's order."""
@@ -73,7 +91,7 @@ class PointClouds:
         return self.owners[layer] if layer in self.owners else np.arange(self.n_points)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SampledInputs:
     """The inputs of the samples, where they are images.
 
@@ -85,8 +103,8 @@ class SampledInputs:
         ValueError: If the images are of another shape, or there is not one sample id for each.
 
     Example:
-        >>> len(SampledInputs(np.zeros((2, 1, 8, 8)), np.array([3, 5])).images)
-        2
+        >>> SampledInputs(np.zeros((2, 1, 8, 8)), np.array([3, 5]))
+        SampledInputs(2 images of 1 x 8 x 8)
     """
 
     images: NDArray[Any]
@@ -97,3 +115,7 @@ class SampledInputs:
             raise ValueError(f"Expected `images` to be of shape (n, 1 or 3, h, w), got {self.images.shape}.")
         if len(self.images) != len(self.sample_ids):
             raise ValueError(f"Expected {len(self.images)} sample ids, one per image, got {len(self.sample_ids)}.")
+
+    def __repr__(self) -> str:
+        count, *shape = self.images.shape
+        return f"SampledInputs({count} images of {' x '.join(map(str, shape))})"

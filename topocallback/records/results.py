@@ -60,7 +60,7 @@ class Description:
 
     @property
     def tag(self) -> str:
-        """A name for loggers' tags and tables' columns, like ``"bars_H1"``. It is written and shown, never taken apart."""
+        """A name for loggers' tags and tables' columns, like ``"bars_H1"``: written and shown, never taken apart."""
         return self.measure if self.homology_dim is None else f"{self.measure}_H{self.homology_dim}"
 
     @property

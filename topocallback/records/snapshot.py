@@ -1,46 +1,30 @@
-"""Everything that is measured at one step, its archive on disk, and a run's history.
+"""Everything that is measured at one step, and the file that holds it.
 
 One snapshot is one ``.npz`` file without pickled objects: arrays under readable names, and one JSON text for the rest.
-The archive is the source of truth; pictures and scalars show it.
+It is the source of truth; pictures and scalars show it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.records.files import save_arrays
-from topocallback.records.mapper_graph import MapperGraph, name_classes
+from topocallback.records.classes import name_classes
+from topocallback.records.files import Arrays
+from topocallback.records.html import html_table
+from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.results import LayerDistances, Results, StatisticTable
+from topocallback.records.schema import Stored, load_record, save_record
+from topocallback.records.schema1 import snapshot_from_schema1
+from topocallback.records.tables import LAYER_DISTANCES, STATISTICS
 
-__all__ = ["SCHEMA_VERSION", "History", "Snapshot", "archive_folder", "archive_path", "load_history"]
-
-SCHEMA_VERSION = 1
-
-_FILE_NAME = re.compile(r"step=(\d+)\.npz")
-_FOLDER = "topology"
-# What NumPy, zipfile, zlib and json raise on damaged or foreign files.
-_DAMAGED = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+__all__ = ["Snapshot"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +40,7 @@ class Snapshot:
         epoch: The trainer's epoch, from 0.
         layers: (L,) layer names in the model's order.
         homology_dims: (D,) homology dimensions of the diagrams.
-        n_points: (L,) how many finite points each layer's cloud has; 0 for a layer that had none, whose numbers are NaN.
+        n_points: (L,) how many finite points each layer's cloud has; 0 for one that had none, whose numbers are NaN.
         sample_ids: (n,) indices into the validation set, ascending.
         labels: (n,) labels, or ``None``.
         diagrams: Layer to D diagrams of shape (bars, 2), essential bars included with death ``inf``.
@@ -109,6 +93,17 @@ class Snapshot:
             f"{len(self.sample_ids)} samples, measures: {measures})"
         )
 
+    def _repr_html_(self) -> str:
+        header, columns = ["layer", "points"], [self.layers, self.n_points]
+        for table in self.distances.values():
+            header += [f"{table.about.title}: {what}" for what in ("noise", "drift")]
+            columns += [table.noise, table.drift]
+        for statistic in self.statistics.values():
+            header.append(statistic.about.title)
+            columns.append(statistic.values)
+        notes = [f"{name}: {text}" for name, text in self.problems.items()]
+        return html_table(repr(self), header, list(zip(*columns, strict=True)), notes)
+
     def total(self, what: str, measure: str | None = None) -> NDArray[np.float64]:
         """One quantity of a measure, added up over its homology dimensions.
 
@@ -136,14 +131,28 @@ class Snapshot:
         Raises:
             OSError: If the file cannot be written; no partial file stays behind.
         """
-        return save_arrays(path, self._to_arrays())
+        distances, arrays = LAYER_DISTANCES.take_apart(self.distances)
+        statistics, more = STATISTICS.take_apart(self.statistics)
+        facts = {
+            "step": self.step,
+            "epoch": self.epoch,
+            "layers": self.layers,
+            "homology_dims": self.homology_dims,
+            "distances": distances,
+            "statistics": statistics,
+            "problems": dict(self.problems),
+            "seconds": dict(self.seconds),
+            "options": dict(self.options),
+            "versions": dict(self.versions),
+        }
+        return save_record(path, facts, self._arrays() | arrays | more)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Snapshot:
         """Read a snapshot; nothing is ever unpickled.
 
         Args:
-            path: A file written by ``save``.
+            path: A file written by ``save``, by this version of the package or an earlier one.
 
         Returns:
             The snapshot, equal to the saved one in every value.
@@ -151,34 +160,18 @@ class Snapshot:
         Raises:
             ValueError: If the file is not a whole snapshot, or comes from a newer version of the package.
             OSError: If the file cannot be opened.
-        """
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                return cls._from_arrays({key: archive[key] for key in archive.files})
-        except (*_DAMAGED, json.JSONDecodeError) as error:
-            raise ValueError(f"Expected a snapshot in {path}, got a damaged or foreign file ({error}).") from error
 
-    def _to_arrays(self) -> dict[str, NDArray[Any]]:
-        facts = {
-            "schema": SCHEMA_VERSION,
-            "step": self.step,
-            "epoch": self.epoch,
-            "layers": self.layers,
-            "homology_dims": self.homology_dims,
-            "problems": dict(self.problems),
-            "seconds": dict(self.seconds),
-            "options": dict(self.options),
-            "versions": dict(self.versions),
-        }
-        arrays: dict[str, NDArray[Any]] = {
-            "facts": np.array(json.dumps(facts, default=_plain)),
-            "sample_ids": self.sample_ids,
-        }
-        arrays["scales"] = self.scales
+        Warns:
+            UserWarning: For every table of distances or statistics that is damaged or of a kind unknown to this version
+                of the package. It is left out, and the rest is there.
+        """
+        return load_record(path, "a snapshot", cls._from_stored, snapshot_from_schema1)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays but those of the tables."""
+        arrays = {"n_points": np.asarray(self.n_points), "sample_ids": self.sample_ids, "scales": self.scales}
         if self.labels is not None:
             arrays["labels"] = self.labels
-        for name in _TABLES:
-            arrays |= {f"{name}/{key}": value for key, value in getattr(self, name).items()}
         for index, layer in enumerate(self.layers):
             for dim, diagram in zip(self.homology_dims, self.diagrams[layer], strict=True):
                 arrays[f"diagrams/{index}/H{dim}"] = diagram
@@ -190,134 +183,35 @@ class Snapshot:
         return arrays
 
     @classmethod
-    def _from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Snapshot:
-        facts = json.loads(str(arrays["facts"]))
-        if facts["schema"] > SCHEMA_VERSION:
-            raise ValueError(
-                f"Expected a snapshot of schema {SCHEMA_VERSION} or older, got {facts['schema']}: "
-                "update topocallback to read it."
-            )
+    def _from_stored(cls, stored: Stored) -> Snapshot:
+        facts, arrays = stored.facts, stored.arrays
         layers, dims = tuple(facts["layers"]), tuple(facts["homology_dims"])
-        tables: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in _TABLES}
-        for key, value in arrays.items():
-            name, _, rest = key.partition("/")
-            if name in tables:
-                tables[name][rest] = value
+        count = len(layers)
         return cls(
             step=facts["step"],
             epoch=facts["epoch"],
             layers=layers,
             homology_dims=dims,
-            sample_ids=arrays["sample_ids"],
+            n_points=arrays.take("n_points", "iu", (count,)),
+            sample_ids=arrays.take("sample_ids", "iu", (None,)),
             labels=arrays.get("labels"),
-            diagrams={layer: [arrays[f"diagrams/{i}/H{dim}"] for dim in dims] for i, layer in enumerate(layers)},
-            scales=arrays["scales"],
+            diagrams={
+                layer: [arrays.take(f"diagrams/{i}/H{dim}", "f", (None, 2)) for dim in dims]
+                for i, layer in enumerate(layers)
+            },
+            distances=LAYER_DISTANCES.put_together(facts["distances"], arrays, count, stored.left_out),
+            statistics=STATISTICS.put_together(facts["statistics"], arrays, count, stored.left_out),
+            scales=arrays.take("scales", "f", (count,)),
             mappers=_mappers(arrays, layers),
             owners={layer: arrays[key] for i, layer in enumerate(layers) if (key := f"owners/{i}") in arrays},
             problems=facts["problems"],
             seconds=facts["seconds"],
             options=facts["options"],
             versions=facts["versions"],
-            **tables,
         )
 
 
-_TABLES = ("distances", "noise", "drift", "drift_from_first", "statistics")
-
-
-class History(Sequence[Snapshot]):
-    """The snapshots of one run in the order of their steps, read from disk when they are asked for.
-
-    Files that are damaged or not snapshots are left out with a warning that names them.
-
-    Args:
-        folder: A folder of ``step=<n>.npz`` files; it may be empty or missing.
-
-    Example:
-        >>> import tempfile
-        >>> from topocallback import PointClouds, analyse
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     for step in (9, 10):
-        ...         _ = analyse(PointClouds({"stem": np.eye(5)}), step=step).save(archive_path(folder, step))
-        ...     history = History(folder)
-        ...     len(history), history.steps, history[-1].step
-        (2, (9, 10), 10)
-    """
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-        found = {
-            int(match[1]): path for path in self.folder.glob("*.npz") if (match := _FILE_NAME.fullmatch(path.name))
-        }
-        self._paths = [found[step] for step in sorted(found) if _is_readable(found[step])]
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """The steps of the snapshots, ascending."""
-        return tuple(int(path.stem.partition("=")[2]) for path in self._paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, index: int) -> Snapshot: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Snapshot]: ...
-
-    def __getitem__(self, index: int | slice) -> Snapshot | list[Snapshot]:
-        if isinstance(index, slice):
-            return [Snapshot.load(path) for path in self._paths[index]]
-        return Snapshot.load(self._paths[index])
-
-    def __iter__(self) -> Iterator[Snapshot]:
-        return map(Snapshot.load, self._paths)
-
-    def __repr__(self) -> str:
-        return f"History({str(self.folder)!r}: {len(self)} snapshots, steps {list(self.steps)})"
-
-
-def load_history(path: str | os.PathLike[str]) -> History:
-    """The snapshots that a run left on disk.
-
-    Args:
-        path: A run's log directory, or the ``topology`` folder in it. In a log directory that several runs have used,
-            such as a ``trainer.validate`` before ``trainer.fit``, each has a folder of its own (``topology``,
-            ``topology-v1``, ...), and the last one counts.
-
-    Returns:
-        A sequence of ``Snapshot``, read lazily.
-
-    Raises:
-        FileNotFoundError: If there is no snapshot at ``path``; the message says what is there instead.
-
-    Example:
-        >>> load_history("no/such/run")
-        Traceback (most recent call last):
-        FileNotFoundError: Expected a run's log directory or its topology folder, got no/such/run: no such folder.
-    """
-    given = Path(path)
-    archives = [folder for folder in (given, *given.glob(f"{_FOLDER}*")) if _holds_snapshots(folder)]
-    if archives:
-        return History(max(archives, key=_version))
-    if not given.is_dir():
-        raise FileNotFoundError(f"Expected a run's log directory or its topology folder, got {given}: no such folder.")
-    runs = sorted({str(file.parent.parent) for file in given.glob(f"**/{_FOLDER}/step=*.npz")})
-    hint = f"There are runs below it: {runs[:5]}." if runs else "There are none below it either."
-    raise FileNotFoundError(f"Expected snapshots (step=<n>.npz) in {given} or {given / _FOLDER}, got none. {hint}")
-
-
-def _holds_snapshots(folder: Path) -> bool:
-    return any(_FILE_NAME.fullmatch(file.name) for file in folder.glob("step=*.npz"))
-
-
-def _version(archive: Path) -> int:
-    """The place of an archive among those of one log directory: topology, topology-v1, topology-v2, ..."""
-    found = re.fullmatch(rf"{_FOLDER}(?:-v(\d+))?", archive.name)
-    return int(found[1] or 0) if found else -1
-
-
-def _mappers(arrays: Mapping[str, NDArray[Any]], layers: Sequence[str]) -> dict[str, MapperGraph]:
+def _mappers(arrays: Arrays, layers: Sequence[str]) -> dict[str, MapperGraph]:
     parts: dict[int, dict[str, NDArray[Any]]] = {}
     for key, value in arrays.items():
         if key.startswith("mappers/"):
@@ -331,32 +225,3 @@ def _mappers(arrays: Mapping[str, NDArray[Any]], layers: Sequence[str]) -> dict[
         of_points = None if codes is None else codes[owners]
         graphs[layers[position]] = MapperGraph.from_arrays(part, sample_ids[owners], of_points, classes)
     return graphs
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy as JSON holds it."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"Expected what JSON can hold, got {value!r}.")
-
-
-def archive_folder(log_dir: str | os.PathLike[str]) -> Path:
-    """Where a run keeps its snapshots: ``<log_dir>/topology``."""
-    return Path(log_dir) / _FOLDER
-
-
-def archive_path(folder: str | os.PathLike[str], step: int) -> Path:
-    """The file of a step's snapshot in an archive: ``<folder>/step=<n>.npz``."""
-    return Path(folder) / f"step={step}.npz"
-
-
-def _is_readable(path: Path) -> bool:
-    """Whether the file is a whole snapshot, judged by its table of contents and its JSON text alone."""
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            if json.loads(str(archive["facts"]))["schema"] > SCHEMA_VERSION:
-                raise ValueError("written by a newer version of topocallback")
-    except (*_DAMAGED, OSError, ValueError) as error:
-        warnings.warn(f"Left out {path}, which is no readable snapshot: {error}", UserWarning, stacklevel=4)
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""What a matrix of distances says: whether two groups differ, and a map of all points."""
+"""Whether two groups of points differ, by a permutation test on their distances."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 
-__all__ = ["PermutationTest", "classical_mds", "permutation_test"]
+__all__ = ["PermutationTest", "permutation_test"]
 
 _FEWEST_IN_GROUP = 2
 
@@ -113,41 +112,3 @@ def _apart(matrix: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[n
     between = (to_first * second).sum(axis=1) / (size * other)
     within_second = ((second @ matrix) * second).sum(axis=1) / (other * (other - 1))
     return np.asarray(between - (within_first + within_second) / 2)
-
-
-def classical_mds(distances: ArrayLike, n_axes: int = 2) -> NDArray[np.float64]:
-    """Classical multidimensional scaling: a map on which distances are as near the given ones as a projection allows.
-
-    Args:
-        distances: (n, n) finite, symmetric, zero diagonal.
-        n_axes: How many axes the map has, at least 1.
-
-    Returns:
-        (n, n_axes) places, centred, widest axis first, in the units of the distances; each axis's sign is fixed by its
-        entry of largest magnitude, which is positive. Axes beyond what the distances span are 0.
-
-    Raises:
-        ValueError: If ``distances`` is no square matrix or not finite.
-
-    References:
-        Torgerson, "Multidimensional scaling: I. Theory and method" (1952).
-
-    Example:
-        >>> places = classical_mds([[0, 3, 4], [3, 0, 5], [4, 5, 0]])
-        >>> np.hypot(*(places[1] - places[2])).round(9)
-        np.float64(5.0)
-    """
-    matrix = np.asarray(distances, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise ValueError(f"Expected `distances` to be a finite (n, n) matrix, got shape {matrix.shape} or NaN.")
-    n = len(matrix)
-    if n == 0:
-        return np.empty((0, n_axes))
-    squared = matrix**2
-    centred = squared - squared.mean(axis=0) - squared.mean(axis=1)[:, None] + squared.mean()
-    count = min(n_axes, n)
-    values, vectors = eigh(-centred / 2, subset_by_index=[n - count, n - 1])
-    places = vectors[:, ::-1] * np.sqrt(np.clip(values[::-1], 0, None))
-    for axis in places.T:
-        axis *= np.sign(axis[np.abs(axis).argmax()]) or 1.0
-    return np.pad(places, ((0, 0), (0, n_axes - count)))

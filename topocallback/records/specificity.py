@@ -1,4 +1,4 @@
-"""What distances among (checkpoint, layer) points say: specificity of layers, and when they settle."""
+"""Whether layers are told apart: the same layer of several checkpoints against different layers of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Settling", "Specificity", "settled_from", "specificity"]
+__all__ = ["Specificity", "specificity"]
 
 
 @dataclass(frozen=True)
@@ -86,52 +86,3 @@ def specificity(
 def _mean(distances: NDArray[np.float64], wanted: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
     values = distances[rows][wanted[rows]]
     return float(values.mean()) if len(values) else float("nan")
-
-
-@dataclass(frozen=True)
-class Settling:
-    """When one layer of one run came to stay within noise of where it ends.
-
-    Attributes:
-        run: The run.
-        layer: The layer.
-        steps: (k,) steps of the run's checkpoints, ascending.
-        distances: (k,) the layer's distance from itself in the last checkpoint.
-        floor: (k,) the noise floor of each distance: the larger of the two checkpoints' own.
-        position: The first checkpoint from which on every distance is within its floor.
-    """
-
-    run: str
-    layer: str
-    steps: NDArray[np.int64]
-    distances: NDArray[np.float64]
-    floor: NDArray[np.float64]
-    position: int
-
-    @property
-    def settled(self) -> bool:
-        """Whether it settled before the last checkpoint, which is always within noise of itself."""
-        return self.position < len(self.steps) - 1
-
-    @property
-    def step(self) -> int:
-        """The step of the checkpoint at ``position``."""
-        return int(self.steps[self.position])
-
-
-def settled_from(distances: NDArray[np.float64], floor: NDArray[np.float64]) -> int:
-    """The first position from which on every distance is within its floor.
-
-    Args:
-        distances: (k,) distances from the last one, k at least 1; the last one is 0. NaN is within nothing.
-        floor: (k,) noise floors.
-
-    Returns:
-        A position, at most k - 1.
-
-    Example:
-        >>> settled_from(np.array([5, 1, 3, 1, 0.0]), np.full(5, 2.0))
-        3
-    """
-    beyond = np.flatnonzero(~(distances[:-1] <= floor[:-1]))
-    return int(beyond[-1]) + 1 if len(beyond) else 0

@@ -1,0 +1,156 @@
+"""Tables of results as a file holds them: descriptions, and the arrays that they describe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topocallback.records.files import Arrays
+from topocallback.records.results import (
+    Description,
+    DistanceTable,
+    LayerDistances,
+    Results,
+    StatisticTable,
+)
+
+__all__ = ["DISTANCES", "LAYER_DISTANCES", "STATISTICS", "TableKind", "described", "is_of_a_table"]
+
+AnyTable = TypeVar("AnyTable", DistanceTable, LayerDistances, StatisticTable)
+
+
+@dataclass(frozen=True)
+class TableKind(Generic[AnyTable]):
+    """How tables of one kind are stored.
+
+    Attributes:
+        table: The class of the tables.
+        name: What they are called in the facts, and what their arrays' names begin with.
+        kind: The kind that their descriptions give.
+        parts: The arrays of one table, by the name of the table's attribute: what is behind its number in the array's
+            name, and how many axes it has.
+    """
+
+    table: type[AnyTable]
+    name: str
+    kind: str
+    parts: Mapping[str, tuple[str, int]]
+
+    def take_apart(self, results: Results[AnyTable]) -> tuple[list[dict[str, Any]], dict[str, NDArray[np.float64]]]:
+        """Descriptions as JSON can hold them, and arrays.
+
+        Args:
+            results: The tables.
+
+        Returns:
+            A description for each table, in their order; name to array.
+        """
+        descriptions, arrays = [], {}
+        for i, table in enumerate(results.values()):
+            descriptions.append(described(table.about))
+            for part, (ending, _) in self.parts.items():
+                arrays[f"{self.name}/{i}{ending}"] = np.asarray(getattr(table, part), dtype=np.float64)
+        return descriptions, arrays
+
+    def put_together(
+        self, descriptions: Sequence[Any], arrays: Arrays, length: int, left_out: list[str]
+    ) -> Results[AnyTable]:
+        """The tables that ``take_apart`` took apart, as far as they can be read.
+
+        Args:
+            descriptions: The descriptions.
+            arrays: The file's arrays.
+            length: How many layers or points every table is about.
+            left_out: Takes a sentence for every table that cannot be read.
+        """
+        tables: dict[Any, AnyTable] = {}
+        for i, description in enumerate(descriptions):
+            if problem := self._add(tables, i, description, arrays, length):
+                left_out.append(f"table {_name(description)} ({self.name}/{i}): {problem}.")
+        return Results(tables.values())
+
+    def _add(self, tables: dict[Any, AnyTable], i: int, description: Any, arrays: Arrays, length: int) -> str:
+        """Add a table, or say what is wrong with it: one table's damage must not cost the others."""
+        try:
+            about = _description(description)
+            if about.kind != self.kind:
+                raise ValueError(f"it is of the unknown kind {about.kind!r}, not {self.kind!r}")
+            if about.key in tables:
+                raise ValueError("there is another one of this measure and dimension")
+            parts = {
+                part: arrays.take(f"{self.name}/{i}{ending}", "f", (length,) * axes)
+                for part, (ending, axes) in self.parts.items()
+            }
+        except Exception as error:
+            return str(error)
+        tables[about.key] = self.table(about=about, **parts)
+        return ""
+
+
+_DISTANCE_PARTS = {"matrix": ("/matrix", 2), "noise": ("/noise", 1)}
+DISTANCES = TableKind(DistanceTable, "distances", "distance", _DISTANCE_PARTS)
+LAYER_DISTANCES = TableKind(
+    LayerDistances,
+    "distances",
+    "distance",
+    {**_DISTANCE_PARTS, "drift": ("/drift", 1), "drift_from_first": ("/drift_from_first", 1)},
+)
+STATISTICS = TableKind(StatisticTable, "statistics", "statistic", {"values": ("", 1)})
+
+
+def is_of_a_table(array: str) -> bool:
+    """Whether an array belongs to a table, by its name: then its damage costs that table only."""
+    return array.startswith((f"{DISTANCES.name}/", f"{STATISTICS.name}/"))
+
+
+def described(about: Description) -> dict[str, Any]:
+    """A description as JSON can hold it: without infinity, which JSON does not have.
+
+    Example:
+        >>> described(Description("bars", 1, "Number of bars"))["range"]
+        [0.0, None]
+    """
+    ends = [end if math.isfinite(end) else None for end in about.range]
+    return {**asdict(about), "range": ends}
+
+
+def _description(found: Any) -> Description:
+    """A description from JSON. What a later version has added to it is passed over."""
+    if not isinstance(found, Mapping) or not isinstance(found.get("measure"), str) or "kind" not in found:
+        raise ValueError("its description names no measure or no kind")
+    known = {field.name: found[field.name] for field in fields(Description) if field.name in found}
+    for name, types in _TYPES.items():
+        if name in known and not isinstance(known[name], types):
+            raise ValueError(f"its description has the {name} {known[name]!r}")
+    if known.get("direction", "distance") not in ("distance", "similarity"):
+        raise ValueError(f"it is of the unknown direction {known['direction']!r}")
+    if "range" in known:
+        known["range"] = tuple(_ends(known["range"]))
+    return Description(**known)
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "homology_dim": (int, type(None)),
+    "label": (str,),
+    "unit": (str,),
+    "paired": (bool,),
+    "more": (str,),
+}
+
+
+def _ends(found: Any) -> Iterator[float]:
+    low, high = found
+    yield -math.inf if low is None else float(low)
+    yield math.inf if high is None else float(high)
+
+
+def _name(description: Any) -> str:
+    try:
+        return _description(description).tag
+    except (TypeError, ValueError):
+        return "without a name"

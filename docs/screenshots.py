@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from topocallback import load_history
-from topocallback.views.report import find_archives, write_report
+from topocallback.records.archive import find_runs
+from topocallback.views.report import write_report
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS / "images"
@@ -26,7 +27,7 @@ WIDTH, HEIGHT = 1600, 1160
 
 def main(logdir: str) -> None:
     """Write ``tab_light.png``, ``tab_dark.png``, ``mapper_node.png`` and ``report.png``."""
-    archives = find_archives(logdir)
+    archives = find_runs(logdir)
     run = sorted(archives)[-1]
     steps = load_history(archives[run]).steps
     with chromium() as browser:

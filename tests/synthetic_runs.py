@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from topocallback.analysis.analyse import AnalysisOptions, analyse
-from topocallback.measures.mapper.graph import MapperOptions
+from topocallback.analysis.analyse import analyse
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.measures.mapper.options import MapperOptions
+from topocallback.records.archive import archive_folder, archive_path
 from topocallback.records.point_clouds import PointClouds, SampledInputs
-from topocallback.records.snapshot import archive_folder, archive_path
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import encode
 from topocallback.views.sprite import make_sprite

@@ -46,6 +46,7 @@ def snapshot(run):
 @pytest.fixture(scope="module")
 def clouds():
     """What the last checkpoint's layers give, recorded once more."""
+
     def of(model):
         with ActivationRecorder(model, n_samples=N_SAMPLES, length=120) as recorder, torch.no_grad():
             for x, labels in loader():
@@ -59,7 +60,9 @@ def clouds():
 
 @pytest.fixture(scope="module")
 def comparison(run):
-    return compare_checkpoints(Classifier, str(run / "checkpoints" / "*.ckpt"), loader(), n_samples=N_SAMPLES, measures=MEASURES)
+    return compare_checkpoints(
+        Classifier, str(run / "checkpoints" / "*.ckpt"), loader(), n_samples=N_SAMPLES, measures=MEASURES
+    )
 
 
 @pytest.mark.parametrize("measure", [Procrustes, LongBars, NearestAgree])
@@ -119,7 +122,9 @@ def test_the_tab_and_the_report_show_them_by_label(run, snapshot, tmp_path):
         heatmap.get_by_label("Measure").select_option(label=LABELS[PROCRUSTES])
         assert LABELS[PROCRUSTES] in heatmap.locator("canvas").get_attribute("aria-label")
         curves = report.frame.locator(".panel-series select").first
-        assert any(LABELS[AGREE] in text and UNITS[AGREE] in text for text in curves.locator("option").all_inner_texts())
+        assert any(
+            LABELS[AGREE] in text and UNITS[AGREE] in text for text in curves.locator("option").all_inner_texts()
+        )
         report.close()
 
 

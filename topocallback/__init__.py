@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from topocallback.activations.recorder import ActivationRecorder
     from topocallback.analysis.analyse import analyse
     from topocallback.analysis.options import AnalysisOptions
-    from topocallback.compare.compare import compare_checkpoints, compare_models, compare_runs
+    from topocallback.compare.functions import compare_checkpoints, compare_models, compare_runs
     from topocallback.measures.mapper.options import MapperOptions
     from topocallback.metrics import LayerDistanceMatrix, PersistenceDistance
     from topocallback.monitor.callback import TopologyMonitor
+    from topocallback.records.archive import History, load_history
     from topocallback.records.comparison import Comparison
     from topocallback.records.mapper_graph import MapperGraph
     from topocallback.records.point_clouds import PointClouds
-    from topocallback.records.snapshot import History, Snapshot, load_history
+    from topocallback.records.snapshot import Snapshot
     from topocallback.views.plot import plot
 
 __version__ = "0.1.0"
@@ -63,9 +64,9 @@ _HOMES = {
     "Snapshot": "records.snapshot",
     "TopologyMonitor": "monitor.callback",
     "analyse": "analysis.analyse",
-    "compare_checkpoints": "compare.compare",
-    "compare_models": "compare.compare",
-    "compare_runs": "compare.compare",
+    "compare_checkpoints": "compare.functions",
+    "compare_models": "compare.functions",
+    "compare_runs": "compare.functions",
     "layer_names": "activations.layers",
     "load_history": "records.snapshot",
     "plot": "views.plot",

@@ -15,6 +15,7 @@ from topocallback.analysis.layers import Clock, LayerMeasurements, layer_facts, 
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
+from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.parallel import map_threads
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import LayerDistances, Results, StatisticTable
@@ -162,25 +163,13 @@ def _matrix_of_common_samples(
     matrix = np.zeros((len(there), len(there)))
     for i, mine in enumerate(facts):
         for j, theirs in enumerate(facts[:i]):
-            pair = _on_common_samples(mine, theirs)
-            if pair is None:
+            found = distance_on_common_samples(question.distance, mine, theirs)
+            matrix[i, j] = matrix[j, i] = np.nan if found is None else found
+            if found is None:
                 layers = " and ".join(question.clouds.layers[there[k]] for k in (i, j))
                 title = question.distance.describe().title
                 problems[title] = f"It needs one point of each sample; {layers} have several, or no sample in common."
-                matrix[i, j] = matrix[j, i] = np.nan
-            else:
-                matrix[i, j] = matrix[j, i] = question.distance.between(*map(question.distance.prepare, pair))
     return matrix
-
-
-def _on_common_samples(first: LayerFacts, second: LayerFacts) -> tuple[LayerFacts, LayerFacts] | None:
-    """Both layers, with the samples that both have; ``None`` if there is none, or samples have several points."""
-    if np.array_equal(first.sample_ids, second.sample_ids):
-        return first, second
-    if any(len(np.unique(facts.sample_ids)) < facts.n_points for facts in (first, second)):
-        return None
-    _, mine, theirs = np.intersect1d(first.sample_ids, second.sample_ids, return_indices=True)
-    return (first.subset(mine), second.subset(theirs)) if len(mine) else None
 
 
 def _drift(question: _Question, earlier: Snapshot | None) -> NDArray[np.float64]:

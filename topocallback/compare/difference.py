@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import Any
 
-from topocallback.analysis.analyse import Measure
-from topocallback.compare.tasks import run_tasks
+import numpy as np
+from numpy.typing import ArrayLike
+
+from topocallback.compare.jobs import run_jobs
 from topocallback.hashing import sample_priorities
-from topocallback.measures.topology.diagrams import pairwise_distances, resolve_distance
-from topocallback.measures.topology.rips import Diagram, distance_matrix, rips_diagrams, scale_of
-from topocallback.records.distance_matrices import PermutationTest, permutation_test
+from topocallback.measures.base import Distance
+from topocallback.measures.facts import LayerFacts
+from topocallback.measures.table import MeasureLike, resolve_distance
+from topocallback.records.permutation import PermutationTest, permutation_test
 
 __all__ = ["clouds_differ"]
 
@@ -22,7 +24,7 @@ def clouds_differ(
     second: ArrayLike,
     *,
     n_parts: int = 6,
-    measure: Measure = "sliced_wasserstein",
+    measure: MeasureLike = "sliced_wasserstein",
     homology_dim: int = 1,
     scale: str = "quantile",
     backend: str = "auto",
@@ -68,6 +70,9 @@ def clouds_differ(
         True
     """
     clouds = [np.asarray(cloud, dtype=np.float64) for cloud in (first, second)]
+    for name, cloud in zip(("first", "second"), clouds, strict=True):
+        if not np.isfinite(cloud).all():
+            raise ValueError(f"Expected `{name}` to be finite, got NaN or infinity. Drop such points on both sides.")
     if len(clouds[0]) != len(clouds[1]):
         raise ValueError(f"Expected clouds of the same samples, got {len(clouds[0])} and {len(clouds[1])} points.")
     if n_parts < 2 or len(clouds[0]) < 2 * n_parts * _FEWEST_POINTS_PER_PART:
@@ -78,18 +83,18 @@ def clouds_differ(
     by_hash = np.argsort(sample_priorities(np.arange(len(clouds[0])), seed))
     parts = [by_hash[start :: 2 * n_parts] for start in range(2 * n_parts)]
     size = min(map(len, parts))  # parts of one size: larger ones have more bars
-    matrices = [distance_matrix(cloud) for cloud in clouds]
+    (distance,) = resolve_distance(measure).by_dimension((homology_dim,))
+    facts = [LayerFacts(cloud, homology_dims=(homology_dim,), scale=scale, backend=backend) for cloud in clouds]
     # Each part has a scale of its own: one for a whole cloud would be an error that all its parts share.
-    tasks = (
-        (matrices[side][np.ix_(part, part)], homology_dim, backend, scale)
+    jobs = (
+        (facts[side].subset(members[:size]), distance)
         for side, group in enumerate((parts[:n_parts], parts[n_parts:]))
-        for part in (members[:size] for members in group)
+        for members in group
     )
-    diagrams = list(run_tasks(_diagram, tasks, n_jobs))
-    matrix = pairwise_distances(diagrams, resolve_distance(measure))
+    matrix = distance.matrix(list(run_jobs(_prepared, jobs, n_jobs)))
     groups = range(n_parts), range(n_parts, 2 * n_parts)
     return permutation_test(matrix, *groups, n_permutations=n_permutations, seed=seed)
 
 
-def _diagram(distances: NDArray[np.float64], dim: int, backend: str, scale: str) -> Diagram:
-    return rips_diagrams(distances / scale_of(distances, scale), (dim,), backend)[0]
+def _prepared(part: LayerFacts, distance: Distance) -> Any:
+    return distance.prepare(part)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topocallback.analysis.analyse import Measure
-from topocallback.compare.tasks import run_tasks
-from topocallback.measures.topology.diagrams import DiagramDistance, resolve_distance
-from topocallback.measures.topology.rips import Diagram, distance_matrix, rips_diagrams, scale_of
+from topocallback.compare.jobs import run_jobs
+from topocallback.measures.base import Distance
+from topocallback.measures.facts import LayerFacts
+from topocallback.measures.table import MeasureLike, resolve_distance
 from topocallback.records.comparison import Comparison
 
 __all__ = ["Sensitivity", "cross_heatmap", "int_heatmap", "sensitivity", "without_components"]
@@ -19,14 +20,17 @@ __all__ = ["Sensitivity", "cross_heatmap", "int_heatmap", "sensitivity", "withou
 _FEWEST_REMOVED = 4
 
 
-def int_heatmap(comparison: Comparison, checkpoint: str | int = -1, measure: str | None = None) -> NDArray[np.float64]:
+def int_heatmap(
+    comparison: Comparison, checkpoint: str | int = -1, measure: str | None = None, homology_dim: int | None = None
+) -> NDArray[np.float64]:
     """The paper's *int* heatmap: the layers of one model against each other.
 
     Args:
         comparison: The comparison; the paper's setting is ``scale="none"``, ``homology_dims=(1,)``,
             ``pooling="max_norm"`` and 1000 samples.
         checkpoint: The model, by name or number.
-        measure: A measure, with or without its homology dimension.
+        measure: A measure; by default the first one.
+        homology_dim: A homology dimension; by default the measure is added up over those that it has.
 
     Returns:
         (layers, layers) distances.
@@ -34,7 +38,7 @@ def int_heatmap(comparison: Comparison, checkpoint: str | int = -1, measure: str
     Raises:
         ValueError: If there is no such checkpoint or measure.
     """
-    return comparison.over_layers(checkpoint, measure)
+    return comparison.over_layers(checkpoint, measure, homology_dim)
 
 
 def cross_heatmap(
@@ -42,6 +46,7 @@ def cross_heatmap(
     checkpoint: str | int = -1,
     checkpoints: Sequence[str | int] | None = None,
     measure: str | None = None,
+    homology_dim: int | None = None,
 ) -> NDArray[np.float64]:
     """The paper's *cross* heatmap: the layers of one model against all layers of many.
 
@@ -49,7 +54,8 @@ def cross_heatmap(
         comparison: The comparison, as in ``int_heatmap``.
         checkpoint: The one model.
         checkpoints: The many, in the order wanted; by default all, the one model included.
-        measure: A measure, with or without its homology dimension.
+        measure: A measure; by default the first one.
+        homology_dim: A homology dimension; by default the measure is added up over those that it has.
 
     Returns:
         (layers, models x layers) distances, first to all layers of the first model, then of the second, and so on.
@@ -58,7 +64,7 @@ def cross_heatmap(
         ValueError: If there is no such checkpoint or measure.
     """
     others = range(len(comparison.checkpoints)) if checkpoints is None else checkpoints
-    return np.concatenate([comparison.between(checkpoint, other, measure) for other in others], axis=1)
+    return np.concatenate([comparison.between(checkpoint, other, measure, homology_dim) for other in others], axis=1)
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Sensitivity:
 def sensitivity(
     cloud: ArrayLike,
     *,
-    measure: Measure = "sliced_wasserstein",
+    measure: MeasureLike = "sliced_wasserstein",
     homology_dim: int = 1,
     scale: str = "none",
     backend: str = "auto",
@@ -130,15 +136,18 @@ def sensitivity(
         raise ValueError(
             f"Expected `cloud` to be of shape (n, c) with c at least {_FEWEST_REMOVED}, got {points.shape}."
         )
-    distance = resolve_distance(measure)
+    if not np.isfinite(points).all():
+        raise ValueError("Expected `cloud` to be finite, got NaN or infinity. Drop such points first.")
+    (distance,) = resolve_distance(measure).by_dimension((homology_dim,))
     channels = points.shape[1]
     removed = np.linspace(_FEWEST_REMOVED, channels, channels // 4).astype(np.int64)
     order = np.random.default_rng(seed).permutation(len(points))
     halves = points[order[: len(points) // 2]], points[order[len(points) // 2 :]]
     clouds = [points, *halves, *(without_components(points, k) for k in removed)]
-    tasks = ((one, homology_dim, scale, backend) for one in clouds)
-    full, first, second, *others = run_tasks(_diagram, tasks, n_jobs)
-    return Sensitivity(removed, removed / channels, _from(full, others, distance), distance(first, second))
+    jobs = ((one, homology_dim, scale, backend, distance) for one in clouds)
+    full, first, second, *others = run_jobs(_prepared, jobs, n_jobs)
+    apart = np.array([distance.between(full, other) for other in others], dtype=np.float64)
+    return Sensitivity(removed, removed / channels, apart, distance.between(first, second))
 
 
 def without_components(cloud: ArrayLike, k: int) -> NDArray[np.float64]:
@@ -167,12 +176,5 @@ def without_components(cloud: ArrayLike, k: int) -> NDArray[np.float64]:
     return np.asarray((left[:, :kept] * values[:kept]) @ right[:kept])
 
 
-def _diagram(cloud: NDArray[np.float64], dim: int, scale: str, backend: str) -> Diagram:
-    distances = distance_matrix(cloud)
-    distances /= scale_of(distances, scale)
-    return rips_diagrams(distances, (dim,), backend)[0]
-
-
-def _from(full: Diagram, others: Sequence[Diagram], distance: DiagramDistance) -> NDArray[np.float64]:
-    prepared = distance.prepare(full)
-    return np.array([distance.between(prepared, distance.prepare(other)) for other in others])
+def _prepared(cloud: NDArray[np.float64], dim: int, scale: str, backend: str, distance: Distance) -> Any:
+    return distance.prepare(LayerFacts(cloud, homology_dims=(dim,), scale=scale, backend=backend))

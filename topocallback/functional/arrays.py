@@ -11,8 +11,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from topocallback.activations.tensors import densify
 from topocallback.activations.reservoir import sample_rows
+from topocallback.activations.tensors import densify
 
 __all__ = ["as_given", "check_sampling", "on_cpu", "points_of", "sampled_points"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from topocallback.measures.base import Distance, Measure
@@ -18,6 +18,7 @@ __all__ = [
     "MEASURES",
     "MeasureLike",
     "check_different",
+    "from_record",
     "is_in_table",
     "resolve",
     "resolve_all",
@@ -149,3 +150,17 @@ def to_record(measure: Measure) -> dict[str, Any]:
 def is_in_table(measure: Measure) -> bool:
     """Whether its name and options tell it from all others: a class or a function of the user's own may change."""
     return MEASURES.get(measure.key) is type(measure)
+
+
+def from_record(recorded: Mapping[str, Any]) -> Measure | None:
+    """The measure that ``to_record`` took apart; ``None`` for one that is not in the table.
+
+    Example:
+        >>> from_record({"key": "wasserstein", "options": {"order": 2}}).name
+        'wasserstein(order=2)'
+    """
+    kind = MEASURES.get(str(recorded.get("key")))
+    try:
+        return None if kind is None else kind(**recorded.get("options", {}))
+    except TypeError:  # options of another version
+        return None

@@ -15,8 +15,8 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from topocallback.activations.channels import channel_axis
 from topocallback.activations.pooling import Pooling, to_vectors
-from topocallback.activations.tensors import densify, join_parts
 from topocallback.activations.reservoir import EMPTY, keep_smallest, row_priorities
+from topocallback.activations.tensors import densify, join_parts
 from topocallback.functional.arrays import check_sampling
 from topocallback.functional.cloud_distance import CloudDistance
 

@@ -15,9 +15,10 @@ from typing_extensions import override
 from topocallback.activations.layers import choose_layers
 from topocallback.activations.positions import Positions
 from topocallback.activations.validation import ValidationOptions, ValidationRecorder, check_integer
-from topocallback.analysis.analyse import AnalysisOptions
-from topocallback.measures.mapper.graph import MapperOptions
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import available_threads
+from topocallback.measures.table import MeasureLike
 from topocallback.monitor.current_run import CurrentRun
 from topocallback.monitor.delivery import LONGEST_WAIT, WAIT_AFTER_FAILURE, Delivery
 from topocallback.monitor.recording import report_layers, start_recording
@@ -64,8 +65,8 @@ class TopologyMonitor(Callback):
         n_samples: How many validation samples to use, at least 2. Which ones is a pure function of ``seed`` and the
             samples' indices.
         homology_dims: Homology dimensions, ascending.
-        measures: Distances between diagrams: ``"sliced_wasserstein"``, ``"wasserstein"``, ``"bottleneck"`` or
-            functions of two diagrams.
+        measures: Measures of both kinds: names such as ``"sliced_wasserstein"``, objects with options, or functions;
+            see ``topocallback.measures``. Statistics of diagrams and of Mapper graphs come with these.
         scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, so that layers and
             steps can be compared; ``"none"`` keeps the activations' units.
         mapper: Whether to make a Mapper graph of every layer, or ``MapperOptions`` that say how; see ``mapper_graph``.
@@ -102,7 +103,7 @@ class TopologyMonitor(Callback):
         pooling: str | Positions | Callable[[Tensor], Tensor] = "auto",
         n_samples: int = 512,
         homology_dims: Sequence[int] = (0, 1),
-        measures: Sequence[str | Callable[[Any, Any], float]] = ("sliced_wasserstein",),
+        measures: Sequence[MeasureLike] = ("sliced_wasserstein",),
         scale: Literal["quantile", "none"] = "quantile",
         mapper: bool | MapperOptions = True,
         every_n_validations: int = 1,
@@ -130,16 +131,14 @@ class TopologyMonitor(Callback):
         self.figures = figures
         self.log_inputs = log_inputs
         self.archive = archive
-        self.options = AnalysisOptions(
-            homology_dims, measures, scale=scale, backend=backend, mapper=_mapper_options(mapper)
-        )
+        self.options = AnalysisOptions(measures, homology_dims, scale, backend, mapper)
         # Lightning asks for it around every hook.
         self._state_key = self._generate_state_key(
             layers=_without_addresses(layers),
             pooling=_without_addresses(pooling),
             n_samples=n_samples,
             homology_dims=self.options.homology_dims,
-            measures=[distance.name for distance in self.options.distances],
+            measures=[measure.name for measure in self.options.chosen],
             scale=scale,
             dataloader_idx=dataloader_idx,
             seed=seed,
@@ -389,11 +388,3 @@ def _without_addresses(option: Any) -> Any:
     if isinstance(option, Sequence):
         return [_without_addresses(part) for part in option]
     return getattr(option, "__qualname__", type(option).__qualname__)
-
-
-def _mapper_options(mapper: bool | MapperOptions) -> MapperOptions | None:
-    if isinstance(mapper, MapperOptions):
-        return mapper
-    if isinstance(mapper, bool):
-        return MapperOptions() if mapper else None
-    raise TypeError(f"Expected `mapper` to be True, False or MapperOptions, got {type(mapper).__name__}.")

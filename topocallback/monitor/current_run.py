@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from topocallback.analysis.analyse import AnalysisOptions
-from topocallback.monitor.run import Run, new_folder
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.monitor.run import Run
+from topocallback.records.archive import new_folder
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["CurrentRun"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from topocallback.analysis.analyse import AnalysisOptions, analyse
+from topocallback.analysis.analyse import analyse
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.records.archive import History, archive_path, save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
-from topocallback.records.snapshot import History, Snapshot, archive_folder, archive_path
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture, render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
 from topocallback.views.mapper_figure import mapper_figure
@@ -114,19 +115,13 @@ class Run:
             with _collected(measured.errors):
                 measured.sprite = make_sprite(inputs)
                 if self.folder is not None:
-                    measured.sprite.save(self.folder)
+                    save_inputs(self.folder, measured.sprite.png, measured.sprite.facts)
         return measured
 
     def _catch_up(self, earlier: History, step: int) -> None:
         """Take in what was measured before a step: a resumed run goes on from its checkpoint, not from its end."""
-        for position in range(sum(before < step for before in earlier.steps)):
-            self._try_to_remember(earlier, position)
-
-    def _try_to_remember(self, earlier: History, position: int) -> None:
-        try:
-            self._remember(earlier[position])
-        except (OSError, ValueError) as error:
-            warnings.warn(f"Left out step {earlier.steps[position]}: {error}", UserWarning, stacklevel=4)
+        for _, snapshot in earlier.readable(before=step):
+            self._remember(snapshot)
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._first = self._first or snapshot
@@ -148,22 +143,3 @@ def _collected(errors: list[Exception]) -> Iterator[None]:
         yield
     except Exception as error:
         errors.append(error)
-
-
-def new_folder(run_directory: Path, continues: bool) -> Path:
-    """The folder for a run's archive: a new run does not mix its snapshots with those of an earlier one.
-
-    Args:
-        run_directory: The run's log directory.
-        continues: Whether the run goes on where an earlier one stopped.
-
-    Returns:
-        ``topology``, or the first of ``topology-v1``, ``topology-v2``, ... without snapshots.
-    """
-    folder, version = archive_folder(run_directory), 0
-    latest = folder
-    while any(folder.glob("step=*.npz")):
-        latest = folder
-        version += 1
-        folder = archive_folder(run_directory).with_name(f"{archive_folder(run_directory).name}-v{version}")
-    return latest if continues else folder

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from PIL import Image
 
 from topocallback.records.point_clouds import SampledInputs
 
-__all__ = ["MOST_TILES", "TILE", "Sprite", "load_sprite", "make_sprite"]
+__all__ = ["MOST_TILES", "TILE", "Sprite", "make_sprite"]
 
 TILE = 48
 """The longest side of a thumbnail, in pixels."""
@@ -26,7 +24,6 @@ MOST_TILES = 1024
 
 _VERSION = 1
 _BORDER = 128  # grey, beside pictures that are not square
-_PICTURE, _FACTS = "inputs.png", "inputs.json"
 
 
 @dataclass(frozen=True)
@@ -41,36 +38,6 @@ class Sprite:
 
     png: bytes
     facts: str
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the sheet beside a run's archive: ``inputs.png`` and ``inputs.json``.
-
-        Args:
-            folder: The archive's folder; missing folders are made.
-
-        Raises:
-            OSError: If a file cannot be written.
-        """
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        (target / _PICTURE).write_bytes(self.png)
-        (target / _FACTS).write_text(self.facts, encoding="utf-8")
-
-
-def load_sprite(folder: str | os.PathLike[str]) -> Sprite | None:
-    """The sheet beside a run's archive.
-
-    Args:
-        folder: The archive's folder.
-
-    Returns:
-        The sheet, or ``None`` if there is none or it cannot be read.
-    """
-    try:
-        facts = (Path(folder) / _FACTS).read_text(encoding="utf-8")
-        return Sprite((Path(folder) / _PICTURE).read_bytes(), facts) if json.loads(facts) else None
-    except (OSError, ValueError):
-        return None
 
 
 def make_sprite(inputs: SampledInputs) -> Sprite:

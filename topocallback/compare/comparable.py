@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,20 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from topocallback.analysis.analyse import AnalysisOptions, Measure
-from topocallback.compare.tasks import Store, all_distances
+from topocallback.analysis.layers import layer_facts
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.compare.blocks import all_distances
+from topocallback.compare.store import Store
+from topocallback.measures.base import Distance
+from topocallback.measures.facts import LayerFacts
 from topocallback.records.comparison import Checkpoint, Comparison
+from topocallback.records.point_clouds import PointClouds
+from topocallback.records.results import DistanceTable, Key, LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["Collected", "listed"]
+__all__ = ["ComparableSnapshots", "in_one_line"]
 
 
 @dataclass
-class Collected:
-    """Snapshots that can be compared with each other, and what was left out."""
+class ComparableSnapshots:
+    """Snapshots that can be compared with each other, and what was left out.
+
+    Attributes:
+        checkpoints: Where each snapshot comes from.
+        snapshots: The snapshots.
+        clouds: The clouds behind each snapshot, where a measure needs more than diagrams; else ``None``.
+        left_out: File or model to a sentence, for what cannot be compared.
+        problems: What was measured on less than asked for, in a sentence each.
+    """
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
+    clouds: list[PointClouds | None] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     _places: list[tuple[str, int, int]] = field(default_factory=list)  # run, step and epoch, as they came
@@ -40,7 +55,7 @@ class Collected:
         self.left_out[name] = message
         warnings.warn(f"Left out {message}", UserWarning, stacklevel=4)
 
-    def add(self, checkpoint: Checkpoint, snapshot: Snapshot) -> None:
+    def add(self, checkpoint: Checkpoint, snapshot: Snapshot, clouds: PointClouds | None = None) -> None:
         """Take a snapshot in, unless it is the twin of one of the same run, such as `last.ckpt`.
 
         A twin would be at distance 0, and settle every layer. Different models at one step of one run are files of one
@@ -59,6 +74,7 @@ class Collected:
             checkpoint = dataclasses.replace(checkpoint, run=checkpoint.name)
         self.checkpoints.append(checkpoint)
         self.snapshots.append(snapshot)
+        self.clouds.append(clouds)
         self.problems |= {f"{checkpoint.name}: {layer}": text for layer, text in snapshot.problems.items()}
 
     def differs(self, snapshot: Snapshot) -> str:
@@ -82,7 +98,7 @@ class Collected:
     def check_common_layers(self) -> None:
         """Refuse several runs that have no layer in common: none could be compared with itself."""
         if not self.snapshots:
-            raise ValueError(f"Expected at least one readable snapshot, got none. {listed(self.left_out)}")
+            raise ValueError(f"Expected at least one readable snapshot, got none. {in_one_line(self.left_out)}")
         by_run: dict[str, set[str]] = {}
         for checkpoint, snapshot in zip(self.checkpoints, self.snapshots, strict=True):
             by_run.setdefault(checkpoint.run, set()).update(snapshot.layers)
@@ -106,27 +122,27 @@ class Collected:
             key=lambda i: (runs.index(self.checkpoints[i].run), self.checkpoints[i].step, self.checkpoints[i].epoch),
         )
         checkpoints, snapshots = [self.checkpoints[i] for i in order], [self.snapshots[i] for i in order]
+        clouds = [self.clouds[i] for i in order]
         layers = tuple(dict.fromkeys(layer for snapshot in snapshots for layer in snapshot.layers))
         points = [(c, layer) for c, snapshot in enumerate(snapshots) for layer in snapshot.layers]
-        distances = {
-            f"{distance.name}_H{dim}": _matrix(
-                snapshots, measure, options, i, store, n_jobs, f"{distance.name} H{dim}" if progress else None
-            )
-            for measure, distance in zip(options.measures, options.distances, strict=True)
-            for i, dim in enumerate(options.homology_dims)
-        }
+        n_points = np.concatenate([snapshot.n_points for snapshot in snapshots])
+        distances = []
+        for distance in options.distances:
+            about = distance.describe(options.length)
+            facts = _facts(snapshots, clouds, distance, options)
+            matrix = _matrix(facts, distance, store, n_jobs, about.title if progress else None)
+            # A layer without any finite point has NaN for every distance, in its snapshot too.
+            matrix[n_points == 0, :] = matrix[:, n_points == 0] = np.nan
+            distances.append(DistanceTable(about, matrix, _joined(snapshots, about.key, _noise_of)))
         return Comparison(
             checkpoints=tuple(checkpoints),
             layers=layers,
             checkpoint_of=np.array([c for c, _ in points], dtype=np.int64),
             layer_of=np.array([layers.index(layer) for _, layer in points], dtype=np.int64),
             homology_dims=tuple(options.homology_dims),
-            distances=distances,
-            noise={key: _joined(snapshots, "noise", key) for key in distances},
-            statistics={
-                name: _joined(snapshots, "statistics", name)
-                for name in dict.fromkeys(name for snapshot in snapshots for name in snapshot.statistics)
-            },
+            n_points=n_points,
+            distances=Results(distances),
+            statistics=Results(_statistics(snapshots)),
             sample_ids=snapshots[0].sample_ids,
             problems=self.problems,
             left_out=self.left_out,
@@ -143,37 +159,62 @@ def _are_twins(first: Snapshot, second: Snapshot) -> bool:
     )
 
 
-def _matrix(
+def _facts(
     snapshots: Sequence[Snapshot],
-    measure: Measure,
+    clouds: Sequence[PointClouds | None],
+    distance: Distance,
     options: AnalysisOptions,
-    i: int,
-    store: Store,
-    n_jobs: int | None,
-    label: str | None,
+) -> list[LayerFacts]:
+    """All points as the distance sees them: by their diagrams, which snapshots hold, or by their clouds."""
+    if distance.from_diagrams:
+        return [
+            LayerFacts.of_diagrams(snapshot.diagrams[layer], snapshot.homology_dims)
+            for snapshot in snapshots
+            for layer in snapshot.layers
+        ]
+    there = [found for found in clouds if found is not None]
+    return [layer_facts(found, layer, options) for found in there for layer in found.layers]
+
+
+def _matrix(
+    facts: Sequence[LayerFacts], distance: Distance, store: Store, n_jobs: int | None, label: str | None
 ) -> NDArray[np.float64]:
-    """One measure in one homology dimension, among all points."""
-    diagrams = [snapshot.diagrams[layer][i] for snapshot in snapshots for layer in snapshot.layers]
-    named = {"n_directions": options.n_directions} if measure == "sliced_wasserstein" else {}
-    what = measure if isinstance(measure, str) else options.distances[list(options.measures).index(measure)]
+    """One distance among all points."""
     with tqdm(desc=label, disable=label is None, unit="block") as bar:
 
         def advance(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        matrix = all_distances(diagrams, what, named, store=store, n_jobs=n_jobs, advance=advance)
-    # A layer without any finite point has NaN for every distance, in its snapshot too.
-    empty = np.concatenate([np.isnan(np.diagonal(next(iter(s.distances.values())))) for s in snapshots])
-    matrix[empty, :] = matrix[:, empty] = np.nan
-    return matrix
+        return all_distances(facts, distance, store=store, n_jobs=n_jobs, advance=advance)
 
 
-def _joined(snapshots: Sequence[Snapshot], table: str, key: str) -> NDArray[np.float64]:
-    """A per-layer table of all snapshots in one row, NaN where one lacks it."""
-    return np.concatenate([getattr(s, table).get(key, np.full(len(s.layers), np.nan)) for s in snapshots])
+def _noise_of(snapshot: Snapshot, key: Key) -> NDArray[np.float64] | None:
+    found: LayerDistances | None = snapshot.distances.get(key)
+    return None if found is None else found.noise
 
 
-def listed(messages: Mapping[str, str]) -> str:
+def _values_of(snapshot: Snapshot, key: Key) -> NDArray[np.float64] | None:
+    found: StatisticTable | None = snapshot.statistics.get(key)
+    return None if found is None else found.values
+
+
+def _statistics(snapshots: Sequence[Snapshot]) -> list[StatisticTable]:
+    """Every statistic that some snapshot has, of all points."""
+    found = {table.about.key: table.about for snapshot in snapshots for table in snapshot.statistics.values()}
+    return [StatisticTable(about, _joined(snapshots, key, _values_of)) for key, about in found.items()]
+
+
+def _joined(
+    snapshots: Sequence[Snapshot], key: Key, take: Callable[[Snapshot, Key], NDArray[np.float64] | None]
+) -> NDArray[np.float64]:
+    """Numbers of layers of all snapshots in one row, NaN where one lacks them."""
+    found = [(snapshot, take(snapshot, key)) for snapshot in snapshots]
+    return np.concatenate(
+        [np.full(len(snapshot.layers), np.nan) if values is None else values for snapshot, values in found]
+    )
+
+
+def in_one_line(messages: Mapping[str, str]) -> str:
     """What was left out, in one line."""
-    return " ".join(f"{message}" for message in messages.values())
+    return " ".join(messages.values())

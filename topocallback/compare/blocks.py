@@ -1,0 +1,123 @@
+"""The distances among very many layers, block by block."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topocallback.compare.jobs import run_jobs
+from topocallback.compare.store import Store, fingerprint
+from topocallback.measures.base import Distance
+from topocallback.measures.facts import LayerFacts
+from topocallback.measures.pairs import distance_on_common_samples
+from topocallback.measures.table import is_in_table, to_record
+
+__all__ = ["all_distances"]
+
+_LARGEST_BLOCK = 128
+_FEWEST_BLOCKS_ACROSS = 8
+
+
+def all_distances(
+    layers: Sequence[LayerFacts],
+    distance: Distance,
+    *,
+    store: Store | None = None,
+    n_jobs: int | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float64]:
+    """The distance between every two of N layers, block by block.
+
+    Bit for bit what ``Distance.matrix`` gives, wherever the blocks are computed. A paired distance is taken on the
+    samples that both layers have.
+
+    Args:
+        layers: N layers; of measures that need nothing else, ``LayerFacts.of_diagrams`` will do.
+        distance: The distance. To be computed in other processes, it has to be importable there.
+        store: Keeps the blocks of distances in the table of measures, and knows those that are done.
+        n_jobs: How many blocks at once; see ``workers``.
+        advance: Told after each block how many of how many are done.
+
+    Returns:
+        (N, N) float64, symmetric, zero diagonal; NaN for layers that have no sample in common.
+
+    Example:
+        >>> from topocallback.measures import SlicedWasserstein
+        >>> layers = [LayerFacts.of_diagrams([np.array([[0, death]])], (1,)) for death in (1.0, 2.0)]
+        >>> all_distances(layers, SlicedWasserstein(homology_dim=1)).round(3)
+        array([[0.   , 0.794],
+               [0.794, 0.   ]])
+    """
+    store = store or Store(None)
+    n = len(layers)
+    matrix = np.zeros((n, n))
+    size = max(1, min(_LARGEST_BLOCK, n // _FEWEST_BLOCKS_ACROSS))
+    slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    hashes = [_hash_of(layers[part], distance) for part in slices] if is_in_table(distance) else [""] * len(slices)
+    pending: list[tuple[slice, slice, str | None]] = []
+    done, total = 0, len(slices) * (len(slices) + 1) // 2
+    for i, rows in enumerate(slices):
+        for j, columns in enumerate(slices[: i + 1]):
+            key = _block_key(distance, hashes[i], hashes[j])
+            block = store.block(key)
+            if block is not None and block.shape == (rows.stop - rows.start, columns.stop - columns.start):
+                _put(matrix, rows, columns, block)
+                done += 1
+            else:
+                pending.append((rows, columns, key))
+    jobs = ((layers[rows], None if rows == columns else layers[columns], distance) for rows, columns, _ in pending)
+    for (rows, columns, key), block in zip(pending, run_jobs(_block, jobs, n_jobs), strict=True):
+        _put(matrix, rows, columns, block)
+        store.keep_block(key, block)
+        done += 1
+        if advance is not None:
+            advance(done, total)
+    return matrix
+
+
+def _block(rows: Sequence[LayerFacts], columns: Sequence[LayerFacts] | None, distance: Distance) -> NDArray[np.float64]:
+    """The distance between each layer of one list and each of another; without others, among those of one list."""
+    if distance.paired and not _have_the_same_samples([*rows, *(columns or ())]):
+        return np.array([[_on_common(distance, row, other) for other in columns or rows] for row in rows])
+    prepared = [distance.prepare(layer) for layer in rows]
+    if columns is None:
+        return distance.matrix(prepared)
+    others = [distance.prepare(layer) for layer in columns]
+    return np.array([[distance.between(row, other) for other in others] for row in prepared], dtype=np.float64)
+
+
+def _have_the_same_samples(layers: Sequence[LayerFacts]) -> bool:
+    return all(np.array_equal(layers[0].sample_ids, layer.sample_ids) for layer in layers[1:])
+
+
+def _on_common(distance: Distance, first: LayerFacts, second: LayerFacts) -> float:
+    if first is second:
+        return 0.0
+    found = distance_on_common_samples(distance, first, second) if first.n_points and second.n_points else None
+    return np.nan if found is None else found
+
+
+def _put(matrix: NDArray[np.float64], rows: slice, columns: slice, block: NDArray[np.float64]) -> None:
+    matrix[rows, columns] = block
+    matrix[columns, rows] = block.T
+
+
+def _hash_of(layers: Sequence[LayerFacts], distance: Distance) -> str:
+    """A hash of what the distance depends on: diagrams, or the clouds and whose they are."""
+    digest = hashlib.sha256()
+    for layer in layers:
+        of_layer = layer.diagrams if distance.from_diagrams else [layer.recorded, layer.sample_ids]
+        for array in of_layer:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _block_key(distance: Distance, rows: str, columns: str) -> str | None:
+    """``None`` for a measure of the user's own, which can change under the same name."""
+    if not is_in_table(distance):
+        return None
+    return fingerprint({"measure": to_record(distance), "rows": rows, "columns": columns})

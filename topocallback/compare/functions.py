@@ -1,0 +1,242 @@
+"""Comparing checkpoints, models and recorded runs: every layer of each with every layer of all."""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from torch import nn
+
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.compare.checkpoints import (
+    ModelSource,
+    checkpoint_files,
+    module_facts,
+    position_in_run,
+    read_checkpoint,
+    short_names,
+    weights_fingerprint,
+)
+from topocallback.compare.comparable import ComparableSnapshots
+from topocallback.compare.options import CompareOptions, takes_compare_options
+from topocallback.compare.recording import Data, ValidationData
+from topocallback.compare.store import Store
+from topocallback.compare.study import Study, Subject
+from topocallback.measures.base import Distance
+from topocallback.measures.table import MeasureLike, from_record, resolve_all
+from topocallback.records.archive import History, load_history, run_directory
+from topocallback.records.comparison import Checkpoint, Comparison
+from topocallback.records.snapshot import Snapshot
+
+__all__ = ["compare_checkpoints", "compare_models", "compare_runs"]
+
+FilePath = str | os.PathLike[str]
+
+
+@takes_compare_options
+def compare_checkpoints(
+    model: type[pl.LightningModule] | nn.Module | Callable[[], nn.Module],
+    checkpoints: FilePath | Sequence[FilePath],
+    data: Data,
+    *,
+    trust: bool = False,
+    **options: Any,
+) -> Comparison:
+    """Compare the layers of checkpoints, of one run or of many, on the same samples.
+
+    Each checkpoint is loaded, validated and measured for itself, as ``TopologyMonitor`` does during training: with the
+    same options its ``Snapshot`` holds the same numbers, bit for bit. One model at a time is in memory.
+
+    Args:
+        model: The LightningModule class, built from each checkpoint's own hyperparameters; or a module whose copy takes
+            the weights; or a function without arguments that makes one.
+        checkpoints: A path or a glob, or a sequence of them. Those in one folder are one run.
+        data: A data loader that does not shuffle, or a data module with a validation data loader.
+        trust: Whether checkpoints may hold any Python object. Loading such a file can run any code in it.
+        **options: Those of ``CompareOptions``.
+
+    Returns:
+        The comparison. What could not be used is named in ``left_out``; the others are compared all the same.
+
+    Raises:
+        ValueError: If no checkpoint could be used, no file matches, or an option is not one of those allowed.
+        TypeError: If ``model`` or ``data`` is of no kind listed above, or there is no such option.
+
+    Warns:
+        UserWarning: For every checkpoint left out, and where there are fewer samples than asked for.
+    """
+    asked = CompareOptions.of(options)
+    source = ModelSource(model)
+    files = checkpoint_files(checkpoints)
+    study = Study(asked, ValidationData(data, asked.dataloader_idx))
+    subjects = [
+        Subject(
+            Checkpoint(file.name, file.run, path=str(file.path)),
+            None if source.facts is None else {"model": source.facts, **_file_facts(file.path)},
+            functools.partial(_load, source, file.path, trust),
+        )
+        for file in files
+    ]
+    return study.compare(subjects)
+
+
+@takes_compare_options
+def compare_models(models: Mapping[str, nn.Module | Callable[[], nn.Module]], data: Data, **options: Any) -> Comparison:
+    """Compare the layers of models, which may be of different architecture, on the same samples.
+
+    Args:
+        models: Name to a module, or to a function without arguments that makes one: then one at a time is in memory.
+        data: As in ``compare_checkpoints``.
+        **options: Those of ``CompareOptions``.
+
+    Returns:
+        The comparison: every model is a checkpoint and a run of its own.
+
+    Raises:
+        ValueError: If there is no model, none could be used, or an option is not one of those allowed.
+        TypeError: If ``data`` is of no kind allowed, or there is no such option.
+
+    Warns:
+        UserWarning: For every model left out.
+
+    Example:
+        >>> import torch
+        >>> from torch.utils.data import DataLoader
+        >>> _ = torch.manual_seed(0)
+        >>> models = {"wide": nn.Sequential(nn.Linear(4, 9), nn.ReLU()), "narrow": nn.Sequential(nn.Linear(4, 3))}
+        >>> comparison = compare_models(models, DataLoader(torch.randn(50, 4), batch_size=25), n_samples=50)
+        >>> comparison.points, comparison.between("wide", "narrow").shape
+        ([('wide', '0'), ('narrow', '0')], (1, 1))
+    """
+    asked = CompareOptions.of(options)
+    if not models:
+        raise ValueError("Expected `models` to hold at least one model, got none.")
+    study = Study(asked, ValidationData(data, asked.dataloader_idx))
+    subjects = [
+        Subject(Checkpoint(name, name), _model_facts(model), functools.partial(_made, model))
+        for name, model in models.items()
+    ]
+    return study.compare(subjects)
+
+
+def compare_runs(
+    *runs: FilePath | History,
+    measures: Sequence[MeasureLike] | None = None,
+    folder: FilePath | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Comparison:
+    """Compare runs by the snapshots that ``TopologyMonitor`` archived: no model and no data are needed.
+
+    Snapshots that were made with other options or samples than the first one cannot be compared with it and are left
+    out. So are measures that need more than persistence diagrams: an archive holds no activations.
+
+    Args:
+        *runs: Log directories, or ``topology`` folders in them.
+        measures: Distances between diagrams; by default those in the table of measures that the first snapshot was made
+            with.
+        folder: Where distances are kept; ``None`` keeps nothing.
+        n_jobs: How many blocks of distances are computed at once.
+        progress: Whether to show progress bars.
+
+    Returns:
+        The comparison; what could not be used is named in ``left_out``. Statistics are those of the snapshots.
+
+    Raises:
+        FileNotFoundError: If a run has no snapshot.
+        ValueError: If there is no run, no readable snapshot, no measure that can be taken of diagrams, or the runs have
+            no layer in common.
+
+    Warns:
+        UserWarning: For every snapshot and measure left out.
+    """
+    if not runs:
+        raise ValueError("Expected `runs` to name at least one run, got none.")
+    histories = [run if isinstance(run, History) else load_history(run) for run in runs]
+    comparable = ComparableSnapshots()
+    names = short_names([run_directory(history.folder.absolute()) for history in histories])
+
+    def leave_out(path: Path, error: Exception) -> None:
+        comparable.leave_out(str(path), str(error))
+
+    for run, history in zip(names, histories, strict=True):
+        for path, snapshot in history.readable(left_out=leave_out):
+            if difference := comparable.differs(snapshot):
+                message = f"{path}: cannot be compared with {comparable.reference}: {difference}."
+                comparable.leave_out(str(path), message)
+            else:
+                checkpoint = Checkpoint(f"{run}/step={snapshot.step}", run, snapshot.step, snapshot.epoch, str(path))
+                comparable.add(checkpoint, snapshot)
+    comparable.check_common_layers()
+    first = comparable.snapshots[0]
+    options = AnalysisOptions(
+        _of_diagrams(measures, first, comparable), first.homology_dims, first.options.get("scale", "none"), mapper=False
+    )
+    lacking = [each.describe().label for each in options.distances if each.describe().key not in first.distances]
+    if lacking:
+        labels = list(dict.fromkeys(lacking))
+        message = (
+            f"The runs were recorded without {labels}, so there is no noise floor to hold these distances against."
+        )
+        comparable.problems["noise"] = message
+        warnings.warn(message, UserWarning, stacklevel=2)
+    return comparable.compare(options, dict(first.options), Store(folder), n_jobs, progress)
+
+
+def _of_diagrams(
+    measures: Sequence[MeasureLike] | None, first: Snapshot, comparable: ComparableSnapshots
+) -> Sequence[Distance]:
+    """The distances that can be taken of what archives hold; the others are named."""
+    if measures is None:
+        found = [from_record(recorded) for recorded in first.options.get("measures", ())]
+        chosen = [measure for measure in found if isinstance(measure, Distance)]
+        taken = {measure.name for measure in chosen}
+        others = [name for name in first.distances.measures if name not in taken]
+        labels = [first.distances.of(name)[0].about.label for name in others]
+    else:
+        chosen = [measure for measure in resolve_all(measures) if isinstance(measure, Distance)]
+        labels = [measure.describe().label for measure in chosen if not measure.from_diagrams]
+    if labels:
+        message = (
+            f"The runs cannot be compared by {labels}: archives hold diagrams and no activations, and measures of one's "
+            "own have to be named. Compare their checkpoints."
+        )
+        comparable.problems["measures"] = message
+        warnings.warn(message, UserWarning, stacklevel=3)
+    kept = [measure for measure in chosen if measure.from_diagrams]
+    if not kept:
+        raise ValueError(f"Expected `measures` that can be taken of persistence diagrams, got {measures or labels}.")
+    return kept
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    """What tells a file's content from an earlier one's without reading it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return {"path": str(path.absolute())}
+    return {"path": str(path.absolute()), "size": status.st_size, "modified": status.st_mtime_ns}
+
+
+def _model_facts(model: nn.Module | Callable[[], nn.Module]) -> dict[str, Any] | None:
+    """What tells a model from all others; nothing does before a model is made, so it is measured again."""
+    if not isinstance(model, nn.Module):
+        return None
+    return {"weights": weights_fingerprint(model), "model": module_facts(model)}
+
+
+def _load(source: ModelSource, path: Path, trust: bool) -> tuple[nn.Module, int, int]:
+    content = read_checkpoint(path, trust)
+    step, epoch = position_in_run(content)
+    if source.reads_files:  # not two copies of it in memory
+        content = {}
+    return source.load(path, content, trust), step, epoch
+
+
+def _made(model: nn.Module | Callable[[], nn.Module]) -> tuple[nn.Module, int, int]:
+    return model if isinstance(model, nn.Module) else model(), 0, 0

@@ -1,9 +1,57 @@
-"""What tests of records share: comparing two records value by value, and listing the files of a folder."""
+"""What tests of records share: a snapshot with a value in every field, comparing two records, and damaging files."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 
 import numpy as np
+
+from topocallback.records.archive import archive_folder, archive_path
+from topocallback.records.results import Description, LayerDistances, Results, StatisticTable
+from topocallback.records.snapshot import Snapshot
+
+ODD_NAMES = ("layers.0/conv 1", "слой.層", "<img src=x onerror=alert(1)>", "", "facts", "../../up")
+OWN = Description("a/b_H7", None, "A <b>bold</b> one, 0 same", "", (-np.inf, 1.0), "distance", "similarity", True)
+
+
+def example(step=3, layers=ODD_NAMES, labels=None, n=6):
+    """A snapshot with a value in every field."""
+    rng = np.random.default_rng(step)
+    count = len(layers)
+
+    def distances(about):
+        return LayerDistances(about, rng.normal(size=(count, count)), *rng.normal(size=(3, count)))
+
+    tables = [Description("sliced_wasserstein", dim, "Sliced Wasserstein distance", "0.9 quantiles") for dim in (0, 1)]
+    unknown = dataclasses.replace(distances(OWN), noise=np.full(count, np.nan), drift=np.full(count, np.nan))
+    bars = Description("bars", 0, "Number of bars", "bars", kind="statistic", more="more features")
+    shares = Description("share", None, "Share", range=(0.0, 1.0), kind="statistic")
+    return Snapshot(
+        step=step,
+        epoch=step // 2,
+        layers=tuple(layers),
+        homology_dims=(0, 1),
+        n_points=np.arange(count, dtype=np.int64),
+        sample_ids=np.arange(n, dtype=np.int64) * 7,
+        labels=labels,
+        diagrams={layer: [np.array([[0, 0.5], [0, np.inf]]), np.empty((0, 2))] for layer in layers},
+        distances=Results([*map(distances, tables), unknown]),
+        statistics=Results(
+            [StatisticTable(bars, np.arange(count, dtype=np.float64)), StatisticTable(shares, rng.uniform(size=count))]
+        ),
+        scales=rng.uniform(1, 2, size=count),
+        owners={layers[0]: np.array([0, 0, 1, 5])},
+        problems={layers[0]: "3 of 6 points hold NaN or infinity and were left out.", "gone": "“never” called"},
+        seconds={"total": 0.1 + 0.2, "diagrams": 1e-300},
+        options={"homology_dims": [0, 1], "measures": ["sliced_wasserstein", "a/b_H7"], "scale": "quantile"},
+        versions={"numpy": np.__version__},
+    )
+
+
+def write_run(log_dir, steps=(0, 1, 2), version=0):
+    for step in steps:
+        example(step).save(archive_path(archive_folder(log_dir, version), step))
+    return log_dir
 
 
 def assert_equal(found, expected):
@@ -19,11 +67,38 @@ def assert_equal(found, expected):
         assert list(found) == list(expected)
         for key in expected:
             assert_equal(found[key], expected[key])
-    elif isinstance(expected, list):
+    elif isinstance(expected, (list, tuple)):
         for item, other in zip(found, expected, strict=True):
             assert_equal(item, other)
     else:
         assert found == expected
+
+
+def arrays_in(path):
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def facts_in(path):
+    return json.loads(str(arrays_in(path)["facts"]))
+
+
+def rewrite(path, facts=None, **arrays):
+    """Other facts and other arrays in a file; an array of ``None`` is taken out."""
+    found = {**arrays_in(path), **arrays}
+    if facts is not None:
+        found["facts"] = np.array(json.dumps(json.loads(str(found["facts"])) | facts))
+    np.savez_compressed(path, **{name: array for name, array in found.items() if array is not None})
+
+
+def damage(path, array):
+    """Flip a byte of one array's content, so that its checksum is wrong."""
+    content = bytearray(path.read_bytes())
+    name = f"{array}.npy".encode()
+    start = content.index(name) + len(name)
+    extra = int.from_bytes(content[start - len(name) - 2 : start - len(name)], "little")
+    content[start + extra + 20] ^= 0xFF
+    path.write_bytes(content)
 
 
 def files_below(folder):

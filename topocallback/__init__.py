@@ -54,7 +54,7 @@ _HOMES = {
     "ActivationRecorder": "activations.recorder",
     "AnalysisOptions": "analysis.options",
     "Comparison": "records.comparison",
-    "History": "records.snapshot",
+    "History": "records.archive",
     "LayerDistanceMatrix": "metrics.layer_distance_matrix",
     "MapperGraph": "records.mapper_graph",
     "MapperOptions": "measures.mapper.options",
@@ -68,8 +68,12 @@ _HOMES = {
     "compare_models": "compare.functions",
     "compare_runs": "compare.functions",
     "layer_names": "activations.layers",
+<<<<<<< ours
     "load_history": "records.snapshot",
     "plot": "views.plot",
+=======
+    "load_history": "records.archive",
+>>>>>>> theirs
 }
 
 

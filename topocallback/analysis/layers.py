@@ -17,7 +17,8 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperStatistic
 from topocallback.measures.noise import halves
 from topocallback.measures.topology.diagrams import Diagram
-from topocallback.records.mapper_graph import MapperGraph, name_classes
+from topocallback.records.classes import name_classes
+from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["Clock", "LayerMeasurements", "layer_facts", "measure_layer"]

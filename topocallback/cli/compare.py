@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 
-from topocallback.compare.compare import compare_checkpoints, compare_runs
+from topocallback.compare.functions import compare_checkpoints, compare_runs
+from topocallback.compare.options import CompareOptions
+from topocallback.records.archive import comparison_path
 from topocallback.records.files import write_atomically
 from topocallback.views.comparison import FIGURES
 from topocallback.views.comparison_report import comparison_report, to_png
@@ -34,6 +37,8 @@ is in the folder. Exit code 0: all compared; 1: something was left out; 2: nothi
 """
 _MOST_POINTS_IN_PAIRS = 1000  # 500,000 rows, 50 MB
 _TRAINER_KEYS = ("accelerator", "precision", "devices")
+# Functions, and what has an option of its own here.
+_NOT_FROM_A_SHELL = {"forward", "trainer_options", "folder", "progress"}
 
 
 class UsageError(Exception):
@@ -65,18 +70,10 @@ def add_to(subcommands: Any, arguments: Sequence[str], help_line: str) -> list[s
     parser.add_argument("--config", type=str, help="a YAML file of LightningCLI: its model, data and trainer are used")
     parser.add_argument("--checkpoints", nargs="+", type=str, help="files or globs; those in one folder are one run")
     parser.add_argument("-o", "--output", type=str, default="comparison", help="folder for the results")
-    parser.add_argument("--layers", nargs="+", type=str, default=["auto"], help="names, globs or classes of layers")
-    parser.add_argument("--n_samples", type=int, default=1000, help="validation samples, the same for all")
-    parser.add_argument("--measures", nargs="+", type=str, help="distances between diagrams")
-    parser.add_argument("--homology_dims", nargs="+", type=int, default=[0, 1], help="homology dimensions")
-    parser.add_argument("--scale", type=Literal["quantile", "none"], default="quantile", help="scale of the clouds")
-    parser.add_argument("--pooling", type=str, default="auto", help="how positions become one vector per sample")
-    parser.add_argument("--labels", type=str | int | None, default="auto", help="where a batch has its labels")
-    parser.add_argument("--dataloader_idx", type=int, default=0, help="which validation data loader")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples")
+    parser.add_class_arguments(CompareOptions, as_group=False, skip=_NOT_FROM_A_SHELL)
+    parser.set_defaults(measures=None)  # a comparison of runs takes those that they were recorded with
     parser.add_argument("--trust", action="store_true", help="unpickle anything: only for files whose author you trust")
     parser.add_argument("--trainer", type=dict, default={}, help="accelerator, precision and devices for validating")
-    parser.add_argument("--n_jobs", type=int | None, default=None, help="how many computations at once")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     given = list(arguments)
     if (config := _value_of("--config", given)) is not None:
@@ -157,23 +154,21 @@ def _compare(options: Namespace, folder: Path) -> Comparison:
     missing = [f"--{name}" for name in ("model", "data", "checkpoints") if not getattr(options, name)]
     if missing:
         raise UsageError(f"Expected runs, or --model, --data and --checkpoints; {', '.join(missing)} are missing.")
+    asked = {name: getattr(options, name) for name in _from_shell() if name != "n_jobs"}
+    asked["measures"] = options.measures or ("sliced_wasserstein",)
     return compare_checkpoints(
         options.model,
         options.checkpoints,
         options.data,
-        layers=options.layers[0] if len(options.layers) == 1 else options.layers,
-        n_samples=options.n_samples,
-        measures=options.measures or ("sliced_wasserstein",),
-        homology_dims=options.homology_dims,
-        scale=options.scale,
-        pooling=options.pooling,
-        labels=options.labels,
-        dataloader_idx=options.dataloader_idx,
-        seed=options.seed,
         trust=options.trust,
         trainer_options=options.trainer,
+        **asked,
         **common,
     )
+
+
+def _from_shell() -> list[str]:
+    return [known.name for known in dataclasses.fields(CompareOptions) if known.name not in _NOT_FROM_A_SHELL]
 
 
 def write(comparison: Comparison, folder: Path) -> list[Path]:
@@ -189,7 +184,7 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
     Raises:
         OSError: If one cannot be written.
     """
-    written = [comparison.save(folder / "comparison.npz"), comparison.to_csv(folder / "comparison.csv")]
+    written = [comparison.save(comparison_path(folder)), comparison.to_csv(folder / "comparison.csv")]
     if len(comparison.layer_of) <= _MOST_POINTS_IN_PAIRS:
         written.append(comparison.to_csv(folder / "pairs.csv", pairs=True))
     pictures = {}
@@ -198,7 +193,7 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
             continue
         if name == "specificity" and not len(comparison.specificity().same):
             continue
-        pictures[name] = to_png(comparison.plot(name))
+        pictures[name] = to_png(FIGURES[name](comparison, None, None))
         written.append(write_atomically(folder / f"{name}.png", lambda file, png=pictures[name]: file.write(png)))  # type: ignore[misc]
     page = comparison_report(comparison, pictures).encode()
     return [*written, write_atomically(folder / "report.html", lambda file: file.write(page))]

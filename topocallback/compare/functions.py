@@ -203,7 +203,7 @@ def _of_diagrams(
         labels = [measure.describe().label for measure in chosen if not measure.from_diagrams]
     if labels:
         message = (
-            f"The runs cannot be compared by {labels}: archives hold diagrams and no activations, and measures of one's "
+            f"The runs cannot be compared by {labels}: archives hold diagrams, no activations, and measures of one's "
             "own have to be named. Compare their checkpoints."
         )
         comparable.problems["measures"] = message

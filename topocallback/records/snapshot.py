@@ -213,10 +213,10 @@ class Snapshot:
 
 def _mappers(arrays: Arrays, layers: Sequence[str]) -> dict[str, MapperGraph]:
     parts: dict[int, dict[str, NDArray[Any]]] = {}
-    for key, value in arrays.items():
+    for key in arrays:
         if key.startswith("mappers/"):
             _, index, name = key.split("/")
-            parts.setdefault(int(index), {})[name] = value
+            parts.setdefault(int(index), {})[name] = arrays[key]
     sample_ids, labels = arrays["sample_ids"], arrays.get("labels")
     codes, classes = (None, ()) if labels is None else name_classes(labels)
     graphs = {}

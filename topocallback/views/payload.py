@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topocallback.records.mapper_graph import MapperGraph, name_classes
+from topocallback.records.classes import name_classes
+from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["VERSION", "decode", "encode"]

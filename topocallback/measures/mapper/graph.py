@@ -19,7 +19,8 @@ from topocallback.measures.mapper.elbow import elbow
 from topocallback.measures.mapper.layout import lay_out
 from topocallback.measures.mapper.neighbours import MatrixNeighbours, Neighbours
 from topocallback.measures.mapper.options import MapperOptions
-from topocallback.records.mapper_graph import MapperGraph, name_classes
+from topocallback.records.classes import name_classes
+from topocallback.records.mapper_graph import MapperGraph
 
 __all__ = ["mapper_graph"]
 

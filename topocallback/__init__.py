@@ -68,12 +68,8 @@ _HOMES = {
     "compare_models": "compare.functions",
     "compare_runs": "compare.functions",
     "layer_names": "activations.layers",
-<<<<<<< ours
-    "load_history": "records.snapshot",
-    "plot": "views.plot",
-=======
     "load_history": "records.archive",
->>>>>>> theirs
+    "plot": "views.plot",
 }
 
 

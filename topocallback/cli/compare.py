@@ -8,14 +8,16 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import yaml
+from docstring_parser import parse
 from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from topocallback.compare.functions import compare_checkpoints, compare_runs
 from topocallback.compare.options import CompareOptions
+from topocallback.measures.base import Measure
 from topocallback.records.archive import comparison_path
 from topocallback.records.files import write_atomically
 from topocallback.views.comparison import FIGURES
@@ -39,6 +41,14 @@ _MOST_POINTS_IN_PAIRS = 1000  # 500,000 rows, 50 MB
 _TRAINER_KEYS = ("accelerator", "precision", "devices")
 # Functions, and what has an option of its own here.
 _NOT_FROM_A_SHELL = {"forward", "trainer_options", "folder", "progress"}
+_LISTS = {"layers", "measures", "homology_dims"}
+_SHELL_TYPES: dict[str, Any] = {
+    "layers": str,
+    "measures": str | Measure,
+    "homology_dims": int,
+    "pooling": str,
+    "mapper": bool,
+}
 
 
 class UsageError(Exception):
@@ -70,8 +80,7 @@ def add_to(subcommands: Any, arguments: Sequence[str], help_line: str) -> list[s
     parser.add_argument("--config", type=str, help="a YAML file of LightningCLI: its model, data and trainer are used")
     parser.add_argument("--checkpoints", nargs="+", type=str, help="files or globs; those in one folder are one run")
     parser.add_argument("-o", "--output", type=str, default="comparison", help="folder for the results")
-    parser.add_class_arguments(CompareOptions, as_group=False, skip=_NOT_FROM_A_SHELL)
-    parser.set_defaults(measures=None)  # a comparison of runs takes those that they were recorded with
+    _add_compare_options(parser)
     parser.add_argument("--trust", action="store_true", help="unpickle anything: only for files whose author you trust")
     parser.add_argument("--trainer", type=dict, default={}, help="accelerator, precision and devices for validating")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -86,6 +95,24 @@ def add_to(subcommands: Any, arguments: Sequence[str], help_line: str) -> list[s
         given = ["--model.class_path" if argument == "--model" else argument for argument in given]
     subcommands.add_subcommand("compare", parser, help=help_line)
     return given
+
+
+def _add_compare_options(parser: ArgumentParser) -> None:
+    """The options of ``compare_checkpoints``, with their types, defaults and what their docstring says of them."""
+    hints = get_type_hints(CompareOptions) | _SHELL_TYPES
+    helps = {parameter.arg_name: parameter.description for parameter in parse(str(CompareOptions.__doc__)).params}
+    for known in dataclasses.fields(CompareOptions):
+        if known.name in _NOT_FROM_A_SHELL:
+            continue
+        many: dict[str, Any] = {"nargs": "+"} if known.name in _LISTS else {}
+        default: Any = known.default
+        if isinstance(default, tuple):
+            default = list(default)
+        if known.name == "measures":
+            default = None  # a comparison of runs takes those that they were recorded with
+        # A percent sign would be a format to argparse.
+        about = str(helps[known.name]).replace("%", "%%").replace("\n", " ")
+        parser.add_argument(f"--{known.name}", type=hints[known.name], default=default, help=about, **many)
 
 
 def _position_of(option: str, arguments: Sequence[str]) -> int | None:
@@ -156,6 +183,7 @@ def _compare(options: Namespace, folder: Path) -> Comparison:
         raise UsageError(f"Expected runs, or --model, --data and --checkpoints; {', '.join(missing)} are missing.")
     asked = {name: getattr(options, name) for name in _from_shell() if name != "n_jobs"}
     asked["measures"] = options.measures or ("sliced_wasserstein",)
+    asked["layers"] = "auto" if options.layers in ("auto", ["auto"]) else options.layers
     return compare_checkpoints(
         options.model,
         options.checkpoints,

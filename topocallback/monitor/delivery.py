@@ -123,9 +123,14 @@ class Delivery:
                 raise TimeoutError(f"gave up; {self._worker.pending} snapshot(s) are lost.")
 
     def _report(self, measured: MeasuredStep) -> None:
-        for layer, problem in measured.snapshot.problems.items():
-            if layer in measured.snapshot.layers:
-                self._reports.warn(f"layer {layer!r}: {problem}")
+        snapshot = measured.snapshot
+        titles = [table.about.title for table in snapshot.distances.values()]
+        titles += [table.about.title for table in snapshot.statistics.values()]
+        for name, problem in snapshot.problems.items():
+            if name in snapshot.layers:
+                self._reports.warn(f"layer {name!r}: {problem}")
+            elif name in titles:
+                self._reports.complain(f"{name}: {problem}")
         for error in measured.errors:
             self._reports.fail(f"keeping step {measured.snapshot.step}", error)
 

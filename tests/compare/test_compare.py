@@ -30,7 +30,7 @@ from topocallback import (
     compare_runs,
     load_history,
 )
-from topocallback.records.snapshot import archive_path
+from topocallback.records.archive import archive_path
 
 H1 = "sliced_wasserstein_H1"
 
@@ -88,7 +88,9 @@ def test_drift_within_a_run_is_the_monitors(study):
         of_run = np.array(table["run"]) == f"seed={seed}"
         for snapshot in load_history(study / f"seed={seed}")[1:]:
             rows = of_run & (np.array(table["step"]) == snapshot.step)
-            np.testing.assert_array_equal(table[f"from_previous_{H1}"][rows], snapshot.drift[H1])
+            np.testing.assert_array_equal(
+                table[f"from_previous_{H1}"][rows], snapshot.distances["sliced_wasserstein", 1].drift
+            )
 
 
 def test_recorded_runs_compare_without_a_model_as_their_checkpoints_do(study):
@@ -97,7 +99,7 @@ def test_recorded_runs_compare_without_a_model_as_their_checkpoints_do(study):
     assert by_run.runs == by_checkpoint.runs == ("seed=0", "seed=1")
     for key, matrix in by_checkpoint.distances.items():
         np.testing.assert_array_equal(by_run.distances[key], matrix)
-        np.testing.assert_array_equal(by_run.noise[key], by_checkpoint.noise[key])
+        np.testing.assert_array_equal(by_run.distances[key].noise, by_checkpoint.distances[key].noise)
 
 
 @pytest.mark.parametrize("how", ["class", "instance", "factory", "data module"])
@@ -415,8 +417,8 @@ def test_a_measure_of_the_users_own_is_compared(study):
         return float(abs(len(first) - len(second)))
 
     found = compare(study, measures=[bar_difference])
-    bars = found.statistics["bars_H1"]
-    np.testing.assert_array_equal(found.matrix("bar_difference_H1"), abs(bars[:, None] - bars))
+    bars = found.statistics["bars", 1].values
+    np.testing.assert_array_equal(found.matrix("bar_difference", 1), abs(bars[:, None] - bars))
 
 
 def test_a_batch_of_tensors_alone_is_enough_for_a_plain_model():

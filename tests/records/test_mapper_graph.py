@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from topocallback.measures.mapper.graph import MapperOptions, mapper_graph
-from topocallback.records.mapper_graph import Confusion, MapperGraph, name_classes
+from topocallback.measures.mapper.graph import mapper_graph
+from topocallback.measures.mapper.options import MapperOptions
+from topocallback.records.classes import name_classes
+from topocallback.records.mapper_graph import Confusion, MapperGraph
 
 
 def graph_of(members, n, labels=None, classes=None, edges=(), shared=()):

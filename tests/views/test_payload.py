@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_runs import synthetic_clouds, synthetic_snapshots
 
-from topocallback.analysis.analyse import AnalysisOptions, analyse
-from topocallback.measures.mapper.graph import MapperOptions
-from topocallback.records.mapper_graph import name_classes
+from topocallback.analysis.analyse import analyse
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.measures.mapper.options import MapperOptions
+from topocallback.records.classes import name_classes
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import Description, LayerDistances, Results
 from topocallback.views.payload import VERSION, decode, encode

@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 import pytest
 from synthetic_runs import write_run
 
+from topocallback.records.archive import find_runs
 from topocallback.views.payload import encode
-from topocallback.views.report import find_archives, write_report
+from topocallback.views.report import write_report
 
 MARKUP = "<img src=x onerror=alert(1)>"
 CLOSING = "</script><script>alert(1)</script>"
@@ -126,21 +127,21 @@ def test_a_run_is_found_by_its_directory_its_archive_and_the_folder_above(tmp_pa
     touch(tmp_path / "logs" / "version_3" / "topology" / "step=5.npz")
     archive = tmp_path / "logs" / "version_3" / "topology"
     for path in (archive, archive.parent, archive.parent.parent):
-        assert find_archives(path) == {"version_3": archive}
-    assert find_archives(tmp_path) == {"logs/version_3": archive}
+        assert find_runs(path) == {"version_3": archive}
+    assert find_runs(tmp_path) == {"logs/version_3": archive}
 
 
 def test_a_run_is_found_by_the_current_directory(tmp_path, monkeypatch):
     touch(tmp_path / "version_3" / "topology" / "step=5.npz")
     monkeypatch.chdir(tmp_path / "version_3")
-    assert list(find_archives(".")) == ["version_3"]
+    assert list(find_runs(".")) == ["version_3"]
 
 
 def test_a_run_that_was_started_again_is_a_run_of_its_own(tmp_path):
     for name in ("topology", "topology-v1", "topology-v10"):
         touch(tmp_path / "run" / name / "step=5.npz")
-    assert list(find_archives(tmp_path)) == ["run", "run/topology-v1", "run/topology-v10"]
-    assert list(find_archives(tmp_path / "run" / "topology-v1")) == ["run/topology-v1"]
+    assert list(find_runs(tmp_path)) == ["run", "run/topology-v1", "run/topology-v10"]
+    assert list(find_runs(tmp_path / "run" / "topology-v1")) == ["run/topology-v1"]
 
 
 def test_other_files_are_no_runs(tmp_path):
@@ -148,7 +149,7 @@ def test_other_files_are_no_runs(tmp_path):
     touch(tmp_path / "run" / "topology" / ".step=5.npz.1.partial")
     touch(tmp_path / "run" / "topology" / "inputs.png")
     with pytest.raises(FileNotFoundError, match="below"):
-        find_archives(tmp_path)
+        find_runs(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

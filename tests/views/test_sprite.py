@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from topocallback.records.point_clouds import SampledInputs
-from topocallback.views.sprite import MOST_TILES, TILE, Sprite, load_sprite, make_sprite
+from topocallback.views.sprite import MOST_TILES, TILE, make_sprite
 
 
 def inputs(images):
@@ -103,15 +103,3 @@ def test_what_is_no_image_is_refused(shape):
 def test_every_image_needs_a_sample_id():
     with pytest.raises(ValueError, match="Expected 3 sample ids, one per image, got 2"):
         SampledInputs(np.zeros((3, 1, 4, 4)), np.arange(2))
-
-
-def test_a_saved_sheet_is_read_as_it_was(tmp_path):
-    sprite = make_sprite(inputs(np.random.default_rng(0).uniform(size=(2, 1, 4, 4))))
-    sprite.save(tmp_path / "topology")
-    assert load_sprite(tmp_path / "topology") == sprite
-
-
-def test_a_sheet_that_is_not_there_or_damaged_is_none(tmp_path):
-    assert load_sprite(tmp_path) is None
-    Sprite(b"", "no JSON").save(tmp_path)
-    assert load_sprite(tmp_path) is None

@@ -17,7 +17,6 @@ from lightning.pytorch import LightningDataModule, LightningModule
 
 from topocallback.compare.functions import compare_checkpoints, compare_runs
 from topocallback.compare.options import CompareOptions
-from topocallback.measures.base import Measure
 from topocallback.records.archive import comparison_path
 from topocallback.records.files import write_atomically
 from topocallback.views.comparison import FIGURES
@@ -44,7 +43,7 @@ _NOT_FROM_A_SHELL = {"forward", "trainer_options", "folder", "progress"}
 _LISTS = {"layers", "measures", "homology_dims"}
 _SHELL_TYPES: dict[str, Any] = {
     "layers": str,
-    "measures": str | Measure,
+    "measures": str,
     "homology_dims": int,
     "pooling": str,
     "mapper": bool,

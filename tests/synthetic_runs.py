@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.mapper.options import MapperOptions
-from topocallback.records.archive import archive_folder, archive_path
+from topocallback.records.archive import archive_folder, archive_path, save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import encode
@@ -94,7 +94,7 @@ def write_run(log_dir, n_steps=8, layers=None, n_samples=400, seed=0, inputs=Tru
     for snapshot in synthetic_snapshots(n_steps, names, n_samples, seed):
         snapshot.save(archive_path(folder, snapshot.step))
         if sprite is not None and not snapshots:
-            sprite.save(folder)
+            save_inputs(folder, sprite.png, sprite.facts)
         write_for_tab(logger, encode(snapshot), sprite if not snapshots else None, snapshot.step)
         logger.experiment.add_scalar("val_loss", math.exp(-len(snapshots)), snapshot.step)
         snapshots.append(snapshot)

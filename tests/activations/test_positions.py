@@ -88,7 +88,7 @@ def test_a_mask_that_leaves_nothing_leaves_an_empty_layer_in_its_place():
     clouds = record(Positions(4, mask=lambda activations, sample_ids: activations[:, 0] > 1e9))
     assert clouds.clouds["0"].shape == (0, 4)
     snapshot = analyse(clouds)
-    assert np.isnan(snapshot.noise["sliced_wasserstein_H1"]).all()
+    assert np.isnan(snapshot.distances["sliced_wasserstein", 1].noise).all()
     assert snapshot.mappers["0"].n_nodes == 0
 
 
@@ -119,7 +119,7 @@ def test_the_two_halves_of_the_noise_floor_share_no_sample(monkeypatch):
     monkeypatch.setattr(analysis, "rips_diagrams", spy)
     snapshot = analyse(clouds)
     assert halves == [60, 30, 30] * 2
-    assert (snapshot.noise["sliced_wasserstein_H0"] > 0).all()
+    assert (snapshot.distances["sliced_wasserstein", 0].noise > 0).all()
 
 
 def test_an_archive_holds_which_sample_each_point_comes_from(tmp_path):
@@ -153,7 +153,7 @@ def test_points_of_a_single_sample_have_no_noise_floor_rather_than_one_of_zero()
         return inside
 
     snapshot = analyse(record(Positions(9, mask=first_only)))
-    assert np.isnan(snapshot.noise["sliced_wasserstein_H0"]).all()
+    assert np.isnan(snapshot.distances["sliced_wasserstein", 0].noise).all()
 
 
 def test_a_layer_without_any_point_says_why():

@@ -76,8 +76,8 @@ def test_each_checkpoint_gives_the_snapshot_that_the_monitor_wrote(study, tmp_pa
                 assert_equal(getattr(ours, field.name), getattr(snapshot, field.name))
         for layer, graph in snapshot.mappers.items():
             assert [node.tolist() for node in ours.mappers[layer].members] == [n.tolist() for n in graph.members]
-        for key, matrix in snapshot.distances.items():
-            np.testing.assert_array_equal(comparison.over_layers(number, key), matrix)
+        for key, table in snapshot.distances.items():
+            np.testing.assert_array_equal(comparison.over_layers(number, *key), table.matrix)
         assert comparison.checkpoints[number].step == snapshot.step
         assert comparison.checkpoints[number].epoch == snapshot.epoch
 
@@ -97,8 +97,8 @@ def test_recorded_runs_compare_without_a_model_as_their_checkpoints_do(study):
     by_run = compare_runs(study / "seed=0", study / "seed=1" / "topology")
     by_checkpoint = compare(study)
     assert by_run.runs == by_checkpoint.runs == ("seed=0", "seed=1")
-    for key, matrix in by_checkpoint.distances.items():
-        np.testing.assert_array_equal(by_run.distances[key], matrix)
+    for key, table in by_checkpoint.distances.items():
+        np.testing.assert_array_equal(by_run.distances[key].matrix, table.matrix)
         np.testing.assert_array_equal(by_run.distances[key].noise, by_checkpoint.distances[key].noise)
 
 

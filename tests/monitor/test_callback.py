@@ -66,8 +66,8 @@ def test_a_whole_sanity_check_measures_the_untrained_network(tmp_path, backgroun
     assert monitor.history.steps == (0, *steps)
     assert load_history(trainer.log_dir).steps == (0, *steps)
     untrained, first, _ = monitor.history
-    assert not untrained.total(untrained.drift).any()
-    assert first.total(first.drift).any()
+    assert not untrained.total("drift").any()
+    assert first.total("drift").any()
     layer = untrained.layers[0]
     for tag in (f"topology/drift/{layer}", f"topology/mapper_coverage/{layer}"):
         assert [event.step for event in logged.Scalars(tag)] == [0, *steps]
@@ -128,10 +128,10 @@ def test_drift_goes_from_snapshot_to_snapshot(tmp_path):
     monitor = TopologyMonitor(background=False)
     fit(tmp_path, monitor, max_epochs=3)
     first, second, third = monitor.history
-    assert not first.total(first.drift).any()
-    np.testing.assert_array_equal(second.total(second.drift), second.total(second.drift_from_first))
-    assert (third.total(third.drift) > 0).all()
-    assert (third.total(third.drift) != third.total(third.drift_from_first)).any()
+    assert not first.total("drift").any()
+    np.testing.assert_array_equal(second.total("drift"), second.total("drift_from_first"))
+    assert (third.total("drift") > 0).all()
+    assert (third.total("drift") != third.total("drift_from_first")).any()
 
 
 def test_only_the_asked_validations_are_recorded(tmp_path):
@@ -215,13 +215,13 @@ def test_awkward_layers_give_defined_numbers_or_one_warning_that_names_them(tmp_
     for layer in ("broken", "partly", "unused", "pooled"):
         assert sum(repr(layer) in message for message in messages) == 1, messages
     assert len(messages) == 4
-    matrix = snapshot.distances["sliced_wasserstein_H0"]
+    matrix = snapshot.distances["sliced_wasserstein", 0].matrix
     position = snapshot.layers.index("broken")
     assert np.isnan(matrix[position]).all()
     assert np.isfinite(np.delete(np.delete(matrix, position, 0), position, 1)).all()
-    assert snapshot.statistics["bars_H0"][snapshot.layers.index("constant")] == 0
+    assert snapshot.statistics["bars", 0].values[snapshot.layers.index("constant")] == 0
     assert (
-        snapshot.statistics["bars_H1"][[snapshot.layers.index("constant"), snapshot.layers.index("single")]] == 0
+        snapshot.statistics["bars", 1].values[[snapshot.layers.index("constant"), snapshot.layers.index("single")]] == 0
     ).all()
 
 
@@ -231,8 +231,8 @@ def test_very_small_validation_sets_do_not_end_the_run(tmp_path, n):
     fit(tmp_path, monitor, val=loader(n))
     snapshot = monitor.history[-1]
     assert len(snapshot.sample_ids) == n
-    assert snapshot.statistics["bars_H0"].tolist() == [n - 1] * len(LAYERS)
-    assert np.isnan(snapshot.noise["sliced_wasserstein_H1"]).all()
+    assert snapshot.statistics["bars", 0].values.tolist() == [n - 1] * len(LAYERS)
+    assert np.isnan(snapshot.distances["sliced_wasserstein", 1].noise).all()
 
 
 def test_ripser_in_the_background_is_warned_about(tmp_path):
@@ -257,10 +257,9 @@ def test_the_paper_setting_records_raw_convolutions(tmp_path):
     assert snapshot.homology_dims == (1,)
     assert snapshot.options == {
         "homology_dims": [1],
-        "measures": ["sliced_wasserstein"],
+        "measures": [{"name": "sliced_wasserstein", "key": "sliced_wasserstein", "options": {}}],
         "scale": "none",
         "backend": "redzed",
-        "n_directions": 50,
         "mapper": MapperOptions().describe(),
     }
     assert TopologyMonitor.purvine2023().n_samples == 1000

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from topocallback.analysis.analyse import AnalysisOptions
+from topocallback.analysis.options import AnalysisOptions
 from topocallback.monitor.current_run import CurrentRun
 from topocallback.records.point_clouds import PointClouds
 
-OPTIONS = AnalysisOptions(scale="none", mapper=None)
+OPTIONS = AnalysisOptions(scale="none", mapper=False)
 
 
 def measure(current, directory, step, archive=True):

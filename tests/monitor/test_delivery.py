@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_trainings import events, steps_of, trainer_for
 
-from topocallback.analysis.analyse import AnalysisOptions
+from topocallback.analysis.options import AnalysisOptions
 from topocallback.monitor.delivery import Delivery
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import Run

@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 
 import topocallback.monitor.run
-from topocallback.analysis.analyse import AnalysisOptions, analyse
-from topocallback.monitor.run import Run, new_folder
+from topocallback.analysis.analyse import analyse
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.measures import SlicedWasserstein
+from topocallback.monitor.run import Run
+from topocallback.records.archive import History, archive_folder, archive_path, load_history, new_folder
 from topocallback.records.point_clouds import PointClouds
-from topocallback.records.snapshot import History, Snapshot, archive_folder, archive_path, load_history
+from topocallback.records.snapshot import Snapshot
 
 OPTIONS = AnalysisOptions(scale="none")
 TABLES = ("distances", "noise", "drift", "drift_from_first", "statistics")
@@ -52,10 +55,12 @@ def test_drift_goes_from_step_to_step_and_from_the_first_step(tmp_path, archived
     second = analyse(clouds_at(3), OPTIONS, previous=first, first=first)
     third = analyse(clouds_at(9), OPTIONS, previous=second, first=first)
     for snapshot, expected in zip(found, (first, second, third), strict=True):
-        for key in expected.drift:
-            np.testing.assert_array_equal(snapshot.drift[key], expected.drift[key])
-            np.testing.assert_array_equal(snapshot.drift_from_first[key], expected.drift_from_first[key])
-    assert (third.drift["sliced_wasserstein_H0"] != third.drift_from_first["sliced_wasserstein_H0"]).all()
+        for key, table in expected.distances.items():
+            np.testing.assert_array_equal(snapshot.distances[key].drift, table.drift)
+            np.testing.assert_array_equal(snapshot.distances[key].drift_from_first, table.drift_from_first)
+    assert (
+        third.distances["sliced_wasserstein", 0].drift != third.distances["sliced_wasserstein", 0].drift_from_first
+    ).all()
 
 
 def test_the_number_of_threads_changes_nothing():
@@ -73,7 +78,9 @@ def test_a_step_that_cannot_be_analysed_is_passed_over(tmp_path):
     later = measure(run, [2])[0].snapshot
     first = analyse(clouds_at(0), OPTIONS)
     expected = analyse(clouds_at(2), OPTIONS, previous=first)
-    np.testing.assert_array_equal(later.drift["sliced_wasserstein_H1"], expected.drift["sliced_wasserstein_H1"])
+    np.testing.assert_array_equal(
+        later.distances["sliced_wasserstein", 1].drift, expected.distances["sliced_wasserstein", 1].drift
+    )
     assert run.history.steps == (0, 2)
 
 
@@ -88,7 +95,8 @@ def test_every_step_is_archived_as_it_was_measured(tmp_path):
     for loaded, expected in zip(run.history, measured, strict=True):
         assert loaded.seconds == expected.snapshot.seconds
         np.testing.assert_array_equal(
-            loaded.distances["sliced_wasserstein_H1"], expected.snapshot.distances["sliced_wasserstein_H1"]
+            loaded.distances["sliced_wasserstein", 1].matrix,
+            expected.snapshot.distances["sliced_wasserstein", 1].matrix,
         )
 
 
@@ -133,14 +141,14 @@ def test_a_run_that_goes_on_from_before_its_last_snapshots_measures_what_it_meas
 def test_a_new_run_knows_nothing_of_the_snapshots_in_its_folder(tmp_path):
     measure(Run(tmp_path, OPTIONS, figures=False), range(2))
     measured = measure(Run(tmp_path, OPTIONS, figures=False), [2])[0]
-    assert not any(values.any() for values in measured.snapshot.drift.values())
-    assert not any(values.any() for values in measured.snapshot.drift_from_first.values())
+    assert not any(table.drift.any() for table in measured.snapshot.distances.values())
+    assert not any(table.drift_from_first.any() for table in measured.snapshot.distances.values())
 
 
 def test_a_run_that_goes_on_in_an_empty_folder_starts(tmp_path):
     measured = measure(Run(tmp_path / "missing", OPTIONS, figures=False, continues=True), [7])[0]
     assert measured.errors == []
-    assert not any(values.any() for values in measured.snapshot.drift.values())
+    assert not any(table.drift.any() for table in measured.snapshot.distances.values())
 
 
 def truncate(path):
@@ -182,9 +190,9 @@ def test_a_snapshot_that_cannot_be_saved_is_not_lost(tmp_path):
 
 
 def test_options_that_json_cannot_hold_do_not_cost_the_snapshot(tmp_path):
-    run = Run(tmp_path / "topology", AnalysisOptions(n_directions=np.int64(20)))
+    run = Run(tmp_path / "topology", AnalysisOptions([SlicedWasserstein(n_directions=np.int64(20))]))
     measured = measure(run, [0])[0]
-    assert measured.snapshot.options["n_directions"] == 20
+    assert measured.snapshot.options["measures"][0]["options"] == {"n_directions": 20}
     assert len(measured.pictures) == 3
 
 
@@ -227,7 +235,7 @@ def test_every_step_has_a_heatmap_the_diagrams_and_the_mapper_graphs():
 
 
 def test_without_mapper_graphs_there_is_no_picture_of_them():
-    pictures = measure(Run(None, AnalysisOptions(mapper=None)), [0])[0].pictures
+    pictures = measure(Run(None, AnalysisOptions(mapper=False)), [0])[0].pictures
     assert [picture.name for picture in pictures] == ["layer_distance", "persistence_diagrams"]
 
 

@@ -103,5 +103,5 @@ def test_a_model_compiled_by_inductor_gives_the_snapshots_of_an_eager_one(tmp_pa
         snapshots.append(monitor.history[-1])
     eager, compiled = snapshots
     assert eager.layers == compiled.layers == LAYERS
-    for key, matrix in eager.distances.items():
-        np.testing.assert_allclose(compiled.distances[key], matrix, rtol=1e-3, atol=1e-4)
+    for key, table in eager.distances.items():
+        np.testing.assert_allclose(compiled.distances[key].matrix, table.matrix, rtol=1e-3, atol=1e-4)

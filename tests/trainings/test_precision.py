@@ -38,7 +38,7 @@ def test_every_number_format_is_recorded(tmp_path, precision):
     watched = watch(lambda *ours: fit(tmp_path, *ours, precision=precision))
     assert watched.warnings == []
     assert watched.monitor.history[-1].layers == LAYERS
-    assert np.isfinite(watched.monitor.history[-1].distances["sliced_wasserstein_H0"]).all()
+    assert np.isfinite(watched.monitor.history[-1].distances["sliced_wasserstein", 0].matrix).all()
 
 
 @pytest.mark.scenario("half precision: recorded as it is, not as it might have been")

@@ -15,7 +15,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch
 from PIL import Image
 
-from topocallback.analysis.analyse import AnalysisOptions, analyse
+from topocallback.analysis.analyse import analyse
+from topocallback.analysis.options import AnalysisOptions
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import Description, Results
 from topocallback.views.canvas import render

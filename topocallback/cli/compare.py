@@ -105,8 +105,8 @@ def _add_compare_options(parser: ArgumentParser) -> None:
             continue
         many: dict[str, Any] = {"nargs": "+"} if known.name in _LISTS else {}
         default: Any = known.default
-        if isinstance(default, tuple):
-            default = list(default)
+        if many:
+            default = [default] if isinstance(default, str) else list(default)
         if known.name == "measures":
             default = None  # a comparison of runs takes those that they were recorded with
         # A percent sign would be a format to argparse.

@@ -103,3 +103,14 @@ def damage(path, array):
 
 def files_below(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def assert_same_tables(found, expected, *, drift=True):
+    """All distances and statistics of two snapshots are equal, bit for bit; the drift too, unless told otherwise."""
+    assert found.distances.keys() == expected.distances.keys()
+    assert found.statistics.keys() == expected.statistics.keys()
+    for key, table in expected.distances.items():
+        for name in ("matrix", "noise", *(("drift", "drift_from_first") if drift else ())):
+            np.testing.assert_array_equal(getattr(found.distances[key], name), getattr(table, name), err_msg=f"{key}")
+    for key, table in expected.statistics.items():
+        np.testing.assert_array_equal(found.statistics[key].values, table.values, err_msg=f"{key}")

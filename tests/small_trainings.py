@@ -18,6 +18,7 @@ import torch
 import torch.multiprocessing as mp
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from record_tools import assert_same_tables
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -153,11 +154,7 @@ def assert_same_numbers(first: Snapshot, second: Snapshot, *, drift: bool = True
     for layer in first.layers:
         for mine, theirs in zip(first.diagrams[layer], second.diagrams[layer], strict=True):
             np.testing.assert_array_equal(mine, theirs)
-    for name in ("distances", "noise", "statistics", *(("drift", "drift_from_first") if drift else ())):
-        mine, theirs = getattr(first, name), getattr(second, name)
-        assert mine.keys() == theirs.keys()
-        for key in mine:
-            np.testing.assert_array_equal(mine[key], theirs[key])
+    assert_same_tables(first, second, drift=drift)
 
 
 def in_two_processes(work: Callable[..., None], *args: Any, seconds: float = 240.0) -> None:

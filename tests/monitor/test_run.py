@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from record_tools import assert_same_tables
 
 import topocallback.monitor.run
 from topocallback.analysis.analyse import analyse
@@ -17,7 +18,6 @@ from topocallback.records.point_clouds import PointClouds
 from topocallback.records.snapshot import Snapshot
 
 OPTIONS = AnalysisOptions(scale="none")
-TABLES = ("distances", "noise", "drift", "drift_from_first", "statistics")
 
 
 def clouds_at(step, n=16):
@@ -34,9 +34,7 @@ def assert_same(measured, expected):
     """The same numbers and the same pictures."""
     ours, theirs = measured.snapshot, expected.snapshot
     assert (ours.step, ours.epoch) == (theirs.step, theirs.epoch)
-    for table in TABLES:
-        for key, values in getattr(theirs, table).items():
-            np.testing.assert_array_equal(getattr(ours, table)[key], values, err_msg=f"{table} {key}")
+    assert_same_tables(ours, theirs)
     assert [picture.png for picture in measured.pictures] == [picture.png for picture in expected.pictures]
 
 

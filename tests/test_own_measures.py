@@ -23,7 +23,7 @@ MEASURES = ["sliced_wasserstein", Procrustes(), LongBars(longer_than=0.1), Neare
 PROCRUSTES, LONG_BARS, AGREE = "procrustes", "long_bars(longer_than=0.1)", "nearest_agree"
 LABELS = {
     PROCRUSTES: "Procrustes distance (0 alike, 1 unlike)",
-    LONG_BARS: "Difference of long bars(longer_than=0.1)",
+    LONG_BARS: "Difference of long bars (longer_than=0.1)",
     AGREE: "Nearest neighbour of the same class",
 }
 UNITS = {PROCRUSTES: "", LONG_BARS: "bars", AGREE: "share of samples"}
@@ -34,7 +34,7 @@ def run(tmp_path_factory):
     """A training under a monitor with TensorBoard's logger; its log directory."""
     folder = tmp_path_factory.mktemp("runs") / "one"
     logger = TensorBoardLogger(folder, name="", version="")
-    return train(folder, 0, measures=MEASURES, figures=True, background=False, logger=logger)
+    return train(folder, 0, measures=MEASURES, figures=True, logger=logger)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -19,6 +19,7 @@ from topocallback.compare.functions import compare_checkpoints, compare_runs
 from topocallback.compare.options import CompareOptions
 from topocallback.records.archive import comparison_path
 from topocallback.records.files import write_atomically
+from topocallback.records.results import DistanceTable, StatisticTable
 from topocallback.views.comparison import FIGURES
 from topocallback.views.comparison_report import comparison_report, to_png
 
@@ -230,7 +231,9 @@ def describe(comparison: Comparison) -> str:
     """The findings in a few lines: what was compared, specificity, and the order in which layers settled."""
     lines = [
         f"Compared {len(comparison.checkpoints)} checkpoints of {len(comparison.runs)} runs, "
-        f"{len(comparison.layers)} layers, {len(comparison.sample_ids)} samples."
+        f"{len(comparison.layers)} layers, {len(comparison.sample_ids)} samples.",
+        f"Distances: {_labels(comparison.distances.values())}.",
+        f"Statistics: {_labels(comparison.statistics.values()) or 'none'}.",
     ]
     found = comparison.specificity()
     if len(found.same) and len(found.different):
@@ -246,6 +249,12 @@ def describe(comparison: Comparison) -> str:
         if moving:
             lines.append(f"  Still moving between the last two checkpoints: {', '.join(moving)}.")
     return "\n".join(lines)
+
+
+def _labels(tables: Iterable[DistanceTable | StatisticTable]) -> str:
+    """What was measured, each once, with its unit."""
+    found = dict.fromkeys((table.about.label, table.about.unit) for table in tables)
+    return ", ".join(f"{label} ({unit})" if unit else label for label, unit in found)
 
 
 @contextmanager

@@ -74,12 +74,13 @@ def analyse(
 
     with clock("total"):
         measured = map_threads(measure, clouds.layers, n_threads)
-        problems = _problems(clouds, measured)
+        problems: dict[str, str] = {}
         tables = [
             _distance_table(_Question(clouds, measured, options, i, n_threads), previous, first, clock, problems)
             for i in range(len(options.distances))
         ]
         statistics = _statistic_tables(clouds, measured, options, problems)
+        problems = _problems(clouds, measured, problems)
     return Snapshot(
         step=step,
         epoch=epoch,
@@ -210,9 +211,15 @@ def _statistic_tables(
     return tables
 
 
-def _problems(clouds: PointClouds, measured: Sequence[LayerMeasurements]) -> dict[str, str]:
-    found = {name: " ".join(layer.problems) for name, layer in zip(clouds.layers, measured, strict=True)}
-    return dict(clouds.problems) | {name: text for name, text in found.items() if text}
+def _problems(
+    clouds: PointClouds, measured: Sequence[LayerMeasurements], of_measures: Mapping[str, str]
+) -> dict[str, str]:
+    """What went wrong with layers, and with measures; what fails among layers is not said again of each one's noise."""
+    found = dict(clouds.problems)
+    for name, layer in zip(clouds.layers, measured, strict=True):
+        own = [text for text in layer.problems if not any(f"noise of {title} " in text for title in of_measures)]
+        found |= {name: " ".join(own)} if own else {}
+    return found | dict(of_measures)
 
 
 @functools.cache

@@ -124,13 +124,13 @@ class Delivery:
 
     def _report(self, measured: MeasuredStep) -> None:
         snapshot = measured.snapshot
-        titles = [table.about.title for table in snapshot.distances.values()]
-        titles += [table.about.title for table in snapshot.statistics.values()]
+        labels = {table.about.title: table.about.label for table in snapshot.distances.values()}
+        labels |= {table.about.title: table.about.label for table in snapshot.statistics.values()}
         for name, problem in snapshot.problems.items():
             if name in snapshot.layers:
                 self._reports.warn(f"layer {name!r}: {problem}")
-            elif name in titles:
-                self._reports.complain(f"{name}: {problem}")
+            elif name in labels:  # once, whatever the homology dimension
+                self._reports.complain(f"{labels[name]}: {problem}")
         for error in measured.errors:
             self._reports.fail(f"keeping step {measured.snapshot.step}", error)
 

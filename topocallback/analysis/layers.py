@@ -144,7 +144,7 @@ def _noise(
     for i, distance in enumerate(distances):
         if not distance.paired and prepared[i] is not None:  # what fails on the whole is said once
             with _noted(f"The noise of {distance.describe().title} is not known.", problems):
-                noise[i] = distance.between(*map(distance.prepare, parts))
+                noise[i] = distance.between(*[distance.prepare(each) for each in parts])
     return noise
 
 

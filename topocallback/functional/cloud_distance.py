@@ -89,7 +89,7 @@ class CloudDistance:
     def between(self, first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
         """The distance between two clouds: () or, not reduced, (homology dimensions,)."""
         facts = self._facts(first), self._facts(second)
-        found = [distance.between(*map(distance.prepare, facts)) for distance in self.distances]
+        found = [distance.between(*[distance.prepare(each) for each in facts]) for distance in self.distances]
         return self._reduced(np.array(found, dtype=np.float64))
 
     def among(self, clouds: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:

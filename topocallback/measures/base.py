@@ -199,7 +199,7 @@ class Distance(Measure):
         if self.paired and facts[0].n_points != facts[1].n_points:
             counts = " and ".join(str(each.n_points) for each in facts)
             raise ValueError(f"Expected clouds of the same samples for {self.key}, got {counts} points.")
-        return measure.between(*map(measure.prepare, facts))
+        return measure.between(*[measure.prepare(each) for each in facts])
 
     def _kind(self) -> dict[str, Any]:
         return {"kind": "distance", "direction": self.direction, "paired": self.paired}

@@ -46,4 +46,4 @@ def distance_on_common_samples(distance: Distance, first: LayerFacts, second: La
         The distance; ``None`` where the layers cannot be paired, see ``on_common_samples``.
     """
     pair = on_common_samples(first, second)
-    return None if pair is None else distance.between(*map(distance.prepare, pair))
+    return None if pair is None else distance.between(*[distance.prepare(each) for each in pair])

@@ -49,4 +49,4 @@ class DiagramDistance(OfDiagram, Distance):
         Raises:
             ValueError: If a diagram is not of shape (bars, 2) or holds NaN.
         """
-        return self.between(*(self.prepare_diagram(as_diagram(diagram)) for diagram in (first, second)))
+        return self.between(*[self.prepare_diagram(as_diagram(diagram)) for diagram in (first, second)])

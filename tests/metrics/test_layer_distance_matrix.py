@@ -88,7 +88,7 @@ def test_matrices_are_plotted_with_their_layers():
     metric = matrix_metric()
     metric.update(ACTIVATIONS)
     figure, axes = metric.plot()
-    assert np.array_equal(axes.images[0].get_array(), EXPECTED_MATRIX.numpy())
+    assert np.array_equal(axes.collections[0].get_array(), EXPECTED_MATRIX.numpy())
     assert tuple(label.get_text() for label in axes.get_xticklabels()) == LAYERS
     assert tuple(label.get_text() for label in axes.get_yticklabels()) == LAYERS
     assert [text.get_text() for text in axes.texts][:2] == ["0", f"{EXPECTED_MATRIX[0, 1]:.2g}"]

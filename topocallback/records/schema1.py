@@ -23,6 +23,7 @@ _DISTANCES = {
     "wasserstein": "Wasserstein distance",
     "bottleneck": "Bottleneck distance",
 }
+_DIRECTIONS = 50  # of the sliced Wasserstein distance, unless the options say otherwise
 _SHARES = (0.0, 1.0)
 _STATISTICS: Mapping[str, dict[str, Any]] = {
     "bars": {"label": "Number of bars", "unit": "bars", "more": "more features"},
@@ -61,10 +62,21 @@ def _with_descriptions(stored: Stored, companions: tuple[str, ...]) -> Stored:
         names |= {f"{part}/{key}": f"distances/{i}/{part}" for part in companions}
     facts = {
         **stored.facts,
+        "options": _options(stored.facts["options"]),
         "distances": [described(_distance(key, length)) for key in distances],
         "statistics": [described(_statistic(key, length)) for key in statistics],
     }
     return Stored(facts, stored.arrays.renamed(names))
+
+
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with measures as schema 2 records them, from which those of the table can be made again."""
+    directions = options.get("n_directions", _DIRECTIONS)
+    measures: list[dict[str, Any]] = []
+    for name in options.get("measures", ()):
+        own = {"n_directions": directions} if name == "sliced_wasserstein" and directions != _DIRECTIONS else {}
+        measures.append({"name": name, "key": name, "options": own} if name in _DISTANCES else {"name": name})
+    return {**options, "measures": measures}
 
 
 def _keys(arrays: Arrays, table: str) -> list[str]:

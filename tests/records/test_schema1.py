@@ -1,0 +1,46 @@
+"""Archives of schema 1, written by the package as it then was, are read as before."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from topocallback import Comparison, compare_runs, load_history
+
+OLD = Path(__file__).parents[1] / "data" / "schema1"
+RUN = OLD / "run" / "topology"
+
+
+@pytest.mark.parametrize("snapshot", load_history(RUN), ids=lambda snapshot: str(snapshot.step))
+def test_every_number_of_a_snapshot_is_the_one_in_the_file(snapshot):
+    with np.load(RUN / f"step={snapshot.step}.npz", allow_pickle=False) as file:
+        facts = json.loads(str(file["facts"]))
+        assert facts["schema"] == 1
+        for key, table in snapshot.distances.items():
+            for stored, name in (("distances", "matrix"), *[(part, part) for part in ("noise", "drift")]):
+                np.testing.assert_array_equal(getattr(table, name), file[f"{stored}/{key[0]}_H{key[1]}"])
+        for table in snapshot.statistics.values():
+            np.testing.assert_array_equal(table.values, file[f"statistics/{table.about.tag}"])
+        assert len(snapshot.distances) == sum(name.startswith("distances/") for name in file.files)
+        assert len(snapshot.statistics) == sum(name.startswith("statistics/") for name in file.files)
+
+
+def test_tables_say_what_they_are_and_a_layer_without_points_is_known():
+    snapshot = load_history(RUN)[-1]
+    assert snapshot.distances["sliced_wasserstein", 1].about.title == "Sliced Wasserstein distance, H1"
+    assert snapshot.statistics["persistent_entropy", 0].about.unit == "bits"
+    empty = np.isnan(np.diagonal(snapshot.distances["sliced_wasserstein", 0].matrix))
+    assert empty.sum() == 1
+    np.testing.assert_array_equal(snapshot.n_points == 0, empty)
+
+
+def test_runs_of_schema_1_are_compared_by_what_they_were_recorded_with():
+    recorded, found = load_history(RUN), compare_runs(OLD / "run")
+    assert found.distances.measures == ("sliced_wasserstein", "wasserstein")
+    for number, snapshot in enumerate(recorded):
+        for key, table in snapshot.distances.items():
+            np.testing.assert_array_equal(found.over_layers(number, *key), table.matrix)
+    old = Comparison.load(OLD)
+    for key, table in old.distances.items():
+        np.testing.assert_array_equal(found.distances[key].matrix, table.matrix)

@@ -30,6 +30,7 @@ from topocallback import (
     compare_runs,
     load_history,
 )
+from topocallback.measures import Distance
 from topocallback.records.archive import archive_path
 
 H1 = "sliced_wasserstein_H1"
@@ -468,3 +469,33 @@ def test_whatever_one_model_raises_costs_that_model_alone():
         comparison = compare_models(models, DataLoader(torch.randn(40, 4), batch_size=20), n_samples=40)
     assert [checkpoint.name for checkpoint in comparison.checkpoints] == ["whole"]
     assert list(comparison.left_out) == ["broken"]
+
+
+class Lost(nn.Module):
+    """Gives NaN for every sample."""
+
+    def forward(self, x):
+        return x * float("nan")
+
+
+class Spread(Distance):
+    """A distance of clouds that cannot be taken of an empty one."""
+
+    def prepare(self, facts):
+        return float(facts.cloud.max() - facts.cloud.min())
+
+    def between(self, first, second):
+        return abs(first - second)
+
+
+def test_a_distance_of_clouds_is_taken_of_layers_that_have_points_and_nothing_is_asked_of_the_others():
+    torch.manual_seed(0)
+    models = {name: nn.Sequential(nn.Linear(4, 3), Lost()) for name in "ab"}
+    with torch.no_grad():
+        first, second = (models[name][0](loader().dataset.tensors[0][:120]) for name in "ab")
+    found = compare_models(models, loader(), layers=["0", "1"], n_samples=120, measures=[Spread()])
+    assert found.n_points.tolist() == [120, 0, 120, 0]
+    matrix = found.matrix("spread")
+    expected = abs(float(first.max() - first.min()) - float(second.max() - second.min()))
+    assert matrix[0, 2] == matrix[2, 0] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(matrix[[1, 3]]).all()

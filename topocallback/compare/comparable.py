@@ -126,13 +126,15 @@ class ComparableSnapshots:
         layers = tuple(dict.fromkeys(layer for snapshot in snapshots for layer in snapshot.layers))
         points = [(c, layer) for c, snapshot in enumerate(snapshots) for layer in snapshot.layers]
         n_points = np.concatenate([snapshot.n_points for snapshot in snapshots])
+        there = np.flatnonzero(n_points)  # a layer without any finite point has NaN for every distance
         distances = []
         for distance in options.distances:
             about = distance.describe(options.length)
             facts = _facts(snapshots, clouds, distance, options)
-            matrix = _matrix(facts, distance, store, n_jobs, about.title if progress else None)
-            # A layer without any finite point has NaN for every distance, in its snapshot too.
-            matrix[n_points == 0, :] = matrix[:, n_points == 0] = np.nan
+            matrix = np.full((len(points), len(points)), np.nan)
+            matrix[np.ix_(there, there)] = _matrix(
+                [facts[point] for point in there], distance, store, n_jobs, about.title if progress else None
+            )
             distances.append(DistanceTable(about, matrix, _joined(snapshots, about.key, _noise_of)))
         return Comparison(
             checkpoints=tuple(checkpoints),

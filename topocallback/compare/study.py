@@ -47,7 +47,7 @@ class Study:
         self.options = self.asked.analysis
         self.recording = self.asked.recording
         self.store = Store(self.asked.folder)
-        # What a snapshot holds of a layer is enough for distances between diagrams.
+        # What is kept of a layer, its diagrams, is enough for distances between diagrams; others need it recorded anew.
         self._needs_clouds = not all(distance.from_diagrams for distance in self.options.distances)
 
     def compare(self, subjects: Sequence[Subject]) -> Comparison:
@@ -80,9 +80,7 @@ class Study:
         # Where something that changes the result has no name, nothing that is kept can be known to be the same.
         named = self.options.are_named and self.recording.are_named and common["data"] is not None
         keys = [fingerprint({**common, **s.facts}) if named and s.facts else None for s in subjects]
-        kept = [None if key is None else self.store.snapshot(key) for key in keys]
-        clouds = [self._kept_clouds(key, snapshot) for key, snapshot in zip(keys, kept, strict=True)]
-        kept = [s if c is not None or not self._needs_clouds else None for s, c in zip(kept, clouds, strict=True)]
+        kept = [None if key is None or self._needs_clouds else self.store.snapshot(key) for key in keys]
         recorded: dict[int, tuple[PointClouds, int, int]] = {}
         for i, subject in enumerate(subjects):
             if kept[i] is None:
@@ -97,20 +95,13 @@ class Study:
         arguments = ((clouds, self.options, step, epoch) for clouds, step, epoch in recorded.values())
         for i, snapshot in zip(recorded, run_jobs(_analyse, arguments, self.asked.n_jobs), strict=True):
             kept[i] = snapshot
-            clouds[i] = recorded[i][0] if self._needs_clouds else None
             if (key := keys[i]) is not None:
                 self.store.keep_snapshot(key, snapshot)
-                if self._needs_clouds:
-                    self.store.keep_clouds(key, recorded[i][0])
-        for subject, found, cloud in zip(subjects, kept, clouds, strict=True):
+        for i, (subject, found) in enumerate(zip(subjects, kept, strict=True)):
             if found is not None:
                 known = subject.checkpoint
-                comparable.add(Checkpoint(known.name, known.run, found.step, found.epoch, known.path), found, cloud)
-
-    def _kept_clouds(self, key: str | None, snapshot: Snapshot | None) -> PointClouds | None:
-        if key is None or snapshot is None or not self._needs_clouds:
-            return None
-        return self.store.clouds(key)
+                clouds = recorded[i][0] if self._needs_clouds else None
+                comparable.add(Checkpoint(known.name, known.run, found.step, found.epoch, known.path), found, clouds)
 
     def _recorded(self, subject: Subject) -> tuple[PointClouds, int, int]:
         model, step, epoch = subject.load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.multiprocessing as mp
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -139,7 +141,9 @@ def events(folder: Path | str) -> EventAccumulator:
 
 def steps_of(folder: Path | str, tag: str = "val_loss") -> tuple[int, ...]:
     logged = events(folder)
-    return tuple(event.step for event in logged.Scalars(tag)) if tag in logged.Tags()["scalars"] else ()
+    found = logged.Scalars(tag) if tag in logged.Tags()["scalars"] else ()
+    # Of event files that were begun in one second, the tenth is read before the second: they are sorted by name.
+    return tuple(event.step for event in sorted(found, key=lambda event: event.wall_time))
 
 
 def our_warnings(caught: list[warnings.WarningMessage]) -> list[str]:
@@ -187,7 +191,23 @@ def _work_as(rank: int, port: int, work: Callable[..., None], args: tuple[Any, .
         "LOCAL_RANK": str(rank),
         "GROUP_RANK": "0",
     }
-    work(*args)
+    try:
+        work(*args)
+    finally:
+        leave_group()
+
+
+def leave_group() -> None:
+    """Leave the process group: whose threads still run when a process exits may abort it, under load most of all."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+class LeavesGroupAtExit(pl.Callback):
+    """Leaves the process group when the process exits, where Lightning has started it."""
+
+    def setup(self, trainer, pl_module, stage):
+        atexit.register(leave_group)
 
 
 class CountedCloud:

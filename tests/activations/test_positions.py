@@ -6,6 +6,9 @@ import torch
 from torch import nn
 
 from topocallback import ActivationRecorder, Positions, analyse
+from topocallback.analysis.layers import layer_facts
+from topocallback.analysis.options import AnalysisOptions
+from topocallback.measures.noise import halves
 from topocallback.records.snapshot import Snapshot
 
 WIDE = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 3, stride=2))
@@ -106,20 +109,14 @@ def test_channels_that_come_last_are_the_vectors():
     assert sorted(map(tuple, points)) == [tuple(row) for row in tokens[0].tolist()]
 
 
-def test_the_two_halves_of_the_noise_floor_share_no_sample(monkeypatch):
+def test_the_two_halves_of_the_noise_floor_share_no_sample():
     clouds = record(Positions(3))
-    halves = []
-    from topocallback.analysis import analyse as analysis
-
-    def spy(distances, *options):
-        halves.append(len(distances))
-        return original(distances, *options)
-
-    original = analysis.rips_diagrams
-    monkeypatch.setattr(analysis, "rips_diagrams", spy)
-    snapshot = analyse(clouds)
-    assert halves == [60, 30, 30] * 2
-    assert (snapshot.distances["sliced_wasserstein", 0].noise > 0).all()
+    for layer in clouds:
+        first, second = halves(layer_facts(clouds, layer, AnalysisOptions()))
+        assert first.n_points == second.n_points == 30
+        assert not set(first.sample_ids) & set(second.sample_ids)
+        assert set(np.bincount(first.sample_ids)) == set(np.bincount(second.sample_ids)) == {0, 3}
+    assert (analyse(clouds).distances["sliced_wasserstein", 0].noise > 0).all()
 
 
 def test_an_archive_holds_which_sample_each_point_comes_from(tmp_path):
@@ -158,4 +155,4 @@ def test_points_of_a_single_sample_have_no_noise_floor_rather_than_one_of_zero()
 
 def test_a_layer_without_any_point_says_why():
     snapshot = analyse(record(Positions(4, mask=lambda activations, sample_ids: activations[:, 0] > 1e9)))
-    assert snapshot.problems["0"].startswith("It has no point")
+    assert snapshot.problems["0"].startswith("No points")

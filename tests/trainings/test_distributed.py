@@ -13,6 +13,7 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from small_trainings import (
     LAYERS,
     ExactNet,
+    LeavesGroupAtExit,
     Net,
     assert_same_numbers,
     fit,
@@ -62,7 +63,8 @@ def test_two_processes_train_the_same_with_and_without_and_give_the_snapshots_of
 def test_spawned_processes_give_the_snapshot_of_one(tmp_path):
     alone = TopologyMonitor(n_samples=20)
     trainer_for(tmp_path / "one", alone).validate(ExactNet(), loader(51, batch_size=4), verbose=False)
-    trainer = trainer_for(tmp_path / "two", TopologyMonitor(n_samples=20), strategy="ddp_spawn", devices=2)
+    ours = TopologyMonitor(n_samples=20), LeavesGroupAtExit()
+    trainer = trainer_for(tmp_path / "two", *ours, strategy="ddp_spawn", devices=2)
     trainer.validate(ExactNet(), loader(51, batch_size=4), verbose=False)
     assert_same_numbers(alone.history[0], load_history(log_directory(tmp_path / "two"))[0])
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from PIL import Image
+from small_trainings import LeavesGroupAtExit
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_BLOB_SEQUENCE
 from torch import nn
@@ -221,7 +222,8 @@ def test_weights_are_the_same_with_and_without(tmp_path):
 def test_two_processes_show_the_inputs_of_one(tmp_path):
     alone = trainer_for(tmp_path / "one", TopologyMonitor(n_samples=20))
     alone.validate(Net(), loader(), verbose=False)
-    together = trainer_for(tmp_path / "two", TopologyMonitor(n_samples=20), strategy="ddp_spawn", devices=2)
+    ours = TopologyMonitor(n_samples=20), LeavesGroupAtExit()
+    together = trainer_for(tmp_path / "two", *ours, strategy="ddp_spawn", devices=2)
     together.validate(Net(), loader(), verbose=False)
     log_dir = tmp_path / "two" / "run" / "version_0"
     assert_shows_the_sample(log_dir, load_history(log_dir)[0].sample_ids)

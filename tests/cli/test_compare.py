@@ -51,6 +51,20 @@ def test_runs_are_compared_without_model_and_data(study, tmp_path):
     np.testing.assert_array_equal(Comparison.load(tmp_path).matrix(), expected(study).matrix())
 
 
+def test_measures_have_options_and_mapper_has_its_own(command, tmp_path, capsys):
+    measures = ["--measures", "wasserstein:order=2", "own_measures.Procrustes"]
+    assert main([*command, *measures, "--mapper.n_intervals", "7"]) == 0
+    found = Comparison.load(tmp_path / "out")
+    assert found.distances.measures == ("wasserstein(order=2)", "procrustes")
+    assert found.options["mapper"]["n_intervals"] == 7
+    assert "Procrustes distance (0 alike, 1 unlike)" in capsys.readouterr().out
+
+
+def test_a_folder_of_runs_is_compared(study, tmp_path):
+    assert main(["compare", str(study), "-o", str(tmp_path), "--quiet"]) == 0
+    assert Comparison.load(tmp_path).runs == ("seed=0", "seed=1")
+
+
 def test_a_configuration_of_lightning_cli_gives_model_and_data(study, command, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(
@@ -86,6 +100,8 @@ def test_a_checkpoint_left_out_gives_exit_code_1(study, command, tmp_path, capsy
         (["compare", "--model", "small_classifier.Nothing"], "Nothing"),
         (["compare", "--config", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
         (["compare", "--unknown"], "unknown"),
+        (["compare", "a", "--measures", "wassersten"], "Closest: ['wasserstein'"),
+        (["compare", "a", "--measures", "wasserstein:order=0"], "`order` of wasserstein"),
         (["compare", "a", "--model", "small_classifier.Classifier"], "got both"),
     ],
 )

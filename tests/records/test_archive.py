@@ -13,6 +13,7 @@ from topocallback.records.archive import (
     archive_path,
     comparison_path,
     find_runs,
+    load_histories,
     load_history,
     load_inputs,
     new_folder,
@@ -275,6 +276,17 @@ def test_the_last_run_in_a_log_directory_counts(tmp_path):
         write_run(tmp_path, steps=(version,), version=version)
     assert load_history(tmp_path).steps == (10,)
     assert load_history(tmp_path / "topology-v2").steps == (2,)
+
+
+def test_the_last_run_in_each_log_directory_of_a_folder_counts(tmp_path):
+    write_run(tmp_path / "b", steps=(1,))
+    write_run(tmp_path / "b", steps=(2,), version=1)
+    write_run(tmp_path / "a" / "deep", steps=(3,))
+    assert [history.steps for history in load_histories(tmp_path)] == [(3,), (2,)]
+    assert [history.steps for history in load_histories(tmp_path / "b")] == [(2,)]
+    assert [history.steps for history in load_histories(tmp_path / "b" / "topology")] == [(1,)]
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        load_histories(tmp_path / "c")
 
 
 def test_a_history_names_the_files_of_its_steps(tmp_path):

@@ -44,3 +44,17 @@ def test_runs_of_schema_1_are_compared_by_what_they_were_recorded_with():
     old = Comparison.load(OLD)
     for key, table in old.distances.items():
         np.testing.assert_array_equal(found.distances[key].matrix, table.matrix)
+
+
+def test_a_measure_with_options_of_its_own_is_read_with_them(tmp_path):
+    with np.load(RUN / "step=20.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    facts = json.loads(str(arrays["facts"]))
+    facts["options"]["n_directions"] = 7
+    topology = tmp_path / "topology"
+    topology.mkdir()
+    np.savez(topology / "step=20.npz", **{**arrays, "facts": np.array(json.dumps(facts))})
+    name = "sliced_wasserstein(n_directions=7)"
+    recorded = load_history(tmp_path)[0].distances[name, 1]
+    assert recorded.about.title == "Sliced Wasserstein distance (n_directions=7), H1"
+    np.testing.assert_array_equal(compare_runs(tmp_path).distances[name, 1].noise, recorded.noise)

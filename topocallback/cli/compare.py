@@ -15,6 +15,7 @@ from docstring_parser import parse
 from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 
+from topocallback.cli.measures import measure_of_argument
 from topocallback.compare.functions import compare_checkpoints, compare_runs
 from topocallback.compare.options import CompareOptions
 from topocallback.records.archive import comparison_path
@@ -42,12 +43,15 @@ _TRAINER_KEYS = ("accelerator", "precision", "devices")
 # Functions, and what has an option of its own here.
 _NOT_FROM_A_SHELL = {"forward", "trainer_options", "folder", "progress"}
 _LISTS = {"layers", "measures", "homology_dims"}
+_ABOUT_MEASURES = (
+    "Measures of both kinds: names, such as wasserstein:order=2 with options, or package.name of one's own. By default "
+    "sliced_wasserstein, and for runs what they were recorded with."
+)
 _SHELL_TYPES: dict[str, Any] = {
     "layers": str,
     "measures": str,
     "homology_dims": int,
     "pooling": str,
-    "mapper": bool,
 }
 
 
@@ -70,7 +74,7 @@ def add_to(subcommands: Any, arguments: Sequence[str], help_line: str) -> list[s
         UsageError: If the configuration cannot be read.
     """
     parser = ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument("runs", nargs="*", type=str, help="log directories of runs that TopologyMonitor recorded")
+    parser.add_argument("runs", nargs="*", type=str, help="log directories of runs that TopologyMonitor recorded, or folders of such")
     parser.add_argument(
         "--model",
         type=type[LightningModule] | LightningModule,
@@ -108,10 +112,12 @@ def _add_compare_options(parser: ArgumentParser) -> None:
         default: Any = known.default
         if many:
             default = [default] if isinstance(default, str) else list(default)
+        about = str(helps[known.name])
         if known.name == "measures":
             default = None  # a comparison of runs takes those that they were recorded with
+            about = _ABOUT_MEASURES
         # A percent sign would be a format to argparse.
-        about = str(helps[known.name]).replace("%", "%%").replace("\n", " ")
+        about = about.replace("%", "%%").replace("\n", " ")
         parser.add_argument(f"--{known.name}", type=hints[known.name], default=default, help=about, **many)
 
 
@@ -174,15 +180,16 @@ def run(options: Namespace) -> int:
 
 def _compare(options: Namespace, folder: Path) -> Comparison:
     common = {"folder": folder, "n_jobs": options.n_jobs, "progress": not options.quiet}
+    measures = None if options.measures is None else [measure_of_argument(argument) for argument in options.measures]
     if options.runs:
         if options.checkpoints or options.model:
             raise UsageError("Expected either runs, or --model, --data and --checkpoints, got both.")
-        return compare_runs(*options.runs, measures=options.measures, **common)
+        return compare_runs(*options.runs, measures=measures, **common)
     missing = [f"--{name}" for name in ("model", "data", "checkpoints") if not getattr(options, name)]
     if missing:
         raise UsageError(f"Expected runs, or --model, --data and --checkpoints; {', '.join(missing)} are missing.")
     asked = {name: getattr(options, name) for name in _from_shell() if name != "n_jobs"}
-    asked["measures"] = options.measures or ("sliced_wasserstein",)
+    asked["measures"] = measures or CompareOptions.measures
     asked["layers"] = "auto" if options.layers in ("auto", ["auto"]) else options.layers
     return compare_checkpoints(
         options.model,

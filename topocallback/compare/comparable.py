@@ -130,11 +130,15 @@ class ComparableSnapshots:
         distances = []
         for distance in options.distances:
             about = distance.describe(options.length)
-            facts = _facts(snapshots, clouds, distance, options)
             matrix = np.full((len(points), len(points)), np.nan)
-            matrix[np.ix_(there, there)] = _matrix(
-                [facts[point] for point in there], distance, store, n_jobs, about.title if progress else None
-            )
+            try:
+                facts = _facts(snapshots, clouds, distance, options)
+                matrix[np.ix_(there, there)] = _matrix(
+                    [facts[point] for point in there], distance, store, n_jobs, about.title if progress else None
+                )
+            except Exception as error:  # as in a snapshot, a measure that fails costs itself and no other
+                self.problems[about.title] = f"It could not be measured. {type(error).__name__}: {error}"
+                warnings.warn(f"{about.title}: {self.problems[about.title]}", UserWarning, stacklevel=3)
             distances.append(DistanceTable(about, matrix, _joined(snapshots, about.key, _noise_of)))
         return Comparison(
             checkpoints=tuple(checkpoints),

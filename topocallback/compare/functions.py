@@ -29,7 +29,7 @@ from topocallback.compare.store import Store
 from topocallback.compare.study import Study, Subject
 from topocallback.measures.base import Distance
 from topocallback.measures.table import MeasureLike, from_record, resolve_all
-from topocallback.records.archive import History, load_history, run_directory
+from topocallback.records.archive import History, load_histories, run_directory
 from topocallback.records.comparison import Checkpoint, Comparison
 from topocallback.records.snapshot import Snapshot
 
@@ -137,7 +137,7 @@ def compare_runs(
     out. So are measures that need more than persistence diagrams: an archive holds no activations.
 
     Args:
-        *runs: Log directories, or ``topology`` folders in them.
+        *runs: Log directories, ``topology`` folders in them, or folders of several log directories.
         measures: Distances between diagrams; by default those in the table of measures that the first snapshot was made
             with.
         folder: Where distances are kept; ``None`` keeps nothing.
@@ -157,7 +157,7 @@ def compare_runs(
     """
     if not runs:
         raise ValueError("Expected `runs` to name at least one run, got none.")
-    histories = [run if isinstance(run, History) else load_history(run) for run in runs]
+    histories = [each for run in runs for each in ([run] if isinstance(run, History) else load_histories(run))]
     comparable = ComparableSnapshots()
     names = short_names([run_directory(history.folder.absolute()) for history in histories])
 

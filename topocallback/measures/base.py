@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -249,14 +249,19 @@ class Statistic(Measure):
         return {"kind": "statistic", "more": self.more}
 
 
-def check_option(measure: Measure, option: str, is_right: bool, expected: str) -> None:
-    """Refuse an option that is out of its range.
+def check_option(measure: Measure, option: str, is_right: Callable[[Any], bool], expected: str) -> None:
+    """Refuse an option that is out of its range, or of a type that cannot be held against it.
 
     Raises:
         ValueError: If it is; the message names measure, option, range and value.
     """
-    if not is_right:
-        raise ValueError(f"Expected `{option}` of {measure.key} to be {expected}, got {getattr(measure, option)!r}.")
+    value = getattr(measure, option)
+    try:
+        if is_right(value):
+            return
+    except TypeError:  # such as text where a number belongs
+        pass
+    raise ValueError(f"Expected `{option}` of {measure.key} to be {expected}, got {value!r}.")
 
 
 def _in_brackets(options: dict[str, Any]) -> str:

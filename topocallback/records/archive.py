@@ -25,6 +25,7 @@ __all__ = [
     "archive_path",
     "comparison_path",
     "find_runs",
+    "load_histories",
     "load_history",
     "load_inputs",
     "new_folder",
@@ -320,6 +321,25 @@ def load_history(path: PathLike) -> History:
     except FileNotFoundError:
         hint = "There are none below it either."
     raise FileNotFoundError(f"Expected snapshots (step=<n>.npz) in {given} or {given / _FOLDER}, got none. {hint}")
+
+
+def load_histories(path: PathLike) -> list[History]:
+    """The snapshots of a run, or of every run in a folder of runs.
+
+    Args:
+        path: What ``load_history`` takes, or a folder of such log directories, however deep.
+
+    Returns:
+        One history for each log directory, in the order of their names.
+
+    Raises:
+        FileNotFoundError: If there is no snapshot at or below ``path``.
+    """
+    given = Path(path)
+    if _holds_snapshots(given) or _archives_in(given) or not given.is_dir():
+        return [load_history(given)]
+    of_log_dirs = dict.fromkeys(folder.parent for folder in find_runs(given).values())
+    return [load_history(log_dir) for log_dir in of_log_dirs]
 
 
 def _is_readable(path: Path) -> bool:

@@ -55,6 +55,7 @@ def comparison_from_schema1(stored: Stored) -> Stored:
 def _with_descriptions(stored: Stored, companions: tuple[str, ...]) -> Stored:
     """Tables by their numbers, each with a description."""
     length = "0.9 quantiles" if stored.facts["options"].get("scale") == "quantile" else "activations' units"
+    options = _own_options(stored.facts["options"])
     distances, statistics = _keys(stored.arrays, "distances"), _keys(stored.arrays, "statistics")
     names = {f"statistics/{key}": f"statistics/{i}" for i, key in enumerate(statistics)}
     for i, key in enumerate(distances):
@@ -63,7 +64,7 @@ def _with_descriptions(stored: Stored, companions: tuple[str, ...]) -> Stored:
     facts = {
         **stored.facts,
         "options": _options(stored.facts["options"]),
-        "distances": [described(_distance(key, length)) for key in distances],
+        "distances": [described(_distance(key, length, options)) for key in distances],
         "statistics": [described(_statistic(key, length)) for key in statistics],
     }
     return Stored(facts, stored.arrays.renamed(names))
@@ -71,23 +72,34 @@ def _with_descriptions(stored: Stored, companions: tuple[str, ...]) -> Stored:
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with measures as schema 2 records them, from which those of the table can be made again."""
-    directions = options.get("n_directions", _DIRECTIONS)
+    own = _own_options(options)
     measures: list[dict[str, Any]] = []
     for name in options.get("measures", ()):
-        own = {"n_directions": directions} if name == "sliced_wasserstein" and directions != _DIRECTIONS else {}
-        measures.append({"name": name, "key": name, "options": own} if name in _DISTANCES else {"name": name})
+        recorded = {"key": name, "options": own.get(name, {})} if name in _DISTANCES else {}
+        measures.append({"name": name + _in_brackets(own.get(name, {})), **recorded})
     return {**options, "measures": measures}
+
+
+def _own_options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options of each measure that differ from their defaults; schema 1 knew only one."""
+    directions = options.get("n_directions", _DIRECTIONS)
+    return {} if directions == _DIRECTIONS else {"sliced_wasserstein": {"n_directions": directions}}
+
+
+def _in_brackets(options: Mapping[str, Any]) -> str:
+    return f"({', '.join(f'{name}={value}' for name, value in options.items())})" if options else ""
 
 
 def _keys(arrays: Arrays, table: str) -> list[str]:
     return [name.partition("/")[2] for name in arrays if name.startswith(f"{table}/")]
 
 
-def _distance(key: str, length: str) -> Description:
+def _distance(key: str, length: str, options: Mapping[str, Mapping[str, Any]]) -> Description:
     measure, dim = _parted(key)
     if measure not in _DISTANCES:  # a function of the user's own, in units that nobody wrote down
         return Description(measure, dim, measure)
-    return Description(measure, dim, _DISTANCES[measure], length)
+    own = _in_brackets(options.get(measure, {}))
+    return Description(measure + own, dim, f"{_DISTANCES[measure]} {own}".rstrip(), length)
 
 
 def _statistic(key: str, length: str) -> Description:

@@ -43,7 +43,7 @@ class Bottleneck(DiagramDistance):
     essential: bool = False
 
     def __post_init__(self) -> None:
-        check_option(self, "tolerance", self.tolerance >= 0, "at least 0")
+        check_option(self, "tolerance", lambda tolerance: tolerance >= 0, "at least 0")
         _import_hera()
 
     def prepare_diagram(self, diagram: Diagram) -> Diagram:

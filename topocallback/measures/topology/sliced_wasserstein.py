@@ -52,8 +52,7 @@ class SlicedWasserstein(DiagramDistance):
     essential: bool = False
 
     def __post_init__(self) -> None:
-        is_right = isinstance(self.n_directions, (int, np.integer)) and self.n_directions >= 1
-        check_option(self, "n_directions", is_right, "an integer of at least 1")
+        check_option(self, "n_directions", lambda n: isinstance(n, (int, np.integer)) and n >= 1, "an integer of at least 1")
 
     def prepare_diagram(self, diagram: Diagram) -> _Projection:
         """The diagram seen along every direction, sorted."""

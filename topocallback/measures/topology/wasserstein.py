@@ -52,8 +52,8 @@ class Wasserstein(DiagramDistance):
     essential: bool = False
 
     def __post_init__(self) -> None:
-        check_option(self, "order", 1 <= self.order < np.inf, "finite and at least 1 (for infinity: 'bottleneck')")
-        check_option(self, "ground_norm", self.ground_norm >= 1, "at least 1")
+        check_option(self, "order", lambda order: 1 <= order < np.inf, "finite and at least 1 (for infinity: 'bottleneck')")
+        check_option(self, "ground_norm", lambda norm: norm >= 1, "at least 1")
 
     def prepare_diagram(self, diagram: Diagram) -> Bars:
         """The bars that die, and the births of those that never do."""

@@ -1,0 +1,136 @@
+"""What can be compared with what, and the comparison of it."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_classifier import LAYERS, N_SAMPLES, Classifier, loader, train
+from small_study import compare
+from torch import nn
+
+from topocallback import (
+    compare_checkpoints,
+    compare_models,
+    compare_runs,
+    load_history,
+)
+from topocallback.measures import Distance
+from topocallback.records.archive import archive_path
+
+
+def test_the_last_checkpoint_is_not_counted_twice(study, tmp_path):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(study / "seed=0" / "checkpoints", folder)
+    shutil.copy(folder / "epoch=2.ckpt", folder / "last.ckpt")
+    found = compare_checkpoints(Classifier, str(folder / "*.ckpt"), loader(), n_samples=N_SAMPLES)
+    assert [checkpoint.name for checkpoint in found.checkpoints] == ["epoch=0", "epoch=1", "epoch=2"]
+    assert "counts once" in found.problems["last"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"scale": "none"}, "its scale is 'none' instead of 'quantile'"),
+        ({"homology_dims": (0,)}, r"its homology_dims is \[0\] instead of \[0, 1\]"),
+        ({"n_samples": 40}, r"it saw other samples \(40 instead of 60, 40 of them in common\)"),
+    ],
+)
+def test_runs_with_other_options_or_samples_are_left_out_by_name(study, tmp_path, options, said):
+    other = train(tmp_path / "other", 0, epochs=1, **options)
+    with pytest.warns(UserWarning, match=said):
+        found = compare_runs(study / "seed=0", other)
+    assert found.runs == (str(Path("seed=0")),) or len(found.runs) == 1
+    assert str(other) in next(iter(found.left_out))
+
+
+def test_a_folder_of_runs_stands_for_each_of_them(study):
+    found, named = compare_runs(study), compare_runs(study / "seed=0", study / "seed=1")
+    assert found.runs == named.runs == ("seed=0", "seed=1")
+    np.testing.assert_array_equal(found.matrix(), named.matrix())
+
+
+def test_runs_without_a_common_layer_are_refused(study, tmp_path):
+    other = train(tmp_path / "other", 0, epochs=1, layers="ReLU")
+    with pytest.raises(ValueError, match=r"layer in common, got none: .*net\.0.*net\.1"):
+        compare_runs(study / "seed=0", other)
+
+
+def test_a_damaged_snapshot_is_left_out_by_name(study, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(study / "seed=0", run)
+    broken = archive_path(run / "topology", load_history(run).steps[1])
+    content = bytearray(broken.read_bytes())
+    content[len(content) // 2 :] = b"\0" * (len(content) - len(content) // 2)
+    broken.write_bytes(bytes(content))
+    with pytest.warns(UserWarning, match=str(broken)):
+        found = compare_runs(run)
+    assert len(found.checkpoints) == 2
+
+
+def test_weights_in_one_folder_that_do_not_tell_their_step_are_all_compared(study, tmp_path):
+    for seed in range(2):
+        file = next((study / f"seed={seed}" / "checkpoints").glob("*.ckpt"))
+        weights = torch.load(file, weights_only=True)["state_dict"]
+        torch.save(weights, tmp_path / f"seed{seed}.pt")
+    shutil.copy(tmp_path / "seed1.pt", tmp_path / "seed1-again.pt")
+    comparison = compare_checkpoints(Classifier(), str(tmp_path / "*.pt"), loader(), n_samples=N_SAMPLES)
+    assert len(comparison.checkpoints) == 2  # the copy counts once
+    assert len(comparison.runs) == 2
+    assert comparison.over_checkpoints(LAYERS[0])[0, 1] > 0
+
+
+class Lost(nn.Module):
+    """Gives NaN for every sample."""
+
+    def forward(self, x):
+        return x * float("nan")
+
+
+class Spread(Distance):
+    """A distance of clouds that cannot be taken of an empty one."""
+
+    def prepare(self, facts):
+        return float(facts.cloud.max() - facts.cloud.min())
+
+    def between(self, first, second):
+        return abs(first - second)
+
+
+def test_a_distance_of_clouds_is_taken_of_layers_that_have_points_and_nothing_is_asked_of_the_others():
+    torch.manual_seed(0)
+    models = {name: nn.Sequential(nn.Linear(4, 3), Lost()) for name in "ab"}
+    with torch.no_grad():
+        first, second = (models[name][0](loader().dataset.tensors[0][:120]) for name in "ab")
+    found = compare_models(models, loader(), layers=["0", "1"], n_samples=120, measures=[Spread()])
+    assert found.n_points.tolist() == [120, 0, 120, 0]
+    matrix = found.matrix("spread")
+    expected = abs(float(first.max() - first.min()) - float(second.max() - second.min()))
+    assert matrix[0, 2] == matrix[2, 0] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(matrix[[1, 3]]).all()
+
+
+def test_a_measure_of_the_users_own_is_compared(study):
+    def bar_difference(first, second):
+        return float(abs(len(first) - len(second)))
+
+    found = compare(study, measures=[bar_difference])
+    bars = found.statistics["bars", 1].values
+    np.testing.assert_array_equal(found.matrix("bar_difference", 1), abs(bars[:, None] - bars))
+
+
+class Broken(Spread):
+    """A distance of clouds that fails in the middle."""
+
+    def between(self, first, second):
+        raise ZeroDivisionError("nothing to divide by")
+
+
+def test_a_measure_that_fails_costs_itself_and_one_warning():
+    models = {name: nn.Sequential(nn.Linear(4, 3)) for name in "ab"}
+    with pytest.warns(UserWarning, match=r"Broken: It could not be measured. ZeroDivisionError: nothing to divide by"):
+        found = compare_models(models, loader(), n_samples=120, measures=[Broken(), Spread()])
+    assert np.isnan(found.matrix("broken")).all()
+    assert np.isfinite(found.matrix("spread")).all()
+    assert "ZeroDivisionError" in found.problems["Broken"]

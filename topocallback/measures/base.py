@@ -184,6 +184,35 @@ class Distance(Measure):
         map_threads(fill_row, range(len(prepared) - 1, 0, -1), n_threads)
         return matrix
 
+    def size(self, prepared: Any) -> float:
+        """How far a prepared layer is from nothing, in the same unit; NaN where there is no such thing.
+
+        No two layers are further apart than the sum of their sizes. So that sum makes distances among few samples and
+        distances among many comparable.
+        """
+        return float("nan")
+
+    def likeness(
+        self, first: Sequence[Any], second: Sequence[Any] | None = None, n_threads: int = 1
+    ) -> NDArray[np.floating]:
+        """How alike prepared layers are, for the test of whether two differ; see ``sign_flips``.
+
+        By default the distance with its sign turned. Any symmetric function of two layers will do; a distance that has
+        a faster one of the same kind gives that.
+
+        Args:
+            first: What ``prepare`` gave for each of N layers.
+            second: The same for M others; by default those of ``first``.
+            n_threads: Threads to share the pairs among; it does not change the result.
+
+        Returns:
+            (N, M)
+        """
+        if second is None:
+            return -self.matrix(first, n_threads)
+        rows = map_threads(lambda one: [-self.between(one, other) for other in second], first, n_threads)
+        return np.array(rows, dtype=np.float64).reshape(len(first), len(second))
+
     def __call__(self, x: ArrayLike, y: ArrayLike) -> float:
         """The distance between two clouds, in their own units.
 

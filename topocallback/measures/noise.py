@@ -1,38 +1,165 @@
-"""How much of a distance the choice of samples explains."""
+"""How much of a number the choice of samples explains."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-from topocallback.hashing import sample_priorities
+from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
+from topocallback.measures.sign_flips import N_PARTS, p_values
 
-__all__ = ["halves"]
+__all__ = ["PreparedLayer", "noise_at_n", "p_values_across", "p_values_among", "prepare_layer", "spread_at_n"]
 
-_FEWEST_POINTS = 2  # of a half, to have a bar to compare
-_SEED = 0x73706C6974
+_QUARTERS = 4
+_MOST_UNEQUAL = 0.02
+"""Parts of which one side lacks 2 % of the points are told apart in 6.5 % of cases instead of 5, with 5 % in 14."""
 
 
-def halves(facts: LayerFacts) -> tuple[LayerFacts, LayerFacts] | None:
-    """Two random halves of a layer's samples, the same in every layer and at every step, in units of its scale.
+@dataclass(frozen=True)
+class PreparedLayer:
+    """What a distance compares of one layer.
+
+    Attributes:
+        whole: The layer, prepared.
+        parts: (K,) its parts, prepared; none if there are too few points.
+        n_points: (K,) how many points each part has.
+        size: The layer's distance from nothing; see ``Distance.size``.
+        noise: The distance that two independent samples of the layer, of as many points, have on average; NaN where it
+            is not known, and for paired distances.
+    """
+
+    whole: Any
+    parts: Sequence[Any]
+    n_points: NDArray[np.int64]
+    size: float
+    noise: float
+
+
+def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
+    """Everything that a distance needs of a layer, its noise included.
 
     Args:
-        facts: The layer. The points of one sample stay together.
+        distance: The distance.
+        facts: The layer.
+    """
+    whole = distance.prepare(facts)
+    parts = facts.parts(N_PARTS)
+    prepared = [distance.prepare(part) for part in parts]
+    size = distance.size(whole)
+    noise = np.nan
+    if not distance.paired:
+        quarters = [distance.prepare(part) for part in facts.parts(_QUARTERS)]
+        noise = noise_at_n(distance, size, quarters, prepared)
+    return PreparedLayer(whole, prepared, np.array([part.n_points for part in parts], dtype=np.int64), size, noise)
+
+
+def noise_at_n(distance: Distance, size: float, quarters: Sequence[Any], parts: Sequence[Any]) -> float:
+    """The distance that two independent samples of a layer have on average, each of as many points as there are.
+
+    There is one sample of so many points only. A quarter's distance from another one, as a share of their sizes, falls
+    with the square root of the number of points: carried to n points it is off by -2 % in H0 and -6 % in H1 of real
+    activations, with a spread of 16 % and 13 %. Halves as they are, which hold n/2 points each, were off by -20 %
+    and -33 %, for distances between diagrams grow with the number of points. For a distance that knows no size
+    the exponent is measured, between quarters and the parts of ``N_PARTS``.
+
+    Args:
+        distance: An unpaired distance.
+        size: The whole layer's distance from nothing, or NaN.
+        quarters: The quarters, prepared.
+        parts: The parts, prepared.
+    """
+    if len(quarters) < _QUARTERS:
+        return np.nan
+    apart = _mean_distance(distance, quarters)
+    sizes = float(np.mean([distance.size(quarter) for quarter in quarters]))
+    if np.isfinite(size) and np.isfinite(sizes):
+        return apart / sizes * size / 2 if sizes else 0.0
+    if len(parts) < N_PARTS:
+        return np.nan
+    of_parts = _mean_distance(distance, parts)
+    exponent = np.log(apart / of_parts) / np.log(N_PARTS / _QUARTERS) if apart > 0 < of_parts else 0.0
+    return float(apart * _QUARTERS**exponent)
+
+
+def _mean_distance(distance: Distance, layers: Sequence[Any]) -> float:
+    return float(distance.matrix(layers)[np.triu_indices(len(layers), 1)].mean())
+
+
+def spread_at_n(of_parts: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The standard error of a number of n points, from its values on K parts of n / K points.
+
+    The spread relative to the value falls with the square root of the number of points. How the value itself grows
+    with it is measured: by its mean over the parts, and its value on the whole.
+
+    Args:
+        of_parts: (K, ...) values of the parts.
+        whole: (...) values of the whole.
 
     Returns:
-        The facts of both, of equally many points; ``None`` if these are too few.
+        (...) standard errors; NaN where a value is not known.
 
     Example:
-        >>> first, second = halves(LayerFacts(np.arange(9.0)))
-        >>> first.n_points, second.n_points, set(first.sample_ids) & set(second.sample_ids)
-        (4, 4, set())
+        >>> counts = np.random.default_rng(0).poisson(25, size=(12, 2000))
+        >>> errors = spread_at_n(counts, np.full(2000, 300.0))
+        >>> bool(abs(errors.mean() / np.sqrt(300) - 1) < 0.05)
+        True
     """
-    priorities = sample_priorities(facts.sample_ids, _SEED)
-    by_hash = np.argsort(priorities, kind="stable")
-    place = np.cumsum(np.diff(priorities[by_hash], prepend=0) != 0)  # the points of one sample share theirs
-    sides = by_hash[place % 2 == 1], by_hash[place % 2 == 0]
-    size = min(map(len, sides))
-    if size < _FEWEST_POINTS:
-        return None
-    first, second = (facts.subset(side[:size], keep_scale=True) for side in sides)
-    return first, second
+    count = len(of_parts)
+    if count < 2:
+        return np.full(np.shape(whole), np.nan)
+    mean = of_parts.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = np.abs(whole / mean)
+    growth = np.clip(np.where(np.isnan(growth), 1.0, growth), 1 / count, count)  # values near 0 tell no growth
+    spread = of_parts.std(axis=0, ddof=1) / np.sqrt(count) * growth
+    return np.where(np.isfinite(whole), spread, np.nan)
+
+
+def p_values_among(
+    distance: Distance, layers: Sequence[PreparedLayer | None], n_threads: int = 1
+) -> NDArray[np.float64]:
+    """Whether each of L layers differs from each other one, by the signs of the differences of their parts.
+
+    Args:
+        distance: An unpaired distance.
+        layers: The layers; ``None`` for one that has no points.
+        n_threads: Threads to share the pairs of parts among; it does not change the result.
+
+    Returns:
+        (L, L) symmetric p-values, 1 on the diagonal; NaN where a layer has too few points or lacks some.
+    """
+    found = np.full((len(layers), len(layers)), np.nan)
+    there = [i for i, layer in enumerate(layers) if layer is not None and len(layer.parts)]
+    tested = [layer for layer in layers if layer is not None and len(layer.parts)]
+    alike = _in_blocks(distance.likeness([part for layer in tested for part in layer.parts], n_threads=n_threads))
+    rows, columns = np.tril_indices(len(tested), -1)
+    p = p_values(alike[rows, rows], alike[columns, columns], alike[rows, columns])
+    among = np.eye(len(tested))
+    among[rows, columns] = among[columns, rows] = p
+    among[~_equally_many(tested, tested)] = np.nan
+    found[np.ix_(there, there)] = among
+    return found
+
+
+def p_values_across(
+    distance: Distance, first: Sequence[PreparedLayer | None], second: Sequence[PreparedLayer | None]
+) -> NDArray[np.float64]:
+    """As ``p_values_among``, of N layers against M others."""
+    raise NotImplementedError
+
+
+def _in_blocks(alike: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(L, M, K, K) from (L K, M K)."""
+    rows, columns = (size // N_PARTS for size in alike.shape)
+    return alike.reshape(rows, N_PARTS, columns, N_PARTS).swapaxes(1, 2)
+
+
+def _equally_many(first: Sequence[PreparedLayer], second: Sequence[PreparedLayer]) -> NDArray[np.bool_]:
+    """(N, M) whether the parts of two layers have as many points: with more points there are more bars."""
+    ours, theirs = (np.array([layer.n_points.sum() for layer in layers], dtype=float) for layers in (first, second))
+    return np.abs(ours[:, None] - theirs) <= _MOST_UNEQUAL * np.maximum(ours[:, None], theirs)

@@ -32,8 +32,8 @@ class Comparison(ComparedPoints):
     """How far apart all layers of all checkpoints are, on the same samples.
 
     With N points, each one layer of one checkpoint, ordered by checkpoint and then by layer. Wherever a question is
-    asked of a ``measure``: a name with a ``homology_dim`` is one table of ``distances``; a name alone is the measure's
-    only table, or its tables added up over the homology dimensions; without a name it is the first measure.
+    asked of a ``measure``, a name with a ``homology_dim`` is one table of ``distances``; a name alone is the measure's
+    table in H1, or its first if it has no H1; without a name it is the first measure.
 
     Attributes:
         checkpoints: The checkpoints; those of one run stand together, in the order of their steps.
@@ -42,8 +42,8 @@ class Comparison(ComparedPoints):
         layer_of: (N,) the number of each point's layer.
         homology_dims: The homology dimensions.
         n_points: (N,) how many finite points each layer's cloud has; 0 for one that had none, whose numbers are NaN.
-        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` (N, N) and ``noise`` (N,) of one measure in one
-            homology dimension; see ``DistanceTable``.
+        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` and ``p_values`` (N, N) and ``noise`` (N,) of one
+            measure in one homology dimension; see ``DistanceTable``.
         statistics: ``statistics["bars", 1].values`` is (N,); see ``StatisticTable``.
         sample_ids: (n,) indices of the samples, the same for every checkpoint.
         problems: What was measured on less than asked for, in a sentence each.
@@ -93,30 +93,28 @@ class Comparison(ComparedPoints):
 
     # -- Matrices ---------------------------------------------------------------------------------------------------
 
+    def table_of(self, measure: str | None = None, homology_dim: int | None = None) -> DistanceTable:
+        """The table that a question is asked of, with all that is known of its distances; see ``Results.choose``.
+
+        Raises:
+            ValueError: If the measure was not taken.
+        """
+        try:
+            return self.distances.choose(measure, homology_dim)
+        except UnknownResultError as error:
+            raise ValueError(str(error)) from error
+
     def matrix(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.float64]:
         """(N, N) distances of a measure.
 
         Args:
             measure: The measure's name; by default the first one's.
-            homology_dim: A homology dimension; by default all of them, added up.
+            homology_dim: The homology dimension; by default 1, or the measure's first if it has no H1.
 
         Raises:
             ValueError: If it was not taken.
         """
-        return _total([table.matrix for table in self._tables(measure, homology_dim)])
-
-    def noise_of(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.float64]:
-        """(N,) noise of a measure; see ``matrix``."""
-        return _total([table.noise for table in self._tables(measure, homology_dim)])
-
-    def floor(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.float64]:
-        """(N, N) the noise floor of every distance: the larger noise of its two points."""
-        noise = self.noise_of(measure, homology_dim)
-        return np.asarray(np.fmax(noise[:, None], noise[None, :]))
-
-    def exceeds_noise(self, measure: str | None = None, homology_dim: int | None = None) -> NDArray[np.bool_]:
-        """(N, N) whether a distance is above its noise floor."""
-        return np.asarray(self.matrix(measure, homology_dim) > self.floor(measure, homology_dim))
+        return self.table_of(measure, homology_dim).matrix
 
     def over_checkpoints(
         self, layer: str, measure: str | None = None, homology_dim: int | None = None
@@ -158,42 +156,40 @@ class Comparison(ComparedPoints):
         homology_dim: int | None = None,
         checkpoints: Sequence[str | int] | None = None,
     ) -> Specificity:
-        """Whether the same layer of different checkpoints is nearer than different layers of one checkpoint.
+        """Whether the same layer of different checkpoints is nearer than different layers of different checkpoints.
 
         Args:
             measure: The measure's name; by default the first one's.
-            homology_dim: A homology dimension; by default all of them, added up.
+            homology_dim: The homology dimension; by default 1, or the measure's first if it has no H1.
             checkpoints: Which ones to look at; by default the last one of each run if there are several runs, else all.
 
         Returns:
-            The distances of both kinds.
+            The distances of both kinds, and what they say.
 
         Raises:
             ValueError: If there is no such checkpoint or measure.
         """
         numbers = self.ends() if checkpoints is None else [self.number_of(name) for name in checkpoints]
         rows = np.flatnonzero(np.isin(self.checkpoint_of, numbers))
-        same, different, by_layer = specificity(
-            self.matrix(measure, homology_dim)[np.ix_(rows, rows)], self.checkpoint_of[rows], self.layer_of[rows]
-        )
         names = tuple(self.checkpoints[number].name for number in numbers)
-        return Specificity(same, different, {self.layers[i]: means for i, means in by_layer.items()}, names)
+        matrix = self.matrix(measure, homology_dim)[np.ix_(rows, rows)]
+        return specificity(matrix, self.checkpoint_of[rows], self.layer_of[rows], self.layers, names)
 
     def settling(self, measure: str | None = None, homology_dim: int | None = None) -> list[Settling]:
         """When each layer of each run came to stay within noise of its last checkpoint.
 
         Args:
             measure: The measure's name; by default the first one's.
-            homology_dim: A homology dimension; by default all of them, added up.
+            homology_dim: The homology dimension; by default 1, or the measure's first if it has no H1.
 
         Returns:
             One entry per run with several checkpoints and per layer of its last one, earliest first. None for a layer
-            without a noise floor.
+            whose noise is not known.
 
         Raises:
             ValueError: If there is no such measure.
         """
-        return settling(self, self.matrix(measure, homology_dim), self.floor(measure, homology_dim))
+        return settling(self, self.table_of(measure, homology_dim))
 
     def permutation_test(
         self,
@@ -213,7 +209,7 @@ class Comparison(ComparedPoints):
             first: At least two checkpoints, independent of each other: different seeds, not epochs of one run.
             second: At least two others.
             measure: The measure's name; by default the first one's.
-            homology_dim: A homology dimension; by default all of them, added up.
+            homology_dim: The homology dimension; by default 1, or the measure's first if it has no H1.
             n_permutations: How many random divisions to draw where there are more than that.
             seed: Seed of the draw.
 
@@ -323,18 +319,6 @@ class Comparison(ComparedPoints):
             left_out=facts["left_out"],
             options=facts["options"],
         )
-
-    def _tables(self, measure: str | None, homology_dim: int | None) -> list[DistanceTable]:
-        """The tables that a question is about: one, or those that are to be added up."""
-        try:
-            found = self.distances.of(measure)
-            return found if homology_dim is None else [self.distances[found[0].about.measure, homology_dim]]
-        except UnknownResultError as error:
-            raise ValueError(str(error)) from error
-
-
-def _total(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return arrays[0] if len(arrays) == 1 else np.asarray(np.sum(arrays, axis=0))
 
 
 def _checkpoint(found: Mapping[str, Any]) -> Checkpoint:

@@ -27,8 +27,9 @@ def points_table(
         statistics: Their statistics.
 
     Returns:
-        Column to N values: checkpoint, run, step, epoch, layer; for each table of distances the point's noise and its
-        distance from the same layer in the run's previous and last checkpoint; the statistics.
+        Column to N values: checkpoint, run, step, epoch, layer; for each table of distances the point's noise, its
+        distance from the same layer in the run's previous and last checkpoint, and the p-values of both; the
+        statistics.
     """
     checkpoints = [points.checkpoints[number] for number in points.checkpoint_of]
     columns: dict[str, Any] = {"checkpoint": [checkpoint.name for checkpoint in checkpoints]}
@@ -38,8 +39,9 @@ def points_table(
     at = np.arange(len(previous))
     for table in distances.values():
         columns[f"noise_{table.about.tag}"] = table.noise
-        columns[f"from_previous_{table.about.tag}"] = np.where(previous < 0, np.nan, table.matrix[at, previous])
-        columns[f"from_last_{table.about.tag}"] = np.where(last < 0, np.nan, table.matrix[at, last])
+        for name, other in (("previous", previous), ("last", last)):
+            columns[f"from_{name}_{table.about.tag}"] = np.where(other < 0, np.nan, table.matrix[at, other])
+            columns[f"from_{name}_{table.about.tag}_p"] = np.where(other < 0, np.nan, table.p_values[at, other])
     return columns | {statistic.about.tag: statistic.values for statistic in statistics.values()}
 
 
@@ -51,7 +53,8 @@ def pairs_table(points: ComparedPoints, distances: Results[DistanceTable]) -> di
         distances: Their distances.
 
     Returns:
-        Column to N (N - 1) / 2 values: checkpoint and layer of both, and for each table the distance and its floor.
+        Column to N (N - 1) / 2 values: checkpoint and layer of both, and for each table the distance, how many times
+        its noise it is, its p-value, and the relative distance.
     """
     rows, columns = np.triu_indices(len(points.layer_of), 1)
     names = np.array([checkpoint.name for checkpoint in points.checkpoints], dtype=object)
@@ -62,7 +65,9 @@ def pairs_table(points: ComparedPoints, distances: Results[DistanceTable]) -> di
         found[f"layer_{label}"] = list(layers[points.layer_of[side]])
     for table in distances.values():
         found[table.about.tag] = table.matrix[rows, columns]
-        found[f"noise_{table.about.tag}"] = np.fmax(table.noise[rows], table.noise[columns])
+        found[f"{table.about.tag}_times_noise"] = table.times_noise[rows, columns]
+        found[f"{table.about.tag}_p"] = table.p_values[rows, columns]
+        found[f"{table.about.tag}_relative"] = table.relative[rows, columns]
     return found
 
 

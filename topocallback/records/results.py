@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "LEVEL",
     "Description",
     "DistanceTable",
     "LayerDistances",
@@ -78,29 +79,58 @@ class Table(Protocol):
         """What it is."""
 
 
+LEVEL = 0.05
+"""The share of pairs without any difference that are told apart all the same."""
+
+
 @dataclass(frozen=True, eq=False)
 class DistanceTable:
     """How far apart N points are, each a layer at one step: one measure in one homology dimension.
 
+    What is given as ``None`` is not known: NaN.
+
     Attributes:
         about: What it is.
         matrix: (N, N) symmetric, zero diagonal; NaN where a distance is not known.
-        noise: (N,) the distance between two random halves of the point's own samples; NaN where it is not known.
+        noise: (N,) the distance that two independent samples of the point's layer have on average, each of as many
+            points; NaN for a paired distance.
+        sizes: (N,) how far each point is from nothing, such as from an empty diagram.
+        p_values: (N, N) how often a distance comes out at least as different where there is no difference, in (0, 1].
+        errors: (N, N) the standard error of a paired distance; NaN for others.
     """
 
     about: Description
     matrix: NDArray[np.float64]
-    noise: NDArray[np.float64]
+    noise: NDArray[np.float64] = None  # type: ignore[assignment]
+    sizes: NDArray[np.float64] = None  # type: ignore[assignment]
+    p_values: NDArray[np.float64] = None  # type: ignore[assignment]
+    errors: NDArray[np.float64] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        count = len(self.matrix)
+        _fill_in(self, {"noise": (count,), "sizes": (count,), "p_values": (count,) * 2, "errors": (count,) * 2})
 
     @property
-    def floor(self) -> NDArray[np.float64]:
-        """(N, N) the noise floor of every distance: the larger noise of its two points, as far as it is known."""
-        return np.asarray(np.fmax(self.noise[:, None], self.noise[None, :]))
+    def pair_noise(self) -> NDArray[np.float64]:
+        """(N, N) the noise of every distance: the mean of its two points' own, or a paired distance's standard error."""
+        if self.about.paired:
+            return self.errors
+        return np.asarray((self.noise[:, None] + self.noise[None, :]) / 2)
 
     @property
-    def within_noise(self) -> NDArray[np.bool_]:
-        """(N, N) which distances do not exceed their floor; ``False`` on the diagonal, and where one is not known."""
-        return np.asarray((self.matrix <= self.floor) & ~np.eye(len(self.matrix), dtype=bool))
+    def times_noise(self) -> NDArray[np.float64]:
+        """(N, N) every distance over its noise: about 1 for two samples of one layer. A size, not a verdict."""
+        return _shares(self.matrix, self.pair_noise)
+
+    @property
+    def relative(self) -> NDArray[np.float64]:
+        """(N, N) every distance over the sum of both points' sizes, in [0, 1]: comparable over numbers of samples."""
+        return _shares(self.matrix, self.sizes[:, None] + self.sizes[None, :])
+
+    @property
+    def not_told_apart(self) -> NDArray[np.bool_]:
+        """(N, N) which points are not told apart at ``LEVEL`` per pair; ``False`` where nothing was tested."""
+        return np.asarray((self.p_values > LEVEL) & ~np.eye(len(self.matrix), dtype=bool))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +141,19 @@ class LayerDistances(DistanceTable):
         drift: (L,) the distance from the same layer in the previous snapshot; 0 in the first one. NaN where that layer
             was not there, and for measures that need the activations themselves, which a record does not hold.
         drift_from_first: (L,) the distance from the same layer in the run's first snapshot; NaN as in ``drift``.
+        drift_p: (L,) the p-value of ``drift``; NaN where there is nothing to compare.
+        drift_from_first_p: (L,) the p-value of ``drift_from_first``.
     """
 
-    drift: NDArray[np.float64]
-    drift_from_first: NDArray[np.float64]
+    drift: NDArray[np.float64] = None  # type: ignore[assignment]
+    drift_from_first: NDArray[np.float64] = None  # type: ignore[assignment]
+    drift_p: NDArray[np.float64] = None  # type: ignore[assignment]
+    drift_from_first_p: NDArray[np.float64] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count = (len(self.matrix),)
+        _fill_in(self, dict.fromkeys(("drift", "drift_from_first", "drift_p", "drift_from_first_p"), count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +163,28 @@ class StatisticTable:
     Attributes:
         about: What it is.
         values: (N,) NaN where it is not known.
+        errors: (N,) their standard errors, from the choice of samples; NaN, or ``None``, where they are not known.
     """
 
     about: Description
     values: NDArray[np.float64]
+    errors: NDArray[np.float64] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        _fill_in(self, {"errors": (len(self.values),)})
+
+
+def _fill_in(table: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """NaN for what is not given."""
+    for name, shape in shapes.items():
+        if getattr(table, name) is None:
+            object.__setattr__(table, name, np.full(shape, np.nan))
+
+
+def _shares(values: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quotients; 0 of nothing is 0, more of nothing is infinite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values == 0, np.where(np.isnan(of), np.nan, 0.0), values / of)
 
 
 class UnknownResultError(KeyError):
@@ -216,6 +273,21 @@ class Results(Mapping[Any, T_co], Generic[T_co]):
         if not found:
             raise UnknownResultError(self._not_found(name))
         return found
+
+    def choose(self, measure: str | None = None, homology_dim: int | None = None) -> T_co:
+        """The table that a question is asked of.
+
+        Args:
+            measure: The measure's name; by default the first one's.
+            homology_dim: The homology dimension; by default 1, as in the paper, or the measure's first if it has no H1.
+
+        Raises:
+            UnknownResultError: If there is no such table.
+        """
+        found = self.of(measure)
+        if homology_dim is not None:
+            return self[found[0].about.measure, homology_dim]
+        return next((table for table in found if table.about.homology_dim == 1), found[0])
 
     def _not_found(self, key: object) -> str:
         name = key[0] if isinstance(key, tuple) and key else key

@@ -37,7 +37,7 @@ _STATISTICS: Mapping[str, dict[str, Any]] = {
 
 def snapshot_from_schema1(stored: Stored) -> Stored:
     """What schema 2 stores of a snapshot, from what schema 1 stored."""
-    upgraded = _with_descriptions(stored, ("noise", "drift", "drift_from_first"))
+    upgraded = _with_descriptions(stored, ("drift", "drift_from_first"))
     n_samples = len(stored.arrays["sample_ids"])
     counts = [
         len(stored.arrays[owners]) if (owners := f"owners/{i}") in stored.arrays else n_samples
@@ -49,7 +49,7 @@ def snapshot_from_schema1(stored: Stored) -> Stored:
 def comparison_from_schema1(stored: Stored) -> Stored:
     """What schema 2 stores of a comparison, from what schema 1 stored."""
     counts = np.full(len(stored.arrays["layer_of"]), len(stored.arrays["sample_ids"]), dtype=np.int64)
-    return _with_n_points(_with_descriptions(stored, ("noise",)), counts)
+    return _with_n_points(_with_descriptions(stored, ()), counts)
 
 
 def _with_descriptions(stored: Stored, companions: tuple[str, ...]) -> Stored:

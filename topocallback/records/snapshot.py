@@ -19,6 +19,7 @@ from topocallback.records.classes import name_classes
 from topocallback.records.files import Arrays
 from topocallback.records.html import html_table
 from topocallback.records.mapper_graph import MapperGraph
+from topocallback.records.parts import LayerParts
 from topocallback.records.results import LayerDistances, Results, StatisticTable
 from topocallback.records.schema import Stored, load_record, save_record
 from topocallback.records.schema1 import snapshot_from_schema1
@@ -44,10 +45,12 @@ class Snapshot:
         sample_ids: (n,) indices into the validation set, ascending.
         labels: (n,) labels, or ``None``.
         diagrams: Layer to D diagrams of shape (bars, 2), essential bars included with death ``inf``.
-        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` (L, L), ``noise``, ``drift`` and
-            ``drift_from_first`` (L,) of one measure in one homology dimension; see ``LayerDistances``.
+        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` and ``p_values`` (L, L), ``noise``, ``drift``
+            and ``drift_from_first`` (L,) of one measure in one homology dimension; see ``LayerDistances``.
         statistics: ``statistics["bars", 1].values`` is (L,); see ``StatisticTable``.
         scales: (L,) the length by which each layer's cloud was divided, in activations' units.
+        parts: Layer to what is kept of the parts of its samples; see ``LayerParts``. With these any two layers of any two
+            snapshots of the same samples can be tested later, without the model.
         mappers: Layer to its Mapper graph; its point numbers are positions in ``sample_ids``, or in the layer's
             ``owners``.
         owners: Layer to (m,) positions in ``sample_ids``: which sample each point comes from, for the layers that have
@@ -79,6 +82,7 @@ class Snapshot:
     distances: Results[LayerDistances]
     statistics: Results[StatisticTable]
     scales: NDArray[np.float64]
+    parts: Mapping[str, LayerParts] = field(default_factory=dict)
     mappers: Mapping[str, MapperGraph] = field(default_factory=dict)
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -103,21 +107,6 @@ class Snapshot:
             columns.append(statistic.values)
         notes = [f"{name}: {text}" for name, text in self.problems.items()]
         return html_table(repr(self), header, list(zip(*columns, strict=True)), notes)
-
-    def total(self, what: str, measure: str | None = None) -> NDArray[np.float64]:
-        """One quantity of a measure, added up over its homology dimensions.
-
-        Args:
-            what: ``"matrix"``, ``"noise"``, ``"drift"`` or ``"drift_from_first"``.
-            measure: A distance; by default the first one.
-
-        Returns:
-            (L, L) for ``"matrix"``, else (L,).
-
-        Raises:
-            UnknownResultError: If the measure was not taken.
-        """
-        return np.asarray(np.sum([getattr(table, what) for table in self.distances.of(measure)], axis=0))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the snapshot to one file, atomically: a reader sees the whole file or none.
@@ -175,6 +164,9 @@ class Snapshot:
         for index, layer in enumerate(self.layers):
             for dim, diagram in zip(self.homology_dims, self.diagrams[layer], strict=True):
                 arrays[f"diagrams/{index}/H{dim}"] = diagram
+            if layer in self.parts:
+                parts = self.parts[layer].to_arrays(self.homology_dims)
+                arrays |= {f"parts/{index}/{name}": value for name, value in parts.items()}
             if layer in self.owners:
                 arrays[f"owners/{index}"] = self.owners[layer]
             if layer in self.mappers:
@@ -202,6 +194,7 @@ class Snapshot:
             distances=LAYER_DISTANCES.put_together(facts["distances"], arrays, count, stored.left_out),
             statistics=STATISTICS.put_together(facts["statistics"], arrays, count, stored.left_out),
             scales=arrays.take("scales", "f", (count,)),
+            parts={layers[i]: LayerParts.from_arrays(own, dims) for i, own in _of_layers(arrays, "parts").items()},
             mappers=_mappers(arrays, layers),
             owners={layer: arrays[key] for i, layer in enumerate(layers) if (key := f"owners/{i}") in arrays},
             problems=facts["problems"],
@@ -212,16 +205,21 @@ class Snapshot:
 
 
 def _mappers(arrays: Arrays, layers: Sequence[str]) -> dict[str, MapperGraph]:
-    parts: dict[int, dict[str, NDArray[Any]]] = {}
-    for key in arrays:
-        if key.startswith("mappers/"):
-            _, index, name = key.split("/")
-            parts.setdefault(int(index), {})[name] = arrays[key]
     sample_ids, labels = arrays["sample_ids"], arrays.get("labels")
     codes, classes = (None, ()) if labels is None else name_classes(labels)
     graphs = {}
-    for position, part in parts.items():
+    for position, part in _of_layers(arrays, "mappers").items():
         owners = arrays.get(f"owners/{position}", np.arange(len(sample_ids)))
         of_points = None if codes is None else codes[owners]
         graphs[layers[position]] = MapperGraph.from_arrays(part, sample_ids[owners], of_points, classes)
     return graphs
+
+
+def _of_layers(arrays: Arrays, what: str) -> dict[int, dict[str, NDArray[Any]]]:
+    """The arrays under ``<what>/<number of the layer>/<name>``, by number and name."""
+    found: dict[int, dict[str, NDArray[Any]]] = {}
+    for key in arrays:
+        if key.startswith(f"{what}/"):
+            _, index, name = key.split("/", 2)
+            found.setdefault(int(index), {})[name] = arrays[key]
+    return found

@@ -1,4 +1,4 @@
-"""Whether layers are told apart: the same layer of several checkpoints against different layers of one."""
+"""Whether layers are told apart across checkpoints: the same layer of two checkpoints against different layers of them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,45 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 __all__ = ["Specificity", "specificity"]
 
+_PERMUTATIONS = 999
+_FEWEST_LAYERS = 3  # for a standard error
+_ROUNDING = 1e-9
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Specificity:
-    """Whether the same layer of different checkpoints is nearer than different layers of one checkpoint.
+    """Whether the same layer of different checkpoints is nearer than different layers of different checkpoints.
+
+    Both kinds of pairs are across checkpoints. Different layers of *one* checkpoint would not do: where checkpoints
+    differ as wholes they are nearer than the same layer of two, however well layers can be told apart.
 
     Attributes:
         same: (pairs,) distances between the same layer in two checkpoints.
-        different: (pairs,) distances between two layers of one checkpoint.
+        different: (pairs,) distances between a layer in one checkpoint and another layer in another.
         by_layer: Layer to its mean distance from itself in other checkpoints, and its mean distance from the other
-            layers of its own checkpoint.
+            layers of these.
+        auc: How often a random pair of different layers is further apart than a random pair of the same layer, ties
+            half: 1 tells all apart, about 0.5 is chance.
+        error: The standard error of ``auc``, by leaving out one layer at a time; NaN with fewer than three layers.
+        p_value: How often ``auc`` is as large when the names of each checkpoint's layers are shuffled, in (0, 1]; NaN
+            where there is nothing to compare.
         checkpoints: Names of the checkpoints that were looked at.
     """
 
     same: NDArray[np.float64]
     different: NDArray[np.float64]
     by_layer: Mapping[str, tuple[float, float]]
+    auc: float
+    error: float
+    p_value: float
     checkpoints: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Specificity(AUC {self.auc:.2f} ± {self.error:.2f}, p {self.p_value:.3g}, ratio {self.ratio:.2f})"
 
     @property
     def ratio(self) -> float:
@@ -34,53 +53,91 @@ class Specificity:
         same = float(self.same.mean()) if len(self.same) else np.nan
         return float(self.different.mean()) / same if same else np.inf
 
-    @property
-    def auc(self) -> float:
-        """How often a random pair of different layers is further apart than a random pair of the same layer.
-
-        1 tells all apart, 0.5 is chance; ties count half.
-        """
-        if not len(self.same) or not len(self.different):
-            return np.nan
-        ordered = np.sort(self.same)
-        below = np.searchsorted(ordered, self.different, side="left")
-        not_above = np.searchsorted(ordered, self.different, side="right")
-        return float((below + not_above).sum() / (2 * len(self.same) * len(self.different)))
-
 
 def specificity(
-    distances: NDArray[np.float64], checkpoint_of: NDArray[np.int64], layer_of: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, tuple[float, float]]]:
-    """Distances between the same layer in two checkpoints, and between two layers of one checkpoint.
+    distances: NDArray[np.float64],
+    checkpoint_of: NDArray[np.int64],
+    layer_of: NDArray[np.int64],
+    layers: tuple[str, ...],
+    checkpoints: tuple[str, ...] = (),
+) -> Specificity:
+    """Whether the same layer of different checkpoints is nearer than different layers of different checkpoints.
 
     Args:
         distances: (n, n) symmetric; pairs at NaN are left out.
         checkpoint_of: (n,) the number of each point's checkpoint.
         layer_of: (n,) the number of each point's layer.
+        layers: The layers' names.
+        checkpoints: The checkpoints' names.
 
     Returns:
-        (pairs,) distances of the same layer; (pairs,) distances of different layers; layer to the two means.
+        The distances of both kinds, and what they say.
 
     References:
-        Purvine et al., "Experimental observations of the topology of convolutional neural network activations" (AAAI
-        2023).
+        After Purvine et al., "Experimental observations of the topology of convolutional neural network activations"
+        (AAAI 2023), who compare with different layers of the same checkpoint.
 
     Example:
         >>> matrix = np.array([[0, 5, 1, 6], [5, 0, 6, 2], [1, 6, 0, 7], [6, 2, 7, 0.0]])
-        >>> specificity(matrix, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))[:2]
-        (array([1., 2.]), array([5., 7.]))
+        >>> found = specificity(matrix, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), ("stem", "head"))
+        >>> found.same, found.different, found.auc
+        (array([1., 2.]), array([6., 6.]), 1.0)
     """
+    across = np.isfinite(distances) & (checkpoint_of[:, None] != checkpoint_of[None, :])
+    rows, columns = np.nonzero(np.triu(across, 1))
+    apart = distances[rows, columns]
+    is_same = layer_of[rows] == layer_of[columns]
+    ranks = rankdata(apart)
+    auc = _auc(ranks, is_same)
     same_layer = layer_of[:, None] == layer_of[None, :]
-    same_checkpoint = checkpoint_of[:, None] == checkpoint_of[None, :]
-    finite = np.isfinite(distances)
-    same = same_layer & ~same_checkpoint & finite
-    different = same_checkpoint & ~same_layer & finite
-    once = np.triu(np.ones(distances.shape, dtype=bool), 1)
     by_layer = {
-        int(layer): (_mean(distances, same, layer_of == layer), _mean(distances, different, layer_of == layer))
+        layers[layer]: (
+            _mean(distances, across & same_layer, layer_of == layer),
+            _mean(distances, across & ~same_layer, layer_of == layer),
+        )
         for layer in np.unique(layer_of)
     }
-    return distances[same & once], distances[different & once], by_layer
+    others = [(layer_of[rows] != layer) & (layer_of[columns] != layer) for layer in np.unique(layer_of)]
+    error = _jackknife_error([_auc(rankdata(apart[kept]), is_same[kept]) for kept in others])
+    p_value = _p_value(auc, ranks, rows, columns, checkpoint_of, layer_of)
+    return Specificity(apart[is_same], apart[~is_same], by_layer, auc, error, p_value, checkpoints)
+
+
+def _auc(ranks: NDArray[np.float64], is_same: NDArray[np.bool_]) -> float:
+    """The area under the curve by the ranks of all distances (Mann and Whitney)."""
+    n_same, n_different = int(is_same.sum()), int((~is_same).sum())
+    if not n_same or not n_different:
+        return float("nan")
+    return float((ranks[~is_same].sum() - n_different * (n_different + 1) / 2) / (n_same * n_different))
+
+
+def _jackknife_error(without_one: list[float]) -> float:
+    count = len(without_one)
+    if count < _FEWEST_LAYERS or not np.isfinite(without_one).all():
+        return float("nan")
+    return float(np.sqrt((count - 1) * np.var(without_one)))
+
+
+def _p_value(
+    auc: float,
+    ranks: NDArray[np.float64],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    checkpoint_of: NDArray[np.int64],
+    layer_of: NDArray[np.int64],
+) -> float:
+    """How often ``auc`` is as large when each checkpoint's layers change names among themselves."""
+    if not np.isfinite(auc):
+        return float("nan")
+    random = np.random.default_rng(0)
+    as_large = 1  # the names as they are
+    for _ in range(_PERMUTATIONS):
+        # Within each checkpoint its points in a random order.
+        order = np.lexsort((random.random(len(layer_of)), checkpoint_of))
+        named = np.empty_like(layer_of)
+        named[np.argsort(checkpoint_of, kind="stable")] = layer_of[order]
+        as_large += _auc(ranks, named[rows] == named[columns]) >= auc - _ROUNDING
+    return as_large / (_PERMUTATIONS + 1)
 
 
 def _mean(distances: NDArray[np.float64], wanted: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:

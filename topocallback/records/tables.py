@@ -34,12 +34,14 @@ class TableKind(Generic[AnyTable]):
         kind: The kind that their descriptions give.
         parts: The arrays of one table, by the name of the table's attribute: what is behind its number in the array's
             name, and how many axes it has.
+        always: The parts without which there is no table; the others are not known where they are missing.
     """
 
     table: type[AnyTable]
     name: str
     kind: str
     parts: Mapping[str, tuple[str, int]]
+    always: tuple[str, ...]
 
     def take_apart(self, results: Results[AnyTable]) -> tuple[list[dict[str, Any]], dict[str, NDArray[np.float64]]]:
         """Descriptions as JSON can hold them, and arrays.
@@ -54,7 +56,9 @@ class TableKind(Generic[AnyTable]):
         for i, table in enumerate(results.values()):
             descriptions.append(described(table.about))
             for part, (ending, _) in self.parts.items():
-                arrays[f"{self.name}/{i}{ending}"] = np.asarray(getattr(table, part), dtype=np.float64)
+                values = np.asarray(getattr(table, part), dtype=np.float64)
+                if part in self.always or not np.isnan(values).all():  # what is not known takes no room
+                    arrays[f"{self.name}/{i}{ending}"] = values
         return descriptions, arrays
 
     def put_together(
@@ -83,8 +87,9 @@ class TableKind(Generic[AnyTable]):
             if about.key in tables:
                 raise ValueError("there is another one of this measure and dimension")
             parts = {
-                part: arrays.take(f"{self.name}/{i}{ending}", "f", (length,) * axes)
+                part: arrays.take(name, "f", (length,) * axes)
                 for part, (ending, axes) in self.parts.items()
+                if (name := f"{self.name}/{i}{ending}") in arrays or part in self.always
             }
         except Exception as error:
             return str(error)
@@ -92,15 +97,28 @@ class TableKind(Generic[AnyTable]):
         return ""
 
 
-_DISTANCE_PARTS = {"matrix": ("/matrix", 2), "noise": ("/noise", 1)}
-DISTANCES = TableKind(DistanceTable, "distances", "distance", _DISTANCE_PARTS)
+# The noise is under a name of its own: what `/noise` was in earlier archives, the distance between two halves of the
+# samples, cannot be held against distances between whole samples, and is read as not known.
+_DISTANCE_PARTS = {
+    "matrix": ("/matrix", 2),
+    "noise": ("/noise_at_n", 1),
+    "sizes": ("/sizes", 1),
+    "p_values": ("/p_values", 2),
+    "errors": ("/errors", 2),
+}
+_DRIFT_PARTS = {
+    "drift": ("/drift", 1),
+    "drift_from_first": ("/drift_from_first", 1),
+    "drift_p": ("/drift_p", 1),
+    "drift_from_first_p": ("/drift_from_first_p", 1),
+}
+DISTANCES = TableKind(DistanceTable, "distances", "distance", _DISTANCE_PARTS, ("matrix",))
 LAYER_DISTANCES = TableKind(
-    LayerDistances,
-    "distances",
-    "distance",
-    {**_DISTANCE_PARTS, "drift": ("/drift", 1), "drift_from_first": ("/drift_from_first", 1)},
+    LayerDistances, "distances", "distance", _DISTANCE_PARTS | _DRIFT_PARTS, ("matrix", "drift", "drift_from_first")
 )
-STATISTICS = TableKind(StatisticTable, "statistics", "statistic", {"values": ("", 1)})
+STATISTICS = TableKind(
+    StatisticTable, "statistics", "statistic", {"values": ("", 1), "errors": ("/errors", 1)}, ("values",)
+)
 
 
 def is_of_a_table(array: str) -> bool:

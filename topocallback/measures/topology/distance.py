@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from topocallback.measures.base import LENGTH, Distance
@@ -35,6 +36,11 @@ class DiagramDistance(OfDiagram, Distance):
     def prepare_diagram(self, diagram: Diagram) -> Any:
         """What ``between`` compares, of a (bars, 2) diagram. Without the essential bars, unless it is overridden."""
         return finite_bars(diagram)
+
+    def size(self, prepared: Any) -> float:
+        """The distance from the empty diagram; NaN if that is infinite, because of essential bars."""
+        size = self.between(prepared, self.prepare_diagram(as_diagram([])))
+        return float(size) if np.isfinite(size) else float("nan")
 
     def of_diagrams(self, first: ArrayLike, second: ArrayLike) -> float:
         """The distance between two diagrams.

@@ -45,6 +45,7 @@ class LayerFacts:
         backend: What computes the diagrams; see ``rips_diagrams``.
         mapper: How the Mapper graph is made.
         previous_mapper: A Mapper graph of the same samples, from which positions start.
+        seed_of_parts: Seed of the division into parts.
 
     Raises:
         ValueError: If ``cloud`` is not of shape (n, d) or (n,), or labels or sample ids are not one per point.
@@ -67,6 +68,7 @@ class LayerFacts:
         backend: str = "auto",
         mapper: MapperOptions | None = None,
         previous_mapper: MapperGraph | None = None,
+        seed_of_parts: int = 0,
     ) -> None:
         recorded = np.asarray(cloud)
         if recorded.ndim == 1:
@@ -92,6 +94,7 @@ class LayerFacts:
         self._previous_mapper = previous_mapper
         self._whole: tuple[LayerFacts, NDArray[np.intp]] | None = None
         self._parts: dict[int, list[LayerFacts]] = {}
+        self._seed_of_parts = _SEED_OF_PARTS + seed_of_parts
 
     @classmethod
     def of_diagrams(
@@ -200,7 +203,7 @@ class LayerFacts:
         ids = np.arange(len(self.recorded)) if self._recorded_ids is None else self._recorded_ids
         samples = np.unique(ids)
         rank = np.empty(len(samples), dtype=np.int64)
-        rank[np.argsort(sample_priorities(samples, _SEED_OF_PARTS), kind="stable")] = np.arange(len(samples))
+        rank[np.argsort(sample_priorities(samples, self._seed_of_parts), kind="stable")] = np.arange(len(samples))
         of_point = rank[np.searchsorted(samples, self.sample_ids)]
         size = len(samples) // count
         for part in range(count if size >= _FEWEST_IN_PART else 0):

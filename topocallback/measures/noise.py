@@ -16,6 +16,7 @@ from topocallback.measures.sign_flips import N_PARTS, p_values
 __all__ = [
     "N_QUARTERS",
     "PreparedLayer",
+    "among",
     "noise_at_n",
     "p_values_across",
     "p_values_among",
@@ -144,6 +145,28 @@ def value_and_error(statistic: Statistic, facts: LayerFacts) -> tuple[float, flo
     return value, float(spread_at_n(of_parts, np.float64(value)))
 
 
+def among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1) -> dict[str, NDArray[np.float64]]:
+    """A distance among L layers of the same samples, or an unpaired one of any, and how sure it is.
+
+    Args:
+        distance: The distance.
+        layers: The layers.
+        n_threads: Threads to share the pairs among; it does not change the result.
+
+    Returns:
+        The fields of a ``DistanceTable`` that are known.
+    """
+    matrix = distance.matrix([layer.whole for layer in layers], n_threads)
+    known = {"matrix": matrix, "sizes": np.array([layer.size for layer in layers])}
+    if not distance.paired:
+        noise = np.array([layer.noise for layer in layers])
+        return {**known, "noise": noise, "p_values": p_values_among(distance, layers, n_threads)}
+    if all(len(layer.parts) for layer in layers):
+        of_parts = [distance.matrix([layer.parts[k] for layer in layers], n_threads) for k in range(N_PARTS)]
+        known["errors"] = spread_at_n(np.array(of_parts), matrix)
+    return known
+
+
 def p_values_among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1) -> NDArray[np.float64]:
     """Whether each of L layers differs from each other one, by the signs of the differences of their parts.
 
@@ -187,12 +210,12 @@ def p_values_of_pairs(
     found = np.full(len(first), np.nan)
     there = [i for i in _with_parts(first) if len(second[i].parts)]
     if there:
-        pairs = [(first[i].parts, second[i].parts) for i in there]
-        within_first, within_second, across = (
-            np.array([distance.likeness(*sides(pair)) for pair in pairs])
-            for sides in (lambda pair: pair[:1], lambda pair: pair[1:], lambda pair: pair)
+        ours, theirs = [first[i].parts for i in there], [second[i].parts for i in there]
+        found[there] = p_values(
+            np.array([distance.likeness(parts) for parts in ours]),
+            np.array([distance.likeness(parts) for parts in theirs]),
+            np.array([distance.likeness(*pair) for pair in zip(ours, theirs, strict=True)]),
         )
-        found[there] = p_values(within_first, within_second, across)
     found[~np.diagonal(_equally_many(first, second))] = np.nan
     return found
 

@@ -74,7 +74,9 @@ def add_to(subcommands: Any, arguments: Sequence[str], help_line: str) -> list[s
         UsageError: If the configuration cannot be read.
     """
     parser = ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument("runs", nargs="*", type=str, help="log directories of runs that TopologyMonitor recorded, or folders of such")
+    parser.add_argument(
+        "runs", nargs="*", type=str, help="log directories of runs that TopologyMonitor recorded, or folders of such"
+    )
     parser.add_argument(
         "--model",
         type=type[LightningModule] | LightningModule,

@@ -52,7 +52,12 @@ class SlicedWasserstein(DiagramDistance):
     essential: bool = False
 
     def __post_init__(self) -> None:
-        check_option(self, "n_directions", lambda n: isinstance(n, (int, np.integer)) and n >= 1, "an integer of at least 1")
+        check_option(
+            self,
+            "n_directions",
+            lambda n: isinstance(n, (int, np.integer)) and bool(n >= 1),
+            "an integer of at least 1",
+        )
 
     def prepare_diagram(self, diagram: Diagram) -> _Projection:
         """The diagram seen along every direction, sorted."""

@@ -52,7 +52,9 @@ class Wasserstein(DiagramDistance):
     essential: bool = False
 
     def __post_init__(self) -> None:
-        check_option(self, "order", lambda order: 1 <= order < np.inf, "finite and at least 1 (for infinity: 'bottleneck')")
+        check_option(
+            self, "order", lambda order: 1 <= order < np.inf, "finite and at least 1 (for infinity: 'bottleneck')"
+        )
         check_option(self, "ground_norm", lambda norm: norm >= 1, "at least 1")
 
     def prepare_diagram(self, diagram: Diagram) -> Bars:

@@ -159,7 +159,7 @@ class LayerFacts:
 
     @functools.cached_property
     def undrawn_mapper(self) -> MapperGraph:
-        """The same before its nodes have positions, which take most of the time."""
+        """The same before its nodes have positions, which take half of the time."""
         graph = undrawn_graph(
             self.recorded,
             None if self._classes else self._recorded_labels,

@@ -44,12 +44,14 @@ def test_it_is_the_mean_over_all_pairs_of_draws():
 
 
 def test_by_default_graphs_of_real_activations_are_more_stable_than_in_the_papers_setting(reference_clouds):
+    stability = MapperStability(n_draws=12)  # of five draws, single layers differ by .1 from seed to seed
     rule, paper = (
-        [MapperStability().value(LayerFacts(cloud, mapper=options)) for cloud in reference_clouds.values()]
+        [stability.value(LayerFacts(cloud[:256], mapper=options)) for cloud in reference_clouds.values()]
         for options in (MapperOptions(), MapperOptions.purvine2023())
     )
-    assert np.mean(rule) > 0.8
-    assert np.mean(rule) > np.nanmean(paper) + 0.15
+    assert np.mean(rule) >= 0.86
+    assert min(rule) >= 0.77
+    assert np.mean(rule) > np.nanmean(paper) + 0.1
 
 
 def test_it_follows_the_options_of_the_layers_graph():

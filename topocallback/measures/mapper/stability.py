@@ -72,7 +72,7 @@ class MapperStability(MapperStatistic):
         found = []
         for i, j in itertools.combinations(range(self.n_draws), 2):
             _, of_first, of_second = np.intersect1d(draws[i], draws[j], assume_unique=True, return_indices=True)
-            pairs = np.tril_indices(len(of_first), k=-1)
+            pairs = np.tri(len(of_first), k=-1, dtype=bool)
             first = together[i][np.ix_(of_first, of_first)][pairs]
             found.append(_kappa(first, together[j][np.ix_(of_second, of_second)][pairs]))
         defined = [kappa for kappa in found if not np.isnan(kappa)]

@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import ConcatDataset, DataLoader
 
 from topocallback import ActivationRecorder, MapperOptions
 from topocallback.measures import LayerFacts, MapperStability
@@ -41,10 +43,10 @@ def trained_clouds(seed: int) -> dict[str, Cloud]:
         enable_model_summary=False,
     )
     trainer.fit(model, train)
-    images = torch.cat([loader.dataset.tensors[0] for loader in (train, validation)])
-    with ActivationRecorder(model.net.eval(), n_samples=len(images), length=len(images)) as recorder, torch.no_grad():
-        for batch in images.split(250):
-            model.net(batch)
+    everything: DataLoader[Any] = DataLoader(ConcatDataset([train.dataset, validation.dataset]), batch_size=250)
+    with ActivationRecorder(model.net.eval(), n_samples=5000, length=5000) as recorder, torch.no_grad():
+        for images, _ in everything:
+            model.net(images)
     return dict(recorder.point_clouds().clouds)
 
 
@@ -54,7 +56,7 @@ def coverage_and_stability(cloud: Cloud, n_points: int, options: MapperOptions) 
     samples = [order[start : start + n_points] for start in range(0, len(cloud) - n_points + 1, n_points)]
     facts = [LayerFacts(cloud[sample], mapper=options) for sample in samples[:MOST_SAMPLES]]
     coverage = np.mean([each.undrawn_mapper.coverage for each in facts])
-    return float(coverage), float(np.mean([MapperStability().value(each) for each in facts]))
+    return float(coverage), float(np.nanmean([MapperStability().value(each) for each in facts]))
 
 
 def main() -> None:
@@ -67,11 +69,11 @@ def main() -> None:
     for n_points in options.sizes:
         for name, setting in SETTINGS.items():
             found = {layer: coverage_and_stability(cloud, n_points, setting) for layer, cloud in clouds.items()}
-            said = []
-            for place, what in enumerate(("coverage", "kappa")):
-                worst = min(found, key=lambda layer, place=place: found[layer][place])
-                mean = np.mean([numbers[place] for numbers in found.values()])
-                said.append(f"{what} {mean:.2f}, worst {found[worst][place]:.2f} ({worst})")
+            coverage, kappa = np.array(list(found.values())).T
+            said = [
+                f"{what} {np.nanmean(values):.2f}, worst {np.nanmin(values):.2f} ({list(found)[np.nanargmin(values)]})"
+                for what, values in (("coverage", coverage), ("kappa", kappa))
+            ]
             print(f"{n_points:5} points, {name:7}: {'; '.join(said)}", flush=True)
 
 

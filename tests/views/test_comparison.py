@@ -54,7 +54,7 @@ def test_the_matrix_is_hatched_where_points_are_not_told_apart():
     assert (
         figure.axes[0]
         .get_xlabel()
-        .endswith("; diagonal: the layer's own noise; hatched: not told apart at 5 % per cell")
+        .endswith("\ndiagonal: the layer's own noise; hatched: not told apart at 5 % per cell")
     )
 
 
@@ -69,7 +69,7 @@ def test_what_is_not_known_is_blank_and_marked_nowhere():
     shown = np.ma.filled(cells(figure), np.nan)
     assert np.isnan(np.diagonal(shown)).all()
     assert np.isnan(shown).sum() > len(shown)
-    assert figure.axes[0].get_xlabel().endswith("; blank: not known; not tested")
+    assert figure.axes[0].get_xlabel().endswith("\nblank: not known\nnot tested")
 
 
 def test_specificity_is_across_checkpoints_and_says_how_sure_it_is():

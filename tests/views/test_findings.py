@@ -1,11 +1,13 @@
 """What a comparison found, in a few words."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from topocallback.records.settling import Settling
 from topocallback.records.specificity import Specificity
-from topocallback.views.findings import auc, last_step, last_steps, settled
+from topocallback.views.findings import auc, last_step, last_steps, settled, settling_order
 
 
 def entry(checkpoints=8, position=2, size=0.43, p=0.3):
@@ -27,6 +29,14 @@ def entry(checkpoints=8, position=2, size=0.43, p=0.3):
 )
 def test_a_layer_settled_or_did_not_or_there_are_too_few_checkpoints_to_say(checkpoints, position, text):
     assert settled(entry(checkpoints, position)) == text
+
+
+def test_layers_that_settled_come_with_their_step_and_the_others_with_the_reason():
+    layers = [(0, "stem"), (2, "block"), (6, "neck"), (7, "body"), (7, "head")]
+    found = [dataclasses.replace(entry(position=position), layer=layer) for position, layer in layers]
+    assert settling_order(found) == (
+        "settled from step on: stem (0), block (20); too few checkpoints to say: neck; not settled: body, head"
+    )
 
 
 def test_the_last_step_has_its_size_and_its_p_value():

@@ -23,7 +23,7 @@ from topocallback.records.files import write_atomically
 from topocallback.records.results import DistanceTable, StatisticTable
 from topocallback.views.comparison import FIGURES
 from topocallback.views.comparison_report import comparison_report, to_png
-from topocallback.views.findings import auc, last_step, settled
+from topocallback.views.findings import auc, last_steps, settling_order
 
 if TYPE_CHECKING:
     from topocallback.records.comparison import Comparison
@@ -263,11 +263,8 @@ def _specificity(comparison: Comparison, table: DistanceTable) -> Iterator[str]:
 def _settling(comparison: Comparison, table: DistanceTable) -> Iterator[str]:
     entries = comparison.settling(*table.about.key)
     for name in dict.fromkeys(entry.run for entry in entries):
-        found: dict[str, list[str]] = {}
-        for entry in (entry for entry in entries if entry.run == name):
-            found.setdefault(settled(entry), []).append(f"{entry.layer} ({last_step(entry)})")
-        yield f"Settling in {name}, with the last step's size:"
-        yield from (f"  {when}: {', '.join(layers)}." for when, layers in found.items())
+        of_run = [entry for entry in entries if entry.run == name]
+        yield f"Settling of {name}: {settling_order(of_run)}. Last step: {last_steps(of_run)}."
 
 
 def _labels(tables: Iterable[DistanceTable | StatisticTable]) -> str:

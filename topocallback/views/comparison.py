@@ -60,7 +60,7 @@ def distances_figure(comparison: Comparison, measure: str | None = None, homolog
     title = f"Distance of every layer of every checkpoint: {table.about.title}"
     draw_on_axes(axis, heatmap, title, _unit(table.about))
     said = ["within a layer: checkpoints in the order of runs and steps", note([heatmap]), how_sure(ordered)]
-    axis.set_xlabel("; ".join(filter(None, said)), fontsize=8)
+    axis.set_xlabel("\n".join(filter(None, said)), fontsize=8)
     return figure
 
 
@@ -133,7 +133,7 @@ def specificity_figure(comparison: Comparison, measure: str | None = None, homol
     axis.set_ylim(-0.7, len(layers) - 0.3)
     axis.set_xlim(left=0)
     axis.tick_params(axis="x", labelsize=7)
-    axis.set_xlabel(f"mean distance, {_unit(about)}", fontsize=8)
+    axis.set_xlabel(f"mean {_unit(about)}", fontsize=8)
     axis.set_title(
         f"Specificity: {about.title}\n"
         f"{auc(found)}; different layers {found.ratio:.2f} times as far apart as the same layer; "
@@ -188,7 +188,9 @@ def settling_figure(comparison: Comparison, measure: str | None = None, homology
     for axis in axes.flat[len(layers) :]:
         axis.set_axis_off()
     figure.suptitle(f"Distance from the last checkpoint: {about.title}", fontsize=10)
-    figure.supxlabel("step (band: noise; ring: settled from here on; last: from the checkpoint before)", fontsize=8)
+    figure.supxlabel(
+        "step (band: noise; ring: settled from here on; last: from the last checkpoint but one)", fontsize=8
+    )
     figure.supylabel(_unit(about), fontsize=8)
     if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND:
         handles = [Line2D([], [], color=f"C{i % 10}", label=run) for i, run in enumerate(runs)]

@@ -11,7 +11,7 @@ from topocallback.records.settling import Settling
 from topocallback.records.specificity import Specificity
 from topocallback.views.captions import p_value
 
-__all__ = ["auc", "last_step", "last_steps", "settled"]
+__all__ = ["auc", "last_step", "last_steps", "settled", "settling_order"]
 
 
 def auc(found: Specificity) -> str:
@@ -33,8 +33,28 @@ def settled(entry: Settling) -> str:
         >>> settled(still)
         'settled from step 10 on'
     """
-    if entry.settled:
-        return f"settled from step {entry.step} on"
+    return f"settled from step {entry.step} on" if entry.settled else _why_not_settled(entry)
+
+
+def settling_order(entries: Sequence[Settling]) -> str:
+    """When the layers of one run settled, in a line.
+
+    Args:
+        entries: Earliest first.
+
+    Example:
+        >>> line = np.arange(6) * 10, np.zeros(6), np.ones(6)
+        >>> settling_order([Settling("run", "stem", *line, 1, 0.4, 0.3), Settling("run", "head", *line, 5, 2.5, 0.01)])
+        'settled from step on: stem (10); not settled: head'
+    """
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        kind = "settled from step on" if entry.settled else _why_not_settled(entry)
+        found.setdefault(kind, []).append(f"{entry.layer} ({entry.step})" if entry.settled else entry.layer)
+    return "; ".join(f"{kind}: {', '.join(layers)}" for kind, layers in found.items())
+
+
+def _why_not_settled(entry: Settling) -> str:
     # At the last checkpoint but one it was still beyond noise: for that any number of checkpoints is enough.
     return "not settled" if entry.position == len(entry.steps) - 1 else "too few checkpoints to say"
 
@@ -50,7 +70,7 @@ def last_step(entry: Settling) -> str:
 
 
 def last_steps(entries: Sequence[Settling]) -> str:
-    """How far one layer moved between the last two checkpoints of one or several runs.
+    """How far one or several layers moved between the last two checkpoints of their runs.
 
     Example:
         >>> line = "head", np.arange(2), np.zeros(2), np.ones(2), 1

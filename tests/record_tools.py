@@ -20,7 +20,10 @@ def example(step=3, layers=ODD_NAMES, labels=None, n=6):
     count = len(layers)
 
     def distances(about):
-        return LayerDistances(about, rng.normal(size=(count, count)), *rng.normal(size=(3, count)))
+        vectors = ("noise", "sizes", "drift", "drift_from_first", "drift_p", "drift_from_first_p")
+        numbers = {name: rng.uniform(0.01, 1, size=count) for name in vectors}
+        matrices = {name: rng.uniform(0.01, 1, size=(count, count)) for name in ("matrix", "p_values", "errors")}
+        return LayerDistances(about, **matrices, **numbers)
 
     tables = [Description("sliced_wasserstein", dim, "Sliced Wasserstein distance", "0.9 quantiles") for dim in (0, 1)]
     unknown = dataclasses.replace(distances(OWN), noise=np.full(count, np.nan), drift=np.full(count, np.nan))
@@ -37,7 +40,10 @@ def example(step=3, layers=ODD_NAMES, labels=None, n=6):
         diagrams={layer: [np.array([[0, 0.5], [0, np.inf]]), np.empty((0, 2))] for layer in layers},
         distances=Results([*map(distances, tables), unknown]),
         statistics=Results(
-            [StatisticTable(bars, np.arange(count, dtype=np.float64)), StatisticTable(shares, rng.uniform(size=count))]
+            [
+                StatisticTable(bars, np.arange(count, dtype=np.float64)),
+                StatisticTable(shares, rng.uniform(size=count), rng.uniform(size=count)),
+            ]
         ),
         scales=rng.uniform(1, 2, size=count),
         owners={layers[0]: np.array([0, 0, 1, 5])},

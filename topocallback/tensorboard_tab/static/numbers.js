@@ -9,6 +9,12 @@ export function readableNumber(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** A number with its standard error, where that is known: "0.312 ± 0.021". */
+export function plusMinus(value, error) {
+  const known = value !== null && error !== null && error !== undefined;
+  return known ? `${readableNumber(value)} ± ${readableNumber(Number(error.toPrecision(2)))}` : readableNumber(value);
+}
+
 /** Two digits, for cells of a matrix. */
 export function shortNumber(value) {
   if (value >= 10 && value < 1e4) return value.toFixed(0);

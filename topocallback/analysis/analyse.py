@@ -6,17 +6,32 @@ import functools
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from topocallback.analysis.layers import Clock, LayerMeasurements, layer_facts, measure_layer
+from topocallback.analysis.layers import (
+    Clock,
+    LayerMeasurements,
+    layer_facts,
+    measure_layer,
+    prepared_distances,
+    statistic_values,
+)
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
+from topocallback.measures.noise import (
+    PreparedLayer,
+    p_values_among,
+    p_values_of_pairs,
+    prepare_layer,
+    spread_at_n,
+)
 from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.parallel import map_threads
+from topocallback.measures.sign_flips import N_PARTS
+from topocallback.records.parts import LayerParts
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
@@ -75,11 +90,20 @@ def analyse(
     with clock("total"):
         measured = map_threads(measure, clouds.layers, n_threads)
         problems: dict[str, str] = {}
+        with clock("distances"):
+            prepared = [
+                {**prepared_distances(layer.facts, options, layer.problems, from_diagrams=True), **layer.prepared}
+                for layer in measured
+            ]
         tables = [
-            _distance_table(_Question(clouds, measured, options, i, n_threads), previous, first, clock, problems)
+            _distance_table(
+                _Question(clouds, measured, [found.get(i) for found in prepared], options, i, n_threads),
+                previous, first, clock, problems,
+            )
             for i in range(len(options.distances))
-        ]
-        statistics = _statistic_tables(clouds, measured, options, problems)
+        ]  # fmt: skip
+        with clock("statistics"):
+            statistics = _statistic_tables(clouds, measured, options, problems)
         problems = _problems(clouds, measured, problems)
     return Snapshot(
         step=step,
@@ -90,10 +114,15 @@ def analyse(
         sample_ids=np.asarray(clouds.sample_ids),
         labels=clouds.labels,
         owners=clouds.owners,
-        diagrams={name: layer.diagrams for name, layer in zip(clouds.layers, measured, strict=True)},
+        diagrams={name: layer.facts.diagrams for name, layer in zip(clouds.layers, measured, strict=True)},
         distances=Results(tables),
         statistics=Results(statistics),
         scales=np.array([layer.scale for layer in measured]),
+        parts={
+            name: _parts_of(layer.facts)
+            for name, layer in zip(clouds.layers, measured, strict=True)
+            if layer.facts.parts(N_PARTS)
+        },
         mappers={
             name: layer.mapper for name, layer in zip(clouds.layers, measured, strict=True) if layer.mapper is not None
         },
@@ -106,10 +135,11 @@ def analyse(
 
 @dataclass(frozen=True)
 class _Question:
-    """One distance among the layers of one step."""
+    """One distance among the layers of one step; a layer that has nothing to compare is ``None`` in ``prepared``."""
 
     clouds: PointClouds
     measured: Sequence[LayerMeasurements]
+    prepared: Sequence[PreparedLayer | None]
     options: AnalysisOptions
     position: int
     n_threads: int
@@ -119,47 +149,77 @@ class _Question:
         return self.options.distances[self.position]
 
     @property
-    def prepared(self) -> list[Any]:
-        return [layer.prepared[self.position] for layer in self.measured]
+    def there(self) -> list[int]:
+        """The rows of the layers that have something to compare."""
+        return [row for row, prepared in enumerate(self.prepared) if prepared is not None]
 
     @property
-    def noise(self) -> NDArray[np.float64]:
-        return np.array([layer.noise[self.position] for layer in self.measured])
+    def layers(self) -> list[PreparedLayer]:
+        """What is compared, of the layers that are there."""
+        return [prepared for prepared in self.prepared if prepared is not None]
+
+    @property
+    def have_the_same_samples(self) -> bool:
+        samples = [self.measured[row].sample_ids for row in self.there]
+        return all(np.array_equal(samples[0], others) for others in samples[1:])
+
+    def of_layers(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Numbers of the layers that are there, or of their pairs, in the places of all layers; NaN elsewhere."""
+        numbers = np.asarray(values, dtype=np.float64)
+        found = np.full((len(self.prepared),) * numbers.ndim, np.nan)
+        found[np.ix_(*[self.there] * numbers.ndim)] = numbers
+        return found
 
 
 def _distance_table(
     question: _Question, previous: Snapshot | None, first: Snapshot | None, clock: Clock, problems: dict[str, str]
 ) -> LayerDistances:
     about = question.distance.describe(question.options.length)
-    count = len(question.measured)
-    matrix, drifts = np.full((count, count), np.nan), [np.full(count, np.nan)] * 2
+    matrix = question.of_layers(np.full((len(question.there),) * 2, np.nan))
+    found: dict[str, NDArray[np.float64]] = {}
     try:
         with clock("distances"):
-            matrix = _matrix(question, problems)
+            matrix = question.of_layers(_matrix(question, problems))
+        with clock("noise"):
+            found |= _noise(question, matrix)
         with clock("drift"):
-            drifts = [_drift(question, earlier) for earlier in (previous, first)]
+            for name, earlier in (("drift", previous), ("drift_from_first", first)):
+                drift, p = _drift(question, earlier)
+                found |= {name: drift, f"{name}_p": p}
     except Exception as error:  # a measure that fails, be it the user's own, costs itself and no other
         problems[about.title] = f"It could not be measured. {type(error).__name__}: {error}"
-    return LayerDistances(about, matrix, question.noise, *drifts)
+    return LayerDistances(about, matrix, **found)
 
 
 def _matrix(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
-    """The distance between every two layers; NaN for those that have nothing to compare."""
-    there = [row for row, prepared in enumerate(question.prepared) if prepared is not None]
-    matrix = np.full((len(question.prepared), len(question.prepared)), np.nan)
-    samples = [question.measured[row].sample_ids for row in there]
-    if question.distance.paired and any(not np.array_equal(samples[0], others) for others in samples[1:]):
-        found = _matrix_of_common_samples(question, there, problems)
-    else:
-        found = question.distance.matrix([question.prepared[row] for row in there], question.n_threads)
-    matrix[np.ix_(there, there)] = found
-    return matrix
+    """The distance between every two layers that are there."""
+    if question.distance.paired and not question.have_the_same_samples:
+        return _matrix_of_common_samples(question, problems)
+    return question.distance.matrix([layer.whole for layer in question.layers], question.n_threads)
 
 
-def _matrix_of_common_samples(
-    question: _Question, there: Sequence[int], problems: dict[str, str]
-) -> NDArray[np.float64]:
+def _noise(question: _Question, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """How sure the distances are: as the fields of a table."""
+    layers, distance = question.layers, question.distance
+    if not layers:
+        return {}
+    if not distance.paired:
+        return {
+            "noise": question.of_layers([layer.noise for layer in layers]),
+            "sizes": question.of_layers([layer.size for layer in layers]),
+            "p_values": question.of_layers(p_values_among(distance, layers, question.n_threads)),
+        }
+    if not question.have_the_same_samples:
+        return {}
+    parts = zip(*[layer.parts for layer in layers], strict=True)
+    of_parts = np.array([distance.matrix(part, question.n_threads) for part in parts])
+    whole = matrix[np.ix_(question.there, question.there)]
+    return {"errors": question.of_layers(spread_at_n(of_parts, whole))}
+
+
+def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
     """A paired distance where layers lack some samples: each pair on the samples that both have."""
+    there = question.there
     facts = [layer_facts(question.clouds, question.clouds.layers[row], question.options) for row in there]
     matrix = np.zeros((len(there), len(there)))
     for i, mine in enumerate(facts):
@@ -173,33 +233,48 @@ def _matrix_of_common_samples(
     return matrix
 
 
-def _drift(question: _Question, earlier: Snapshot | None) -> NDArray[np.float64]:
-    """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there.
+def _drift(question: _Question, earlier: Snapshot | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each layer's distance from itself in an earlier snapshot, and its p-value; NaN for a layer that was not there.
 
     A record holds diagrams and no activations: whatever needs more than diagrams has no drift.
     """
     distance = question.distance
-    prepared = question.prepared
-    drift = np.full(len(prepared), np.nan)
-    there = [row for row, now in enumerate(prepared) if now is not None]
+    drift, p = np.full((2, len(question.prepared)), np.nan)
     if not distance.from_diagrams:
-        return drift
+        return drift, p
     if earlier is None:
-        drift[there] = 0.0
-        return drift
+        drift[question.there] = 0.0
+        return drift, p
     position = {layer: at for at, layer in enumerate(earlier.layers) if earlier.n_points[at]}
-    for row in there:
-        layer = question.clouds.layers[row]
-        if layer in position and distance.describe().homology_dim in (None, *earlier.homology_dims):
-            before = LayerFacts.of_diagrams(earlier.diagrams[layer], earlier.homology_dims)
-            drift[row] = distance.between(prepared[row], distance.prepare(before))
-    return drift
+    if distance.describe().homology_dim not in (None, *earlier.homology_dims):
+        return drift, p
+    rows = [row for row in question.there if question.clouds.layers[row] in position]
+    names = [question.clouds.layers[row] for row in rows]
+    now = [prepared for row in rows if (prepared := question.prepared[row]) is not None]
+    facts = [
+        LayerFacts.of_diagrams(earlier.diagrams[name], earlier.homology_dims, earlier.parts.get(name)) for name in names
+    ]
+    before = [prepare_layer(distance, each) for each in facts]
+    drift[rows] = [distance.between(one.whole, other.whole) for one, other in zip(now, before, strict=True)]
+    p[rows] = p_values_of_pairs(distance, now, before)
+    return drift, p
+
+
+def _parts_of(facts: LayerFacts) -> LayerParts:
+    """What a record keeps of the parts of a layer's samples."""
+    parts = facts.parts(N_PARTS)
+    n_points = np.array([part.n_points for part in parts], dtype=np.int64)
+    return LayerParts(n_points, [list(of_dim) for of_dim in zip(*[part.diagrams for part in parts], strict=True)])
 
 
 def _statistic_tables(
     clouds: PointClouds, measured: Sequence[LayerMeasurements], options: AnalysisOptions, problems: dict[str, str]
 ) -> list[StatisticTable]:
     tables = []
+    values = [
+        {**layer.values, **statistic_values(layer.facts, options, layer.mapper, layer.problems, from_diagrams=True)}
+        for layer in measured
+    ]
     chosen = {measure.name for measure in options.chosen}
     for i, statistic in enumerate(options.statistics):
         about = statistic.describe(options.length)
@@ -207,18 +282,18 @@ def _statistic_tables(
             if statistic.name in chosen:
                 problems[about.title] = "It needs labels, and the samples have none."
             continue
-        tables.append(StatisticTable(about, np.array([layer.values[i] for layer in measured])))
+        of_layers = np.array([found.get(i, (np.nan, np.nan)) for found in values], dtype=np.float64)
+        tables.append(StatisticTable(about, *of_layers.reshape(-1, 2).T))
     return tables
 
 
 def _problems(
     clouds: PointClouds, measured: Sequence[LayerMeasurements], of_measures: Mapping[str, str]
 ) -> dict[str, str]:
-    """What went wrong with layers, and with measures; what fails among layers is not said again of each one's noise."""
+    """What went wrong with layers, and with measures."""
     found = dict(clouds.problems)
     for name, layer in zip(clouds.layers, measured, strict=True):
-        own = [text for text in layer.problems if not any(f"noise of {title} " in text for title in of_measures)]
-        found |= {name: " ".join(own)} if own else {}
+        found |= {name: " ".join(layer.problems)} if layer.problems else {}
     return found | dict(of_measures)
 
 

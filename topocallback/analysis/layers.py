@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.analysis.options import AnalysisOptions
-from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperStatistic
-from topocallback.measures.noise import halves
-from topocallback.measures.topology.diagrams import Diagram
+from topocallback.measures.noise import N_QUARTERS, PreparedLayer, prepare_layer, value_and_error
+from topocallback.measures.sign_flips import N_PARTS
 from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.point_clouds import PointClouds
 
-__all__ = ["Clock", "LayerMeasurements", "layer_facts", "measure_layer"]
+__all__ = ["Clock", "LayerMeasurements", "layer_facts", "measure_layer", "prepared_distances", "statistic_values"]
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
 
@@ -50,23 +48,21 @@ class LayerMeasurements:
         n_points: How many finite points it has.
         sample_ids: Which sample each finite point comes from.
         scale: The length by which its cloud was divided.
-        diagrams: One per homology dimension.
+        facts: What a record keeps of it: its diagrams, and those of parts of its samples.
         mapper: Its Mapper graph, if one was made.
-        prepared: (distances,) what each of the options' distances compares; ``None`` where there is nothing.
-        noise: (distances,) how far two halves of the samples are apart; NaN where it is not known.
-        values: (statistics,) in the order of the options' statistics.
+        prepared: The position of a distance among the options' to what it compares, for those that need the cloud.
+        values: The position of a statistic to its value and its standard error, for those that need the cloud.
         problems: What went wrong, in sentences.
     """
 
     n_points: int
     sample_ids: NDArray[np.int64]
     scale: float
-    diagrams: Sequence[Diagram]
+    facts: LayerFacts
     mapper: MapperGraph | None
-    prepared: Sequence[Any]
-    noise: NDArray[np.float64]
-    values: NDArray[np.float64]
-    problems: Sequence[str]
+    prepared: Mapping[int, PreparedLayer]
+    values: Mapping[int, tuple[float, float]]
+    problems: list[str]
 
 
 def layer_facts(
@@ -99,7 +95,7 @@ def layer_facts(
 
 
 def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> LayerMeasurements:
-    """Everything that is measured on one layer alone. A measure that fails costs itself and no other.
+    """Everything that is measured on one layer's cloud. A measure that fails costs itself and no other.
 
     Args:
         facts: The layer.
@@ -114,15 +110,20 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
         with clock("mapper"), _noted("It has no Mapper graph.", problems):
             mapper = facts.mapper
     with clock("diagrams"):
-        diagrams = facts.diagrams
-    with clock("distances"):
-        prepared = _prepared(facts, options.distances, problems)
+        _ = facts.diagrams
     with clock("noise"):
-        noise = _noise(facts, options.distances, prepared, problems)
+        parts = [*facts.parts(N_PARTS), *facts.parts(N_QUARTERS)]
+        for part in parts:
+            _ = part.diagrams
+    if facts.n_points and not parts:
+        problems.append(f"Its noise is not known: {facts.n_points} points are too few for {N_PARTS} parts.")
+    with clock("distances"):
+        prepared = prepared_distances(facts, options, problems, from_diagrams=False)
     with clock("statistics"):
-        values = _values(facts, options, mapper, problems)
+        values = statistic_values(facts, options, mapper, problems, from_diagrams=False)
+    of_record = facts.without_cloud()
     return LayerMeasurements(
-        facts.n_points, facts.sample_ids, facts.scale, diagrams, mapper, prepared, noise, values, problems
+        facts.n_points, facts.sample_ids, facts.scale, of_record, mapper, prepared, values, problems
     )
 
 
@@ -134,38 +135,37 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
     return [f"{left_out} of {count} points hold NaN or infinity and were left out."] if left_out else []
 
 
-def _noise(
-    facts: LayerFacts, distances: Sequence[Distance], prepared: Sequence[Any], problems: list[str]
-) -> NDArray[np.float64]:
-    """How far two halves of the samples are apart. They share no sample, so for paired distances this is not known."""
-    noise = np.full(len(distances), np.nan)
-    if (parts := halves(facts)) is None:
-        return noise
-    for i, distance in enumerate(distances):
-        if not distance.paired and prepared[i] is not None:  # what fails on the whole is said once
-            with _noted(f"The noise of {distance.describe().title} is not known.", problems):
-                noise[i] = distance.between(*[distance.prepare(each) for each in parts])
-    return noise
+def prepared_distances(
+    facts: LayerFacts, options: AnalysisOptions, problems: list[str], *, from_diagrams: bool
+) -> dict[int, PreparedLayer]:
+    """What the options' distances compare of a layer, by their positions.
 
-
-def _prepared(facts: LayerFacts, distances: Sequence[Distance], problems: list[str]) -> list[Any]:
-    prepared: list[Any] = [None] * len(distances)
-    for i, distance in enumerate(distances if facts.n_points else ()):
-        with _noted(f"It has no {distance.describe().title}.", problems):
-            prepared[i] = distance.prepare(facts)
+    Args:
+        facts: The layer.
+        options: What to measure.
+        problems: Takes a sentence for every distance that fails.
+        from_diagrams: Whether those that need nothing but diagrams, or those that need the cloud. The first need not be
+            prepared where the cloud is: their many small steps would wait for the large ones of another thread.
+    """
+    prepared = {}
+    for i, distance in enumerate(options.distances if facts.n_points else ()):
+        if distance.from_diagrams is from_diagrams:
+            with _noted(f"It has no {distance.describe().title}.", problems):
+                prepared[i] = prepare_layer(distance, facts)
     return prepared
 
 
-def _values(
-    facts: LayerFacts, options: AnalysisOptions, mapper: MapperGraph | None, problems: list[str]
-) -> NDArray[np.float64]:
-    values = np.full(len(options.statistics), np.nan)
+def statistic_values(
+    facts: LayerFacts, options: AnalysisOptions, mapper: MapperGraph | None, problems: list[str], *, from_diagrams: bool
+) -> dict[int, tuple[float, float]]:
+    """The options' statistics of a layer and their standard errors, by their positions; see ``prepared_distances``."""
+    values = {}
     for i, statistic in enumerate(options.statistics if facts.n_points else ()):
         lacks_labels = statistic.needs_labels and facts.labels is None
         lacks_graph = isinstance(statistic, MapperStatistic) and mapper is None
-        if not lacks_labels and not lacks_graph:
+        if statistic.from_diagrams is from_diagrams and not lacks_labels and not lacks_graph:
             with _noted(f"It has no {statistic.describe().title}.", problems):
-                values[i] = statistic.value(facts)
+                values[i] = value_and_error(statistic, facts)
     return values
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,29 @@ from topocallback.compare.jobs import run_jobs
 from topocallback.compare.store import Store, fingerprint
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
+from topocallback.measures.noise import p_values_across, p_values_among, prepare_layer, spread_at_n
 from topocallback.measures.pairs import distance_on_common_samples
+from topocallback.measures.sign_flips import N_PARTS
 from topocallback.measures.table import is_in_table, to_record
 
-__all__ = ["all_distances"]
+__all__ = ["Distances", "all_distances"]
 
 _LARGEST_BLOCK = 128
 _FEWEST_BLOCKS_ACROSS = 8
+
+
+class Distances(NamedTuple):
+    """A distance between every two of N layers, and how sure it is: each (N, N) float64 and symmetric.
+
+    Attributes:
+        matrix: The distances, with a zero diagonal; NaN for layers that have no sample in common.
+        p_values: Those of an unpaired distance; NaN where it was not tested.
+        errors: The standard errors of a paired distance; NaN where they are not known.
+    """
+
+    matrix: NDArray[np.float64]
+    p_values: NDArray[np.float64]
+    errors: NDArray[np.float64]
 
 
 def all_distances(
@@ -28,7 +45,7 @@ def all_distances(
     store: Store | None = None,
     n_jobs: int | None = None,
     advance: Callable[[int, int], None] | None = None,
-) -> NDArray[np.float64]:
+) -> Distances:
     """The distance between every two of N layers, block by block.
 
     Bit for bit what ``Distance.matrix`` gives, wherever the blocks are computed. A paired distance is taken on the
@@ -42,18 +59,18 @@ def all_distances(
         advance: Told after each block how many of how many are done.
 
     Returns:
-        (N, N) float64, symmetric, zero diagonal; NaN for layers that have no sample in common.
+        The distances, and how sure they are.
 
     Example:
         >>> from topocallback.measures import SlicedWasserstein
         >>> layers = [LayerFacts.of_diagrams([np.array([[0, death]])], (1,)) for death in (1.0, 2.0)]
-        >>> all_distances(layers, SlicedWasserstein(homology_dim=1)).round(3)
+        >>> all_distances(layers, SlicedWasserstein(homology_dim=1)).matrix.round(3)
         array([[0.   , 0.794],
                [0.794, 0.   ]])
     """
     store = store or Store(None)
     n = len(layers)
-    matrix = np.zeros((n, n))
+    found = Distances(*np.zeros((len(Distances._fields), n, n)))
     size = max(1, min(_LARGEST_BLOCK, n // _FEWEST_BLOCKS_ACROSS))
     slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
     hashes = [_hash_of(layers[part], distance) for part in slices] if is_in_table(distance) else [""] * len(slices)
@@ -63,30 +80,45 @@ def all_distances(
         for j, columns in enumerate(slices[: i + 1]):
             key = _block_key(distance, hashes[i], hashes[j])
             block = store.block(key)
-            if block is not None and block.shape == (rows.stop - rows.start, columns.stop - columns.start):
-                _put(matrix, rows, columns, block)
+            if block is not None and block.shape == (len(found), rows.stop - rows.start, columns.stop - columns.start):
+                _put(found, rows, columns, block)
                 done += 1
             else:
                 pending.append((rows, columns, key))
     jobs = ((layers[rows], None if rows == columns else layers[columns], distance) for rows, columns, _ in pending)
     for (rows, columns, key), block in zip(pending, run_jobs(_block, jobs, n_jobs), strict=True):
-        _put(matrix, rows, columns, block)
+        _put(found, rows, columns, block)
         store.keep_block(key, block)
         done += 1
         if advance is not None:
             advance(done, total)
-    return matrix
+    return found
 
 
 def _block(rows: Sequence[LayerFacts], columns: Sequence[LayerFacts] | None, distance: Distance) -> NDArray[np.float64]:
-    """The distance between each layer of one list and each of another; without others, among those of one list."""
+    """The fields of ``Distances`` between each layer of one list and each of another; without others, among one list."""
+    block = np.full((len(Distances._fields), len(rows), len(rows if columns is None else columns)), np.nan)
     if distance.paired and not _have_the_same_samples([*rows, *(columns or ())]):
-        return np.array([[_on_common(distance, row, other) for other in columns or rows] for row in rows])
-    prepared = [distance.prepare(layer) for layer in rows]
+        block[0] = [[_on_common(distance, row, other) for other in columns or rows] for row in rows]
+        return block
+    ours = [prepare_layer(distance, layer) for layer in rows]
+    theirs = None if columns is None else [prepare_layer(distance, layer) for layer in columns]
+    block[0] = _matrix(distance, [layer.whole for layer in ours], theirs and [layer.whole for layer in theirs])
+    if not distance.paired:
+        block[1] = p_values_among(distance, ours) if theirs is None else p_values_across(distance, ours, theirs)
+    elif all(len(layer.parts) for layer in [*ours, *(theirs or ())]):
+        of_parts = [
+            _matrix(distance, [layer.parts[k] for layer in ours], theirs and [layer.parts[k] for layer in theirs])
+            for k in range(N_PARTS)
+        ]
+        block[2] = spread_at_n(np.array(of_parts), block[0])
+    return block
+
+
+def _matrix(distance: Distance, rows: Sequence[Any], columns: Sequence[Any] | None) -> NDArray[np.float64]:
     if columns is None:
-        return distance.matrix(prepared)
-    others = [distance.prepare(layer) for layer in columns]
-    return np.array([[distance.between(row, other) for other in others] for row in prepared], dtype=np.float64)
+        return distance.matrix(rows)
+    return np.array([[distance.between(row, other) for other in columns] for row in rows], dtype=np.float64)
 
 
 def _have_the_same_samples(layers: Sequence[LayerFacts]) -> bool:
@@ -100,17 +132,23 @@ def _on_common(distance: Distance, first: LayerFacts, second: LayerFacts) -> flo
     return np.nan if found is None else found
 
 
-def _put(matrix: NDArray[np.float64], rows: slice, columns: slice, block: NDArray[np.float64]) -> None:
-    matrix[rows, columns] = block
-    matrix[columns, rows] = block.T
+def _put(found: Distances, rows: slice, columns: slice, block: NDArray[np.float64]) -> None:
+    for matrix, values in zip(found, block, strict=True):
+        matrix[rows, columns] = values
+        matrix[columns, rows] = values.T
 
 
 def _hash_of(layers: Sequence[LayerFacts], distance: Distance) -> str:
     """A hash of what the distance depends on: diagrams, or the clouds and whose they are."""
     digest = hashlib.sha256()
     for layer in layers:
-        of_layer = layer.diagrams if distance.from_diagrams else [layer.recorded, layer.sample_ids]
-        for array in of_layer:
+        if distance.from_diagrams:
+            parts = layer.parts(N_PARTS)
+            arrays = [*layer.diagrams, *(diagram for part in parts for diagram in part.diagrams)]
+            arrays.append(np.array([part.n_points for part in parts]))
+        else:
+            arrays = [layer.recorded, layer.sample_ids]
+        for array in arrays:
             digest.update(f"{array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

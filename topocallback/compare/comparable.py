@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +14,13 @@ from tqdm.auto import tqdm
 
 from topocallback.analysis.layers import layer_facts
 from topocallback.analysis.options import AnalysisOptions
-from topocallback.compare.blocks import all_distances
+from topocallback.compare.blocks import Distances, all_distances
 from topocallback.compare.store import Store
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.records.comparison import Checkpoint, Comparison
 from topocallback.records.point_clouds import PointClouds
-from topocallback.records.results import DistanceTable, Key, LayerDistances, Results, StatisticTable
+from topocallback.records.results import DistanceTable, Results, StatisticTable, Table
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["ComparableSnapshots", "in_one_line"]
@@ -130,16 +130,18 @@ class ComparableSnapshots:
         distances = []
         for distance in options.distances:
             about = distance.describe(options.length)
-            matrix = np.full((len(points), len(points)), np.nan)
+            recorded = [snapshot.distances.get(about.key) for snapshot in snapshots]
+            known = {name: _joined(snapshots, recorded, name) for name in ("noise", "sizes")}
+            found = Distances(*np.full((len(Distances._fields), len(points), len(points)), np.nan))
             try:
                 facts = _facts(snapshots, clouds, distance, options)
-                matrix[np.ix_(there, there)] = _matrix(
-                    [facts[point] for point in there], distance, store, n_jobs, about.title if progress else None
-                )
+                among = _among([facts[i] for i in there], distance, store, n_jobs, about.title if progress else None)
+                for matrix, values in zip(found, among, strict=True):
+                    matrix[np.ix_(there, there)] = values
             except Exception as error:  # as in a snapshot, a measure that fails costs itself and no other
                 self.problems[about.title] = f"It could not be measured. {type(error).__name__}: {error}"
                 warnings.warn(f"{about.title}: {self.problems[about.title]}", UserWarning, stacklevel=3)
-            distances.append(DistanceTable(about, matrix, _joined(snapshots, about.key, _noise_of)))
+            distances.append(DistanceTable(about, **found._asdict(), **known))
         return Comparison(
             checkpoints=tuple(checkpoints),
             layers=layers,
@@ -174,7 +176,7 @@ def _facts(
     """All points as the distance sees them: by their diagrams, which snapshots hold, or by their clouds."""
     if distance.from_diagrams:
         return [
-            LayerFacts.of_diagrams(snapshot.diagrams[layer], snapshot.homology_dims)
+            LayerFacts.of_diagrams(snapshot.diagrams[layer], snapshot.homology_dims, snapshot.parts.get(layer))
             for snapshot in snapshots
             for layer in snapshot.layers
         ]
@@ -182,9 +184,9 @@ def _facts(
     return [layer_facts(found, layer, options) for found in there for layer in found.layers]
 
 
-def _matrix(
+def _among(
     facts: Sequence[LayerFacts], distance: Distance, store: Store, n_jobs: int | None, label: str | None
-) -> NDArray[np.float64]:
+) -> Distances:
     """One distance among all points."""
     with tqdm(desc=label, disable=label is None, unit="block") as bar:
 
@@ -195,29 +197,23 @@ def _matrix(
         return all_distances(facts, distance, store=store, n_jobs=n_jobs, advance=advance)
 
 
-def _noise_of(snapshot: Snapshot, key: Key) -> NDArray[np.float64] | None:
-    found: LayerDistances | None = snapshot.distances.get(key)
-    return None if found is None else found.noise
-
-
-def _values_of(snapshot: Snapshot, key: Key) -> NDArray[np.float64] | None:
-    found: StatisticTable | None = snapshot.statistics.get(key)
-    return None if found is None else found.values
-
-
 def _statistics(snapshots: Sequence[Snapshot]) -> list[StatisticTable]:
     """Every statistic that some snapshot has, of all points."""
     found = {table.about.key: table.about for snapshot in snapshots for table in snapshot.statistics.values()}
-    return [StatisticTable(about, _joined(snapshots, key, _values_of)) for key, about in found.items()]
+    tables = {key: [snapshot.statistics.get(key) for snapshot in snapshots] for key in found}
+    return [
+        StatisticTable(about, *[_joined(snapshots, tables[key], name) for name in ("values", "errors")])
+        for key, about in found.items()
+    ]
 
 
-def _joined(
-    snapshots: Sequence[Snapshot], key: Key, take: Callable[[Snapshot, Key], NDArray[np.float64] | None]
-) -> NDArray[np.float64]:
-    """Numbers of layers of all snapshots in one row, NaN where one lacks them."""
-    found = [(snapshot, take(snapshot, key)) for snapshot in snapshots]
+def _joined(snapshots: Sequence[Snapshot], tables: Sequence[Table | None], name: str) -> NDArray[np.float64]:
+    """A field of one table of each snapshot, numbers of its layers, in one row; NaN where a snapshot lacks the table."""
     return np.concatenate(
-        [np.full(len(snapshot.layers), np.nan) if values is None else values for snapshot, values in found]
+        [
+            np.full(len(snapshot.layers), np.nan) if table is None else getattr(table, name)
+            for snapshot, table in zip(snapshots, tables, strict=True)
+        ]
     )
 
 

@@ -239,6 +239,8 @@ class Statistic(Measure):
 
     Attributes:
         more: What a larger value means, in a few words.
+        on_parts: Whether its value on a part of the samples is a number of the same kind as its value on all: then the
+            parts give its standard error.
 
     Example:
         >>> class Spread(Statistic):
@@ -250,6 +252,7 @@ class Statistic(Measure):
     """
 
     more: ClassVar[str] = ""
+    on_parts: ClassVar[bool] = True
 
     def value(self, facts: LayerFacts) -> float:
         """The number; NaN where it is not defined.

@@ -110,9 +110,10 @@ class LayerFacts:
         facts = cls(np.empty((0, 0)), homology_dims=homology_dims)
         facts.diagrams = list(diagrams)
         if parts is not None:
-            facts._parts[len(parts.n_points)] = [cls.of_diagrams(own, homology_dims) for own in zip(*parts.diagrams)]
-            for part, n_points in zip(facts.parts(len(parts.n_points)), parts.n_points, strict=True):
+            of_parts = [cls.of_diagrams(own, homology_dims) for own in zip(*parts.diagrams, strict=True)]
+            for part, n_points in zip(of_parts, parts.n_points, strict=True):
                 part.n_points = int(n_points)
+            facts._parts[len(of_parts)] = of_parts
         return facts
 
     @property
@@ -170,6 +171,13 @@ class LayerFacts:
             previous=self._previous_mapper,
         )
         return dataclasses.replace(graph, labels=self._classes[0], classes=self._classes[1]) if self._classes else graph
+
+    def without_cloud(self) -> LayerFacts:
+        """What is left of these facts when the cloud goes: the diagrams, and those of the parts asked for so far."""
+        facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims)
+        facts.n_points = self.n_points
+        facts._parts = {count: [part.without_cloud() for part in parts] for count, parts in self._parts.items()}
+        return facts
 
     def parts(self, count: int) -> Sequence[LayerFacts]:
         """Disjoint parts of equally many samples: by their hash, so the same in every layer, step and run.

@@ -9,13 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.measures.base import Distance
+from topocallback.measures.base import Distance, Statistic
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.sign_flips import N_PARTS, p_values
 
-__all__ = ["PreparedLayer", "noise_at_n", "p_values_across", "p_values_among", "prepare_layer", "spread_at_n"]
+__all__ = [
+    "N_QUARTERS",
+    "PreparedLayer",
+    "noise_at_n",
+    "p_values_across",
+    "p_values_among",
+    "p_values_of_pairs",
+    "prepare_layer",
+    "spread_at_n",
+    "value_and_error",
+]
 
-_QUARTERS = 4
+N_QUARTERS = 4
 _MOST_UNEQUAL = 0.02
 """Parts of which one side lacks 2 % of the points are told apart in 6.5 % of cases instead of 5, with 5 % in 14."""
 
@@ -53,7 +63,7 @@ def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
     size = distance.size(whole)
     noise = np.nan
     if not distance.paired:
-        quarters = [distance.prepare(part) for part in facts.parts(_QUARTERS)]
+        quarters = [distance.prepare(part) for part in facts.parts(N_QUARTERS)]
         noise = noise_at_n(distance, size, quarters, prepared)
     return PreparedLayer(whole, prepared, np.array([part.n_points for part in parts], dtype=np.int64), size, noise)
 
@@ -73,7 +83,7 @@ def noise_at_n(distance: Distance, size: float, quarters: Sequence[Any], parts: 
         quarters: The quarters, prepared.
         parts: The parts, prepared.
     """
-    if len(quarters) < _QUARTERS:
+    if len(quarters) < N_QUARTERS:
         return np.nan
     apart = _mean_distance(distance, quarters)
     sizes = float(np.mean([distance.size(quarter) for quarter in quarters]))
@@ -82,8 +92,8 @@ def noise_at_n(distance: Distance, size: float, quarters: Sequence[Any], parts: 
     if len(parts) < N_PARTS:
         return np.nan
     of_parts = _mean_distance(distance, parts)
-    exponent = np.log(apart / of_parts) / np.log(N_PARTS / _QUARTERS) if apart > 0 < of_parts else 0.0
-    return float(apart * _QUARTERS**exponent)
+    exponent = np.log(apart / of_parts) / np.log(N_PARTS / N_QUARTERS) if apart > 0 < of_parts else 0.0
+    return float(apart * N_QUARTERS**exponent)
 
 
 def _mean_distance(distance: Distance, layers: Sequence[Any]) -> float:
@@ -120,46 +130,114 @@ def spread_at_n(of_parts: NDArray[np.float64], whole: NDArray[np.float64]) -> ND
     return np.where(np.isfinite(whole), spread, np.nan)
 
 
-def p_values_among(
-    distance: Distance, layers: Sequence[PreparedLayer | None], n_threads: int = 1
-) -> NDArray[np.float64]:
+def value_and_error(statistic: Statistic, facts: LayerFacts) -> tuple[float, float]:
+    """A statistic of a layer, and its standard error; NaN where that is not known.
+
+    Args:
+        statistic: The statistic.
+        facts: The layer.
+    """
+    value = float(statistic.value(facts))
+    if not statistic.on_parts:
+        return value, np.nan
+    of_parts = np.array([statistic.value(part) for part in facts.parts(N_PARTS)], dtype=np.float64)
+    return value, float(spread_at_n(of_parts, np.float64(value)))
+
+
+def p_values_among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1) -> NDArray[np.float64]:
     """Whether each of L layers differs from each other one, by the signs of the differences of their parts.
 
     Args:
         distance: An unpaired distance.
-        layers: The layers; ``None`` for one that has no points.
+        layers: The layers.
         n_threads: Threads to share the pairs of parts among; it does not change the result.
 
     Returns:
-        (L, L) symmetric p-values, 1 on the diagonal; NaN where a layer has too few points or lacks some.
+        (L, L) symmetric p-values, 1 on the diagonal; NaN where a layer has no parts, or fewer points in them than the
+        other.
     """
     found = np.full((len(layers), len(layers)), np.nan)
-    there = [i for i, layer in enumerate(layers) if layer is not None and len(layer.parts)]
-    tested = [layer for layer in layers if layer is not None and len(layer.parts)]
-    alike = _in_blocks(distance.likeness([part for layer in tested for part in layer.parts], n_threads=n_threads))
-    rows, columns = np.tril_indices(len(tested), -1)
-    p = p_values(alike[rows, rows], alike[columns, columns], alike[rows, columns])
-    among = np.eye(len(tested))
-    among[rows, columns] = among[columns, rows] = p
-    among[~_equally_many(tested, tested)] = np.nan
+    there = _with_parts(layers)
+    if not there:
+        return found
+    alike = _by_layer(distance.likeness(_parts(layers), n_threads=n_threads))
+    rows, columns = np.tril_indices(len(there), -1)
+    among = np.eye(len(there))
+    among[rows, columns] = among[columns, rows] = p_values(
+        alike[rows, rows], alike[columns, columns], alike[rows, columns]
+    )
     found[np.ix_(there, there)] = among
+    found[~_equally_many(layers, layers)] = np.nan
+    return found
+
+
+def p_values_of_pairs(
+    distance: Distance, first: Sequence[PreparedLayer], second: Sequence[PreparedLayer]
+) -> NDArray[np.float64]:
+    """Whether each of P layers differs from another one; see ``p_values_among``.
+
+    Args:
+        distance: An unpaired distance.
+        first: P layers.
+        second: As many others.
+
+    Returns:
+        (P,) p-values.
+    """
+    found = np.full(len(first), np.nan)
+    there = [i for i in _with_parts(first) if len(second[i].parts)]
+    if there:
+        pairs = [(first[i].parts, second[i].parts) for i in there]
+        within_first, within_second, across = (
+            np.array([distance.likeness(*sides(pair)) for pair in pairs])
+            for sides in (lambda pair: pair[:1], lambda pair: pair[1:], lambda pair: pair)
+        )
+        found[there] = p_values(within_first, within_second, across)
+    found[~np.diagonal(_equally_many(first, second))] = np.nan
     return found
 
 
 def p_values_across(
-    distance: Distance, first: Sequence[PreparedLayer | None], second: Sequence[PreparedLayer | None]
+    distance: Distance, first: Sequence[PreparedLayer], second: Sequence[PreparedLayer]
 ) -> NDArray[np.float64]:
-    """As ``p_values_among``, of N layers against M others."""
-    raise NotImplementedError
+    """Whether each of N layers differs from each of M others; see ``p_values_among``.
+
+    Args:
+        distance: An unpaired distance.
+        first: N layers.
+        second: M layers.
+
+    Returns:
+        (N, M) p-values.
+    """
+    found = np.full((len(first), len(second)), np.nan)
+    rows, columns = _with_parts(first), _with_parts(second)
+    if not rows or not columns:
+        return found
+    across = _by_layer(distance.likeness(_parts(first), _parts(second)))
+    of_others = np.array([distance.likeness(second[column].parts) for column in columns])
+    for row, row_across in zip(rows, across, strict=True):
+        own = np.broadcast_to(distance.likeness(first[row].parts), of_others.shape)
+        found[row, columns] = p_values(own, of_others, row_across)
+    found[~_equally_many(first, second)] = np.nan
+    return found
 
 
-def _in_blocks(alike: NDArray[np.floating]) -> NDArray[np.floating]:
+def _with_parts(layers: Sequence[PreparedLayer]) -> list[int]:
+    return [i for i, layer in enumerate(layers) if len(layer.parts)]
+
+
+def _parts(layers: Sequence[PreparedLayer]) -> list[Any]:
+    return [part for layer in layers for part in layer.parts]
+
+
+def _by_layer(alike: NDArray[np.floating]) -> NDArray[np.floating]:
     """(L, M, K, K) from (L K, M K)."""
     rows, columns = (size // N_PARTS for size in alike.shape)
-    return alike.reshape(rows, N_PARTS, columns, N_PARTS).swapaxes(1, 2)
+    return np.asarray(alike.reshape(rows, N_PARTS, columns, N_PARTS).swapaxes(1, 2))
 
 
 def _equally_many(first: Sequence[PreparedLayer], second: Sequence[PreparedLayer]) -> NDArray[np.bool_]:
     """(N, M) whether the parts of two layers have as many points: with more points there are more bars."""
     ours, theirs = (np.array([layer.n_points.sum() for layer in layers], dtype=float) for layers in (first, second))
-    return np.abs(ours[:, None] - theirs) <= _MOST_UNEQUAL * np.maximum(ours[:, None], theirs)
+    return np.asarray(np.abs(ours[:, None] - theirs) <= _MOST_UNEQUAL * np.maximum(ours[:, None], theirs))

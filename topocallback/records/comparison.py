@@ -42,8 +42,8 @@ class Comparison(ComparedPoints):
         layer_of: (N,) the number of each point's layer.
         homology_dims: The homology dimensions.
         n_points: (N,) how many finite points each layer's cloud has; 0 for one that had none, whose numbers are NaN.
-        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` and ``p_values`` (N, N) and ``noise`` (N,) of one
-            measure in one homology dimension; see ``DistanceTable``.
+        distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` and ``p_values`` (N, N) and ``noise`` (N,) of
+            one measure in one homology dimension; see ``DistanceTable``.
         statistics: ``statistics["bars", 1].values`` is (N,); see ``StatisticTable``.
         sample_ids: (n,) indices of the samples, the same for every checkpoint.
         problems: What was measured on less than asked for, in a sentence each.

@@ -26,7 +26,7 @@ class LayerParts:
     diagrams: Sequence[Sequence[NDArray[np.float64]]]
 
     def __repr__(self) -> str:
-        return f"LayerParts({len(self.n_points)} parts of {self.n_points.min(initial=0)} points or more)"
+        return f"LayerParts({len(self.n_points)} parts, {self.n_points.sum()} points)"
 
     def to_arrays(self, homology_dims: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Arrays for a file: the diagrams of a dimension one after the other, and where each ends."""

@@ -112,7 +112,7 @@ class DistanceTable:
 
     @property
     def pair_noise(self) -> NDArray[np.float64]:
-        """(N, N) the noise of every distance: the mean of its two points' own, or a paired distance's standard error."""
+        """(N, N) the noise of every distance: the mean of its two points' own; for a paired one its standard error."""
         if self.about.paired:
             return self.errors
         return np.asarray((self.noise[:, None] + self.noise[None, :]) / 2)

@@ -49,8 +49,8 @@ class Snapshot:
             and ``drift_from_first`` (L,) of one measure in one homology dimension; see ``LayerDistances``.
         statistics: ``statistics["bars", 1].values`` is (L,); see ``StatisticTable``.
         scales: (L,) the length by which each layer's cloud was divided, in activations' units.
-        parts: Layer to what is kept of the parts of its samples; see ``LayerParts``. With these any two layers of any two
-            snapshots of the same samples can be tested later, without the model.
+        parts: Layer to what is kept of the parts of its samples; see ``LayerParts``. With these any two layers of any
+            two snapshots of the same samples can be tested later, without the model.
         mappers: Layer to its Mapper graph; its point numbers are positions in ``sample_ids``, or in the layer's
             ``owners``.
         owners: Layer to (m,) positions in ``sample_ids``: which sample each point comes from, for the layers that have

@@ -1,4 +1,4 @@
-"""Whether layers are told apart across checkpoints: the same layer of two checkpoints against different layers of them."""
+"""Whether layers are told apart across checkpoints: the same layer of two of them against different layers."""
 
 from __future__ import annotations
 

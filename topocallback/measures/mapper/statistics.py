@@ -12,7 +12,12 @@ __all__ = ["MapperCoverage", "MapperPurity", "MapperStatistic"]
 
 
 class MapperStatistic(Statistic):
-    """A number of one layer's Mapper graph."""
+    """A number of one layer's Mapper graph.
+
+    The graph of a part of the samples is another one, of fewer intervals: what it says has no bearing on the whole.
+    """
+
+    on_parts: ClassVar[bool] = False
 
     def value(self, facts: LayerFacts) -> float:
         """The number of the layer's graph."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -53,9 +53,7 @@ class SlicedWasserstein(DiagramDistance):
     essential: bool = False
 
     def __post_init__(self) -> None:
-        check_option(
-            self, "n_directions", lambda n: isinstance(n, (int, np.integer)) and n >= 1, "an integer of at least 1"
-        )
+        check_option(self, "n_directions", _is_count, "an integer of at least 1")
 
     def prepare_diagram(self, diagram: Diagram) -> _Projection:
         """The diagram seen along every direction, sorted."""
@@ -82,19 +80,19 @@ class SlicedWasserstein(DiagramDistance):
         self, first: Sequence[_Projection], second: Sequence[_Projection] | None = None, n_threads: int = 1
     ) -> NDArray[np.floating]:
         r"""The mean over the directions of :math:`\int \phi_A \phi_B`: see ``_features``."""
-        layers = [*first, *(second or ())]
-        levels = np.array([_level(layer) for layer in layers])
-        rows = np.arange(len(first))
-        columns = rows if second is None else np.arange(len(first), len(layers))
-        alike = np.zeros((len(rows), len(columns)), dtype=np.float32)
+        rows, columns = ([_level(layer) for layer in layers] for layers in (first, first if second is None else second))
         # A pair is seen on the grid of the larger of its two diagrams, so that no third one changes what it gives.
-        of_pair = np.maximum.outer(levels[rows], levels[columns])
-        for level in np.unique(of_pair):
-            at = np.flatnonzero(levels <= level)
-            features = np.zeros((len(layers), self.n_directions * _CELLS), dtype=np.float32)
-            features[at] = _features([layers[i] for i in at], 2.0**level)
-            alike = np.where(of_pair == level, features[rows] @ features[columns].T, alike)
+        level = np.maximum.outer(rows, columns)
+        alike = np.zeros(level.shape, dtype=np.float32)
+        for one in np.unique(level):
+            ours = _see(first, int(one))
+            theirs = ours if second is None else _see(second, int(one))
+            alike = np.where(level == one, ours @ theirs.T, alike)
         return alike
+
+
+def _is_count(n: object) -> bool:
+    return isinstance(n, (int, np.integer)) and bool(n >= 1)
 
 
 @dataclass(frozen=True)
@@ -104,6 +102,7 @@ class _Projection:
     points: NDArray[np.float64]
     diagonal: NDArray[np.float64]
     essential: NDArray[np.float64]
+    features: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # by level; see `_see`
 
 
 def _project(diagram: Diagram, n_directions: int, essential: bool) -> _Projection:
@@ -122,47 +121,66 @@ def _project(diagram: Diagram, n_directions: int, essential: bool) -> _Projectio
 
 # -- The likeness of two diagrams ------------------------------------------------------------------------------------
 
-_CELLS = 64
+# Of 16 directions and 128 cells the test has the power that it has of 50 and of 256, and of the distances themselves.
+_DIRECTIONS_SEEN = 16
+_CELLS = 128
+_EMPTY = -1000  # the level of a diagram without bars
 
 
 def _level(layer: _Projection) -> int:
     """The power of two that no finite death exceeds; the first direction is upwards."""
     largest = float(layer.points[0].max(initial=0.0))
-    return int(np.ceil(np.log2(largest))) if largest > 0 else -1074
+    return int(np.ceil(np.log2(largest))) if largest > 0 else _EMPTY
+
+
+def _see(layers: Sequence[_Projection], level: int) -> NDArray[np.float32]:
+    """(layers, features) what ``_features`` gives, computed once for each diagram."""
+    unseen = [layer for layer in layers if level not in layer.features]
+    for layer, features in zip(unseen, _features(unseen, 2.0**level), strict=True):
+        layer.features[level] = features
+    return np.array([layer.features[level] for layer in layers])
 
 
 def _features(layers: Sequence[_Projection], reach: float) -> NDArray[np.float32]:
     r"""(layers, directions x cells) :math:`\phi_\theta(x)` as means over cells, the same cells for all.
 
-    :math:`\phi_\theta(x)` is the number of a diagram's points whose projection on :math:`\theta` is at most x, less that
-    of their projections on the diagonal. The sliced Wasserstein distance is the mean over :math:`\theta` of
+    :math:`\phi_\theta(x)` is the number of a diagram's points whose projection on :math:`\theta` is at most x, less
+    that of their projections on the diagonal. The sliced Wasserstein distance is the mean over :math:`\theta` of
     :math:`\int |\phi_A - \phi_B|`. Means over cells instead of values at their edges: a cell then knows where in it a
     point lies.
 
     Args:
-        layers: The diagrams.
-        reach: No birth and no finite death exceeds it.
+        layers: The diagrams. What lies beyond ``reach`` is not seen.
+        reach: The largest birth or death that is seen.
     """
-    n_directions = len(layers[0].points)
-    angles = np.pi * (0.5 + np.arange(n_directions) / n_directions)
+    if not layers:
+        return np.empty((0, 0), dtype=np.float32)
+    count = len(layers[0].points)
+    seen = np.arange(0, count, max(1, count // _DIRECTIONS_SEEN))
+    angles = np.pi * (0.5 + seen / count)
     cosines, sines = np.cos(angles), np.sin(angles)
     low = reach * (np.minimum(cosines, 0) + np.minimum(sines, 0))
     width = reach * (np.abs(cosines) + np.abs(sines)) / _CELLS
-    features = np.empty((len(layers), n_directions, _CELLS), dtype=np.float32)
-    for feature, layer in zip(features, layers, strict=True):
-        found = _cell_means(layer.points, low, width) - _cell_means(layer.diagonal, low, width)
-        feature[:] = found * np.sqrt(width / n_directions)[:, None]
-    return features.reshape(len(layers), -1)
+    steps = np.zeros((len(layers), len(seen), _CELLS + 2))
+    owners = np.repeat(np.arange(len(layers)), [layer.points.shape[1] for layer in layers])
+    for sign, side in ((1, "points"), (-1, "diagonal")):
+        places = np.concatenate([getattr(layer, side)[seen] for layer in layers], axis=1)
+        steps += sign * _steps(np.clip((places - low[:, None]) / width[:, None], 0, _CELLS), owners, len(layers))
+    means = np.cumsum(steps, axis=2)[:, :, :_CELLS]
+    return np.asarray(means * np.sqrt(width / len(seen))[:, None], dtype=np.float32).reshape(len(layers), -1)
 
 
-def _cell_means(
-    places: NDArray[np.float64], low: NDArray[np.float64], width: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(directions, cells) how many places are at most x, as means over the cells of each direction."""
-    in_cells = (places - low[:, None]) / width[:, None]
-    cell = np.minimum(in_cells.astype(np.int64), _CELLS - 1)
-    share = in_cells - cell  # of its cell that lies before it
-    at = cell + (_CELLS + 1) * np.arange(len(places))[:, None]
-    size = (_CELLS + 1) * len(places)
-    steps = np.bincount(at.ravel(), 1 - share.ravel(), size) + np.roll(np.bincount(at.ravel(), share.ravel(), size), 1)
-    return np.cumsum(steps.reshape(len(places), _CELLS + 1), axis=1)[:, :_CELLS]
+def _steps(places: NDArray[np.float64], owners: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """(count, directions, cells + 2) how a function that grows by 1 at every place grows, as a mean over each cell.
+
+    Args:
+        places: (directions, n) in cells from the first one's edge.
+        owners: (n,) whose place it is.
+        count: How many owners there are.
+    """
+    cell = places.astype(np.int64)
+    share = (places - cell).ravel()  # of its cell that lies before the place
+    shape = (count, len(places), _CELLS + 2)
+    at = ((owners * len(places) + np.arange(len(places))[:, None]) * shape[2] + cell).ravel()
+    found = np.bincount(at, 1 - share, np.prod(shape)) + np.bincount(at + 1, share, np.prod(shape))
+    return np.asarray(found.reshape(shape))

@@ -23,9 +23,9 @@ test("a test tells apart up to the level, and says nothing where there was none"
   assert.deepEqual([0.0005, 0.05, 0.0503, null].map(isNotToldApart), [false, false, true, false]);
 });
 
-test("p has three digits, and below a thousandth a bound", () => {
-  assert.deepEqual([1 / 2048, 0.001, 0.0122, 0.0498, 0.0503, 1, null].map(pText), [
-    "p < 0.001", "p = 0.001", "p = 0.0122", "p = 0.0498", "p = 0.0503", "p = 1", null,
+test("p has two digits, three beside the level, and below a thousandth a bound", () => {
+  assert.deepEqual([1 / 2048, 0.001, 0.0122, 0.713, 0.0498, 0.0503, 0.05, 1, null].map(pText), [
+    "p < 0.001", "p = 0.001", "p = 0.012", "p = 0.71", "p = 0.0498", "p = 0.0503", "p = 0.05", "p = 1", null,
   ]);
 });
 

@@ -3,7 +3,7 @@
  * decides: two samples of one layer lie about 1 × noise apart, but up to twice as far in one case of twenty. Null is a
  * number that is not known.
  */
-import { plusMinus, readableNumber } from "./numbers.js";
+import { plusMinus, readableNumber, twoDigits } from "./numbers.js";
 
 /** The share of pairs without any difference that are told apart all the same; `LEVEL` of `records/results.py`. */
 export const LEVEL = 0.05;
@@ -20,10 +20,11 @@ export function isNotToldApart(p) {
   return p !== null && p > LEVEL;
 }
 
-/** "p = 0.012"; null where nothing was tested. */
+/** "p = 0.012"; null where nothing was tested. Beside the level, a third digit says on which side of it a number is. */
 export function pText(p) {
   if (p === null) return null;
-  return p < SMALLEST_SAID ? `p < ${SMALLEST_SAID}` : `p = ${readableNumber(p)}`;
+  if (p < SMALLEST_SAID) return `p < ${SMALLEST_SAID}`;
+  return `p = ${twoDigits(p) === String(LEVEL) ? readableNumber(p) : twoDigits(p)}`;
 }
 
 /** What a test says of a layer's distance from itself at an earlier step. */
@@ -51,9 +52,9 @@ export function pairFacts(table, i, j) {
   const hasError = isPaired && error !== null;
   return {
     distance: `distance ${plusMinus(distance, hasError ? error : null)}`,
-    size: times === null || isPaired ? null : `${readableNumber(times)} × noise`,
+    size: times === null || isPaired ? null : `${twoDigits(times)} × noise`,
     p: pText(p),
-    relative: relative === null ? null : `relative ${readableNumber(relative)}`,
+    relative: relative === null ? null : `relative ${twoDigits(relative)}`,
     verdict: verdictOf(distance, p, hasError),
     isClear: isToldApart(p),
   };

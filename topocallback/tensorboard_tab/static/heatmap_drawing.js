@@ -87,8 +87,9 @@ function drawCells(pen, matrix, { left, top, cell }, colours) {
       pen.fillStyle = viridis(share);
       if (i === j) drawDisc(pen, x + cell / 2, y + cell / 2, cell * 0.42);
       else pen.fillRect(x, y, cell - gap, cell - gap);
-      if (i !== j && isNotToldApart(pValues[i][j])) hatch(pen, x, y, cell - gap, share);
-      if (cell >= SMALLEST_CELL_WITH_NUMBER) drawNumber(pen, x, y, cell, value, share);
+      const isHatched = i !== j && isNotToldApart(pValues[i][j]);
+      if (isHatched) hatch(pen, x, y, cell - gap, share);
+      if (cell >= SMALLEST_CELL_WITH_NUMBER) drawNumber(pen, x, y, cell, value, share, isHatched);
       return undefined;
     });
   });
@@ -124,12 +125,20 @@ function hatch(pen, x, y, side, share) {
   pen.restore();
 }
 
-function drawNumber(pen, x, y, cell, value, share) {
-  pen.font = `${cell > 40 ? 11 : 10}px ${FONT}`;
+/** A number on a clear ground: across hatching it could not be read. */
+function drawNumber(pen, x, y, cell, value, share, isHatched) {
+  const size = cell > 40 ? 11 : 10;
+  const text = shortNumber(value);
+  pen.font = `${size}px ${FONT}`;
   pen.textAlign = "center";
   pen.textBaseline = "middle";
+  if (isHatched) {
+    const width = pen.measureText(text).width + 4;
+    pen.fillStyle = viridis(share);
+    pen.fillRect(x + (cell - width) / 2, y + (cell - size) / 2 - 1, width, size + 2);
+  }
   pen.fillStyle = inkOn(share);
-  pen.fillText(shortNumber(value), x + cell / 2, y + cell / 2 + 0.5);
+  pen.fillText(text, x + cell / 2, y + cell / 2 + 0.5);
 }
 
 function drawNames(pen, matrix, layout, colours) {

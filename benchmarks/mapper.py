@@ -1,4 +1,4 @@
-"""What Mapper graphs cost: ours beside KeplerMapper used directly, as in the paper's setting.
+"""What Mapper graphs cost: ours beside KeplerMapper used directly, in the paper's setting, and ours by default.
 
 Twelve layers of the demo's ResNet-18 with 1000 points each, and one cloud of 50,000 points of dimension 512.
 
@@ -29,6 +29,7 @@ from topocallback.functional import mapper_graph as mapper_graph_of_any_size
 from topocallback.measures.euclidean import distance_matrix
 from topocallback.measures.mapper.graph import mapper_graph
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
+from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import map_threads
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
@@ -36,13 +37,16 @@ from mnist_resnet import mnist_loaders
 
 Cloud = NDArray[np.float32]
 Shape = tuple[int, int, int]  # nodes, edges, points in nodes
+PAPER = MapperOptions.purvine2023()
 
 
-def ours(clouds: list[Cloud], labels: NDArray[np.int64], matrices: list[NDArray[np.float64]]) -> list[Shape]:
+def ours(
+    clouds: list[Cloud], labels: NDArray[np.int64], matrices: list[NDArray[np.float64]], options: MapperOptions
+) -> list[Shape]:
     """From the distance matrices that the persistence diagrams needed anyway."""
     pairs = zip(clouds, matrices, strict=True)
     graphs = map_threads(
-        lambda pair: mapper_graph(pair[0], labels, neighbours=MatrixNeighbours(pair[1])), pairs, n_threads=2
+        lambda pair: mapper_graph(pair[0], labels, options, neighbours=MatrixNeighbours(pair[1])), pairs, n_threads=2
     )
     return [(graph.n_nodes, len(graph.edges), int((graph.memberships > 0).sum())) for graph in graphs]
 
@@ -79,7 +83,7 @@ def ours_large(n_points: int, dimension: int) -> tuple[float, float, Shape]:
     """Seconds, peak of memory in GB, and the graph's shape: to be run in a process of its own."""
     cloud, labels = large_cloud(n_points, dimension)
     start = time.perf_counter()
-    graph = mapper_graph_of_any_size(cloud, labels)
+    graph = mapper_graph_of_any_size(cloud, labels, PAPER)
     seconds = time.perf_counter() - start
     return seconds, peak(), (graph.n_nodes, len(graph.edges), int((graph.memberships > 0).sum()))
 
@@ -101,10 +105,10 @@ def mnist_labels() -> NDArray[np.int64]:
     return np.concatenate([labels.numpy() for _, labels in mnist_loaders()[1]])
 
 
-def in_turn(first: Callable[[], object], second: Callable[[], object], repeats: int) -> list[list[float]]:
-    seconds: list[list[float]] = [[], []]
+def in_turn(*runs: Callable[[], object], repeats: int) -> list[list[float]]:
+    seconds: list[list[float]] = [[] for _ in runs]
     for _ in range(repeats):
-        for place, run in enumerate((first, second)):
+        for place, run in enumerate(runs):
             start = time.perf_counter()
             run()
             seconds[place].append(time.perf_counter() - start)
@@ -122,13 +126,17 @@ def main() -> None:
     clouds = list(recorded.clouds.values())
     labels = mnist_labels()[recorded.sample_ids]
     matrices = [distance_matrix(cloud) for cloud in clouds]
-    assert ours(clouds, labels, matrices) == [kepler_mapper(cloud) for cloud in clouds]
-    own, peer = in_turn(
-        lambda: ours(clouds, labels, matrices), lambda: [kepler_mapper(cloud) for cloud in clouds], options.repeats
+    assert ours(clouds, labels, matrices, PAPER) == [kepler_mapper(cloud) for cloud in clouds]
+    own, peer, default = in_turn(
+        lambda: ours(clouds, labels, matrices, PAPER),
+        lambda: [kepler_mapper(cloud) for cloud in clouds],
+        lambda: ours(clouds, labels, matrices, MapperOptions()),
+        repeats=options.repeats,
     )
     print(f"{len(clouds)} layers, {options.samples} points each, the same graphs, medians of {options.repeats} runs:")
     print(f"  topocallback, 2 threads   {statistics.median(own):8.3f} s")
     print(f"  KeplerMapper              {statistics.median(peer):8.3f} s")
+    print(f"  topocallback by default   {statistics.median(default):8.3f} s")
     print("One cloud of {:,} points of dimension {}:".format(*options.large))
     for name, run in (("topocallback", ours_large), ("KeplerMapper", kepler_mapper_large)):
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:

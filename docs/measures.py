@@ -35,7 +35,7 @@ graphs come with these, and need not be named. Every measure can be called on pl
 from topocallback.measures import MEASURES
 
 MEASURES["sliced_wasserstein"]()(x, y)  # two clouds, (n, c) and (m, d); in H1, unless homology_dim says otherwise
-MEASURES["mapper_purity"]()(x, labels)
+MEASURES["mapper_majority"]()(x, labels)
 ```
 
 This page is written by `python docs/measures.py` from the code; a test holds the two together.

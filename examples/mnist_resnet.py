@@ -126,13 +126,13 @@ class EpochTable(pl.Callback):
 def epoch_table(snapshot: Snapshot) -> Table:
     """One row per layer. Distances are sliced Wasserstein, added up over H0 and H1; dim ones are within noise.
 
-    Purity says how well the nodes of the layer's Mapper graph separate the digits.
+    The majority share says how well the nodes of the layer's Mapper graph separate the digits, of the inputs in nodes.
     """
     drift, start, noise = (snapshot.total(what) for what in ("drift", "drift_from_first", "noise"))
     bars, longest = (snapshot.statistics[name, 1].values for name in ("bars", "longest_bar"))
     when = f"epoch {snapshot.epoch}, step {snapshot.step}" if snapshot.step else "before training"
     table = Table(title=when, title_justify="left", box=None)
-    for heading in ("layer", "moved", "since start", "noise", "H1 bars", "longest", "purity"):
+    for heading in ("layer", "moved", "since start", "noise", "H1 bars", "longest", "majority", "in nodes"):
         table.add_column(heading, justify="left" if heading == "layer" else "right")
     for i, layer in enumerate(snapshot.layers):
         table.add_row(
@@ -142,14 +142,15 @@ def epoch_table(snapshot: Snapshot) -> Table:
             f"{noise[i]:.2f}",
             f"{bars[i]:.0f}",
             f"{longest[i]:.3f}",
-            purity(snapshot, layer),
+            mapper_number(snapshot, "majority", layer),
+            mapper_number(snapshot, "coverage", layer),
         )
     return table
 
 
-def purity(snapshot: Snapshot, layer: str) -> str:
-    """How well the nodes of a layer's Mapper graph separate the digits."""
-    return f"{snapshot.statistics['mapper_purity'].values[snapshot.layers.index(layer)]:.2f}"
+def mapper_number(snapshot: Snapshot, name: str, layer: str) -> str:
+    """A number of a layer's Mapper graph."""
+    return f"{snapshot.statistics[f'mapper_{name}'].values[snapshot.layers.index(layer)]:.2f}"
 
 
 def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
@@ -158,13 +159,16 @@ def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
     moved, noise = last.total("drift_from_first"), last.total("noise")
     ranked = [f"{last.layers[i]} ({moved[i]:.1f}, noise {noise[i]:.1f})" for i in np.argsort(-moved)[:3]]
     blocks = [layer for layer in last.layers if "blocks" in layer]
+    before, now, of_first = (
+        mapper_number(snapshot, "majority", layer)
+        for snapshot, layer in ((first, blocks[-1]), (last, blocks[-1]), (last, blocks[0]))
+    )
     log_dir = Path(trainer.log_dir or ".")
     return "\n".join(
         [
             f"Validation accuracy {float(trainer.callback_metrics['val_accuracy']):.3f}.",
             f"Moved most since the start: {', '.join(ranked)}.",
-            f"Purity of {blocks[-1]}: {purity(first, blocks[-1])} before training, now {purity(last, blocks[-1])}; "
-            f"of {blocks[0]} now {purity(last, blocks[0])}.",
+            f"Majority share of {blocks[-1]}: {before} before training, now {now}; of {blocks[0]} now {of_first}.",
             f"Snapshots: {log_dir / 'topology'}  (topocallback.load_history reads them)",
             f"Report: {write_report(log_dir, log_dir / 'report.html')}  (opens in a browser, without a server)",
             f"Event file: {next(log_dir.glob('events.out.tfevents.*'), 'none')}",

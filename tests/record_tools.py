@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from topocallback.records.archive import archive_folder, archive_path
+from topocallback.records.parts import LayerParts
 from topocallback.records.results import Description, LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 
@@ -20,13 +21,13 @@ def example(step=3, layers=ODD_NAMES, labels=None, n=6):
     count = len(layers)
 
     def distances(about):
-        vectors = ("noise", "sizes", "drift", "drift_from_first", "drift_p", "drift_from_first_p")
-        numbers = {name: rng.uniform(0.01, 1, size=count) for name in vectors}
-        matrices = {name: rng.uniform(0.01, 1, size=(count, count)) for name in ("matrix", "p_values", "errors")}
-        return LayerDistances(about, **matrices, **numbers)
+        matrix, p_values = rng.normal(size=(count, count)), rng.uniform(0, 1, size=(count, count))
+        of_layers = ("noise", "sizes", "drift", "drift_from_first", "drift_p", "drift_from_first_p")
+        known = dict(zip(of_layers, rng.uniform(size=(len(of_layers), count)), strict=True))
+        return LayerDistances(about, matrix, p_values=p_values, **known)
 
     tables = [Description("sliced_wasserstein", dim, "Sliced Wasserstein distance", "0.9 quantiles") for dim in (0, 1)]
-    unknown = dataclasses.replace(distances(OWN), noise=np.full(count, np.nan), drift=np.full(count, np.nan))
+    unknown = LayerDistances(OWN, rng.normal(size=(count, count)), errors=rng.uniform(size=(count, count)))
     bars = Description("bars", 0, "Number of bars", "bars", kind="statistic", more="more features")
     shares = Description("share", None, "Share", range=(0.0, 1.0), kind="statistic")
     return Snapshot(
@@ -41,11 +42,16 @@ def example(step=3, layers=ODD_NAMES, labels=None, n=6):
         distances=Results([*map(distances, tables), unknown]),
         statistics=Results(
             [
-                StatisticTable(bars, np.arange(count, dtype=np.float64)),
-                StatisticTable(shares, rng.uniform(size=count), rng.uniform(size=count)),
+                StatisticTable(bars, np.arange(count, dtype=np.float64), np.full(count, 0.5)),
+                StatisticTable(shares, rng.uniform(size=count)),
             ]
         ),
         scales=rng.uniform(1, 2, size=count),
+        parts={
+            layers[0]: LayerParts(
+                np.array([2, 1]), [[np.array([[0.0, 1.0]]), np.empty((0, 2))], [np.empty((0, 2))] * 2]
+            )
+        },
         owners={layers[0]: np.array([0, 0, 1, 5])},
         problems={layers[0]: "3 of 6 points hold NaN or infinity and were left out.", "gone": "“never” called"},
         seconds={"total": 0.1 + 0.2, "diagrams": 1e-300},

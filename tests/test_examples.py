@@ -22,7 +22,7 @@ def test_the_mnist_demo_trains_measures_and_says_where_everything_lies(tmp_path)
         "Validation accuracy",
         "Moved most since the start",
         "before training",
-        "Purity of net.blocks.7",
+        "Majority share of net.blocks.7",
         "tensorboard --logdir",
         "Report:",
     ):

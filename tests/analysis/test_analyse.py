@@ -241,11 +241,11 @@ def test_a_snapshot_records_its_options_and_versions():
         "backend": "redzed",
         "mapper": {
             "filter": "l2norm",
-            "n_intervals": 40,
-            "overlap": 0.3,
+            "n_intervals": "auto",
+            "overlap": 0.5,
             "clusterer": "dbscan",
             "min_samples": 5,
-            "radius": "elbow",
+            "radius": "auto",
         },
     }
     for package in ("topocallback", "numpy", "redzed-tda", "ripser"):

@@ -30,7 +30,8 @@ def test_by_default_there_are_the_sliced_wasserstein_distance_and_the_standard_s
     assert options.chosen == (SlicedWasserstein(),)
     assert keys(options.distances) == [("sliced_wasserstein", 0), ("sliced_wasserstein", 1)]
     of_diagrams = [(name, dim) for name in OF_DIAGRAMS for dim in (0, 1)]
-    assert keys(options.statistics) == [*of_diagrams, ("mapper_coverage", None), ("mapper_purity", None)]
+    of_mapper = [(f"mapper_{name}", None) for name in ("coverage", "majority", "purity")]
+    assert keys(options.statistics) == [*of_diagrams, *of_mapper]
 
 
 def test_measures_of_both_kinds_come_in_their_order_with_a_table_for_each_dimension():

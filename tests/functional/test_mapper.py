@@ -59,9 +59,10 @@ def test_a_vector_is_points_on_a_line_and_positions_start_from_the_previous_grap
     assert not np.array_equal(again.positions, first.positions)
 
 
+@pytest.mark.parametrize("setting", [MapperOptions, MapperOptions.purvine2023], ids=["rule", "paper"])
 @pytest.mark.parametrize("name", FILTERS)
-def test_large_clouds_give_the_graph_of_small_ones(monkeypatch, reference_clouds, reference_labels, name):
-    options = MapperOptions(filter=name)
+def test_large_clouds_give_the_graph_of_small_ones(monkeypatch, reference_clouds, reference_labels, name, setting):
+    options = setting(filter=name)
     for cloud in reference_clouds.values():
         small = mapper_graph(cloud, reference_labels, options)
         with monkeypatch.context() as patch:

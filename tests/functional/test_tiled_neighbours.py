@@ -44,6 +44,8 @@ def test_answers_are_those_of_the_matrix(tile, precision):
         # Of squared distances the last digits of the squared norms are lost.
         lost = 5e-7 * np.linalg.norm(points - points.mean(axis=0) if len(points) else points, axis=1).max(initial=0)
         np.testing.assert_allclose(tiles.nearest(), matrix.nearest(), rtol=1e-9, atol=lost)
+        for k in (2, 4, 12, 200):
+            np.testing.assert_allclose(tiles.kth_nearest(k), matrix.kth_nearest(k), rtol=1e-9, atol=lost)
         np.testing.assert_allclose(tiles.mean(), matrix.mean(), rtol=1e-9, atol=lost)
         for radius in (0.0, 0.5, 2.0):
             mine, theirs = tiles.near(radius + lost), matrix.near(radius + lost)
@@ -51,10 +53,12 @@ def test_answers_are_those_of_the_matrix(tile, precision):
             np.testing.assert_array_equal(mine.counts, theirs.counts)
 
 
-def test_the_nearest_neighbour_is_scikit_learns_on_real_activations(tile, reference_clouds):
+def test_the_nearest_neighbours_are_scikit_learns_on_real_activations(tile, reference_clouds):
     for cloud in reference_clouds.values():
-        expected = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(cloud).kneighbors(cloud)[0][:, 1]
-        np.testing.assert_allclose(TensorNeighbours(torch.from_numpy(cloud)).nearest(), expected, rtol=1e-4, atol=1e-6)
+        neighbours = TensorNeighbours(torch.from_numpy(cloud))
+        expected = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(cloud).kneighbors(cloud)[0]
+        np.testing.assert_allclose(neighbours.nearest(), expected[:, 1], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(neighbours.kth_nearest(4), expected[:, 4], rtol=1e-4, atol=1e-6)
 
 
 def test_single_precision_that_the_user_lowered_changes_nothing(reference_clouds):

@@ -11,7 +11,7 @@ from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.scale import scale_of
 from topocallback.measures.topology.rips import rips_diagrams
 
-COSTLY = ("distance_matrix", "scale_of", "rips_diagrams", "MatrixNeighbours", "mapper_graph")
+COSTLY = ("distance_matrix", "scale_of", "rips_diagrams", "MatrixNeighbours", "undrawn_graph", "lay_out")
 OPTIONS = MapperOptions(n_intervals=5, min_samples=2, radius=1.5)
 
 
@@ -20,7 +20,8 @@ def cloud_of(n=40, dim=3, seed=0):
 
 
 def ask_for_everything(facts):
-    return [facts.distances, facts.scale, facts.diagrams, facts.diagram(0), facts.neighbours, facts.mapper]
+    of_distances = [facts.distances, facts.scale, facts.diagrams, facts.diagram(0), facts.neighbours]
+    return [*of_distances, facts.undrawn_mapper, facts.mapper]
 
 
 @pytest.fixture
@@ -71,7 +72,9 @@ def test_what_is_not_asked_for_is_not_computed(calls):
     assert (facts.n_points, facts.cloud.shape, facts.labels, len(facts.sample_ids)) == (40, (40, 3), None, 40)
     assert set(calls.values()) == {0}
     _ = facts.diagram(1)
-    assert (calls["MatrixNeighbours"], calls["mapper_graph"]) == (0, 0)
+    assert (calls["MatrixNeighbours"], calls["undrawn_graph"]) == (0, 0)
+    assert len(facts.undrawn_mapper.positions) == 0
+    assert calls["lay_out"] == 0
 
 
 def test_parts_stand_on_the_distances_of_the_whole(calls):

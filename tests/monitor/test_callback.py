@@ -260,9 +260,10 @@ def test_the_paper_setting_records_raw_convolutions(tmp_path):
         "measures": [{"name": "sliced_wasserstein", "key": "sliced_wasserstein", "options": {}}],
         "scale": "none",
         "backend": "redzed",
-        "mapper": MapperOptions().describe(),
+        "mapper": MapperOptions.purvine2023().describe(),
     }
     assert TopologyMonitor.purvine2023().n_samples == 1000
+    assert TopologyMonitor.purvine2023(mapper=True).options.mapper_options == MapperOptions()
 
 
 def test_history_is_empty_before_the_first_validation():

@@ -45,7 +45,7 @@ def test_purities_are_the_papers_definitions(seed):
     assert graph.purity_point_wise == pytest.approx(np.mean(per_point))
     for code, name in enumerate(graph.classes):
         assert graph.purity_class_wise[name] == pytest.approx(np.array(per_point)[graph.labels == code].mean())
-    assert graph.purity_point_wise <= graph.coverage
+    assert graph.purity_point_wise <= graph.majority * graph.coverage + 1e-12
 
 
 def test_companions_are_moved_less_by_a_stray_point_than_the_papers_purity():
@@ -56,10 +56,17 @@ def test_companions_are_moved_less_by_a_stray_point_than_the_papers_purity():
     assert stray.label_entropy == pytest.approx(entropy([0.99, 0.01], base=2))
 
 
-def test_companions_weigh_nodes_by_their_members():
-    graph = graph_of([range(9), [9, 10]], 11, [0] * 10 + [1])
+def test_companions_are_means_over_the_points_in_nodes():
+    graph = graph_of([range(9), [9, 10]], 20, [0] * 10 + [1] * 10)
     assert graph.majority == pytest.approx((9 * 1 + 2 * 0.5) / 11)
     assert graph.label_entropy == pytest.approx(2 / 11)
+
+
+def test_in_companions_a_point_of_several_nodes_counts_once():
+    graph = graph_of([[0, 1], [1, 2, 3]], 5, [0, 0, 0, 1, 1])
+    assert graph.majority == pytest.approx((1 + (1 + 2 / 3) / 2 + 2 / 3 + 2 / 3) / 4)
+    assert graph.label_entropy == pytest.approx(entropy([2 / 3, 1 / 3], base=2) * (0 + 1 / 2 + 1 + 1) / 4)
+    assert repr(graph).endswith(f"coverage 0.800, majority {graph.majority:.3f})")
 
 
 def test_shape_is_what_networkx_finds():

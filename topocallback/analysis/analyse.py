@@ -23,10 +23,9 @@ from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.noise import (
     PreparedLayer,
-    p_values_among,
+    among,
     p_values_of_pairs,
     prepare_layer,
-    spread_at_n,
 )
 from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.parallel import map_threads
@@ -175,46 +174,24 @@ def _distance_table(
     question: _Question, previous: Snapshot | None, first: Snapshot | None, clock: Clock, problems: dict[str, str]
 ) -> LayerDistances:
     about = question.distance.describe(question.options.length)
-    matrix = question.of_layers(np.full((len(question.there),) * 2, np.nan))
-    found: dict[str, NDArray[np.float64]] = {}
+    found = {"matrix": np.full((len(question.prepared),) * 2, np.nan)}
     try:
         with clock("distances"):
-            matrix = question.of_layers(_matrix(question, problems))
-        with clock("noise"):
-            found |= _noise(question, matrix)
+            found |= {name: question.of_layers(values) for name, values in _among(question, problems).items()}
         with clock("drift"):
             for name, earlier in (("drift", previous), ("drift_from_first", first)):
                 drift, p = _drift(question, earlier)
                 found |= {name: drift, f"{name}_p": p}
     except Exception as error:  # a measure that fails, be it the user's own, costs itself and no other
         problems[about.title] = f"It could not be measured. {type(error).__name__}: {error}"
-    return LayerDistances(about, matrix, **found)
+    return LayerDistances(about, **found)
 
 
-def _matrix(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
-    """The distance between every two layers that are there."""
+def _among(question: _Question, problems: dict[str, str]) -> dict[str, NDArray[np.float64]]:
+    """The distance between every two layers that are there, and how sure it is."""
     if question.distance.paired and not question.have_the_same_samples:
-        return _matrix_of_common_samples(question, problems)
-    return question.distance.matrix([layer.whole for layer in question.layers], question.n_threads)
-
-
-def _noise(question: _Question, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """How sure the distances are: as the fields of a table."""
-    layers, distance = question.layers, question.distance
-    if not layers:
-        return {}
-    if not distance.paired:
-        return {
-            "noise": question.of_layers([layer.noise for layer in layers]),
-            "sizes": question.of_layers([layer.size for layer in layers]),
-            "p_values": question.of_layers(p_values_among(distance, layers, question.n_threads)),
-        }
-    if not question.have_the_same_samples:
-        return {}
-    parts = zip(*[layer.parts for layer in layers], strict=True)
-    of_parts = np.array([distance.matrix(part, question.n_threads) for part in parts])
-    whole = matrix[np.ix_(question.there, question.there)]
-    return {"errors": question.of_layers(spread_at_n(of_parts, whole))}
+        return {"matrix": _matrix_of_common_samples(question, problems)}
+    return among(question.distance, question.layers, question.n_threads)
 
 
 def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:

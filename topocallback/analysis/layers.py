@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperStatistic
-from topocallback.measures.noise import N_QUARTERS, PreparedLayer, prepare_layer, value_and_error
+from topocallback.measures.noise import N_QUARTERS, PreparedLayer, error_of, prepare_layer
 from topocallback.measures.sign_flips import N_PARTS
 from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
@@ -152,6 +152,9 @@ def prepared_distances(
         if distance.from_diagrams is from_diagrams:
             with _noted(f"It has no {distance.describe().title}.", problems):
                 prepared[i] = prepare_layer(distance, facts)
+                if prepared[i].problem:
+                    title = distance.describe().title
+                    problems.append(f"The noise of {title} is not known. {prepared[i].problem}")
     return prepared
 
 
@@ -165,7 +168,10 @@ def statistic_values(
         lacks_graph = isinstance(statistic, MapperStatistic) and mapper is None
         if statistic.from_diagrams is from_diagrams and not lacks_labels and not lacks_graph:
             with _noted(f"It has no {statistic.describe().title}.", problems):
-                values[i] = value_and_error(statistic, facts)
+                values[i] = float(statistic.value(facts)), np.nan
+            with _noted(f"The error of {statistic.describe().title} is not known.", problems):
+                if i in values:
+                    values[i] = values[i][0], error_of(statistic, values[i][0], facts)
     return values
 
 

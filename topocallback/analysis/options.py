@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from topocallback.measures.base import Distance, Measure, Statistic
 from topocallback.measures.mapper.options import MapperOptions, mapper_options
-from topocallback.measures.mapper.statistics import MapperCoverage, MapperPurity, MapperStatistic
+from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity, MapperStatistic
 from topocallback.measures.scale import check_scale
 from topocallback.measures.table import MeasureLike, check_different, is_in_table, resolve_all, to_record
 from topocallback.measures.topology.rips import check_homology_dims, resolve_backend
@@ -17,7 +17,7 @@ from topocallback.measures.topology.statistics import Bars, LongestBar, Persiste
 __all__ = ["AnalysisOptions"]
 
 _OF_DIAGRAMS: tuple[Statistic, ...] = (Bars(), TotalPersistence(), LongestBar(), PersistentEntropy())
-_OF_MAPPER_GRAPHS: tuple[Statistic, ...] = (MapperCoverage(), MapperPurity())
+_OF_MAPPER_GRAPHS: tuple[Statistic, ...] = (MapperCoverage(), MapperMajority(), MapperPurity())
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def all_distances(
 
 
 def _block(rows: Sequence[LayerFacts], columns: Sequence[LayerFacts] | None, distance: Distance) -> NDArray[np.float64]:
-    """The fields of ``Distances`` between each layer of one list and each of another; without others, among one list."""
+    """The fields of ``Distances``: each layer of one list against each of another, or without others among one list."""
     block = np.full((len(Distances._fields), len(rows), len(rows if columns is None else columns)), np.nan)
     if distance.paired and not _have_the_same_samples([*rows, *(columns or ())]):
         block[0] = [[_on_common(distance, row, other) for other in columns or rows] for row in rows]
@@ -144,8 +144,8 @@ def _hash_of(layers: Sequence[LayerFacts], distance: Distance) -> str:
     for layer in layers:
         if distance.from_diagrams:
             parts = layer.parts(N_PARTS)
-            arrays = [*layer.diagrams, *(diagram for part in parts for diagram in part.diagrams)]
-            arrays.append(np.array([part.n_points for part in parts]))
+            counts = np.array([part.n_points for part in parts])
+            arrays: list[NDArray[Any]] = [*layer.diagrams, *[each for part in parts for each in part.diagrams], counts]
         else:
             arrays = [layer.recorded, layer.sample_ids]
         for array in arrays:

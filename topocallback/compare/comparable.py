@@ -208,7 +208,7 @@ def _statistics(snapshots: Sequence[Snapshot]) -> list[StatisticTable]:
 
 
 def _joined(snapshots: Sequence[Snapshot], tables: Sequence[Table | None], name: str) -> NDArray[np.float64]:
-    """A field of one table of each snapshot, numbers of its layers, in one row; NaN where a snapshot lacks the table."""
+    """A field of one table of each snapshot, with a number per layer, in one row; NaN where there is no such table."""
     return np.concatenate(
         [
             np.full(len(snapshot.layers), np.nan) if table is None else getattr(table, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from topocallback.compare.jobs import run_jobs
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
+from topocallback.measures.noise import PreparedLayer, p_values_of_pairs, prepare_layer
 from topocallback.measures.table import MeasureLike, resolve_distance
 from topocallback.records.comparison import Comparison
+from topocallback.records.results import LEVEL
 
 __all__ = ["Sensitivity", "cross_heatmap", "int_heatmap", "sensitivity", "without_components"]
 
@@ -30,7 +31,7 @@ def int_heatmap(
             ``pooling="max_norm"`` and 1000 samples.
         checkpoint: The model, by name or number.
         measure: A measure; by default the first one.
-        homology_dim: A homology dimension; by default the measure is added up over those that it has.
+        homology_dim: The homology dimension; by default 1, or the measure's first if it has no H1.
 
     Returns:
         (layers, layers) distances.
@@ -55,7 +56,7 @@ def cross_heatmap(
         checkpoint: The one model.
         checkpoints: The many, in the order wanted; by default all, the one model included.
         measure: A measure; by default the first one.
-        homology_dim: A homology dimension; by default the measure is added up over those that it has.
+        homology_dim: The homology dimension; by default 1, or the measure's first if it has no H1.
 
     Returns:
         (layers, models x layers) distances, first to all layers of the first model, then of the second, and so on.
@@ -67,7 +68,7 @@ def cross_heatmap(
     return np.concatenate([comparison.between(checkpoint, other, measure, homology_dim) for other in others], axis=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sensitivity:
     """How a cloud's distance from itself grows as principal components are taken out.
 
@@ -75,19 +76,29 @@ class Sensitivity:
         removed: (k,) how many components were removed, ascending.
         share: (k,) the same as a share of all components, in (0, 1].
         distances: (k,) distance between the diagrams of the full cloud and of what is left, in units of the cloud.
-        noise: Distance between two random halves of the full cloud: a distance below it means nothing.
+        p_values: (k,) how often a distance comes out at least as different where there is no difference; NaN where
+            there are too few points for a test.
+        noise: The distance that two samples of the full cloud have on average, each of as many points.
     """
 
     removed: NDArray[np.int64]
     share: NDArray[np.float64]
     distances: NDArray[np.float64]
+    p_values: NDArray[np.float64]
     noise: float
+
+    def __repr__(self) -> str:
+        return f"Sensitivity({len(self.removed)} removals, told apart from {self.detected:.2g} of the components on)"
 
     @property
     def detected(self) -> float:
-        """The smallest share of components whose removal exceeds the noise; NaN if none does."""
-        beyond = self.share[self.distances > self.noise]
-        return float(beyond[0]) if len(beyond) else float("nan")
+        """The smallest share of components whose removal, and that of all larger ones, is told apart; NaN if none is.
+
+        One removal alone would be told apart in 5 % of cases where there is nothing to tell.
+        """
+        missed = np.flatnonzero(~(self.p_values <= LEVEL))
+        first = int(missed[-1]) + 1 if len(missed) else 0
+        return float(self.share[first]) if first < len(self.share) else float("nan")
 
 
 def sensitivity(
@@ -111,7 +122,7 @@ def sensitivity(
         homology_dim: The homology dimension.
         scale: ``"none"``, as in the paper, or ``"quantile"``, for which every cloud is divided by its own scale.
         backend: What computes the diagrams.
-        seed: Seed of the halves.
+        seed: Seed of the parts that the noise and the test are taken of.
         n_jobs: How many diagrams are computed at once; see ``compare_checkpoints``.
 
     Returns:
@@ -141,13 +152,12 @@ def sensitivity(
     (distance,) = resolve_distance(measure).by_dimension((homology_dim,))
     channels = points.shape[1]
     removed = np.linspace(_FEWEST_REMOVED, channels, channels // 4).astype(np.int64)
-    order = np.random.default_rng(seed).permutation(len(points))
-    halves = points[order[: len(points) // 2]], points[order[len(points) // 2 :]]
-    clouds = [points, *halves, *(without_components(points, k) for k in removed)]
-    jobs = ((one, homology_dim, scale, backend, distance) for one in clouds)
-    full, first, second, *others = run_jobs(_prepared, jobs, n_jobs)
-    apart = np.array([distance.between(full, other) for other in others], dtype=np.float64)
-    return Sensitivity(removed, removed / channels, apart, distance.between(first, second))
+    clouds = [points, *(without_components(points, k) for k in removed)]
+    jobs = ((one, homology_dim, scale, backend, seed, distance) for one in clouds)
+    full, *others = run_jobs(_prepared, jobs, n_jobs)
+    apart = np.array([distance.between(full.whole, other.whole) for other in others], dtype=np.float64)
+    p_values = p_values_of_pairs(distance, [full] * len(others), others)
+    return Sensitivity(removed, removed / channels, apart, p_values, full.noise)
 
 
 def without_components(cloud: ArrayLike, k: int) -> NDArray[np.float64]:
@@ -176,5 +186,8 @@ def without_components(cloud: ArrayLike, k: int) -> NDArray[np.float64]:
     return np.asarray((left[:, :kept] * values[:kept]) @ right[:kept])
 
 
-def _prepared(cloud: NDArray[np.float64], dim: int, scale: str, backend: str, distance: Distance) -> Any:
-    return distance.prepare(LayerFacts(cloud, homology_dims=(dim,), scale=scale, backend=backend))
+def _prepared(
+    cloud: NDArray[np.float64], dim: int, scale: str, backend: str, seed: int, distance: Distance
+) -> PreparedLayer:
+    facts = LayerFacts(cloud, homology_dims=(dim,), scale=scale, backend=backend, seed_of_parts=seed)
+    return prepare_layer(distance, facts)

@@ -181,7 +181,8 @@ def compare_runs(
     if lacking:
         labels = list(dict.fromkeys(lacking))
         message = (
-            f"The runs were recorded without {labels}, so there is no noise floor to hold these distances against."
+            f"The runs were recorded without {labels}: the size of these distances' noise is not known. Whether layers "
+            "differ is tested all the same."
         )
         comparable.problems["noise"] = message
         warnings.warn(message, UserWarning, stacklevel=2)

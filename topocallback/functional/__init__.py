@@ -4,6 +4,7 @@ Everything is computed in double precision, and on the CPU but for the distances
 on the device they came from, arrays give arrays. Nothing is differentiated.
 """
 
+from topocallback.functional.difference import CloudDifference, clouds_differ
 from topocallback.functional.mapper import mapper_graph
 from topocallback.functional.persistence import (
     pairwise_persistence_distance,
@@ -11,4 +12,11 @@ from topocallback.functional.persistence import (
     persistence_distance,
 )
 
-__all__ = ["mapper_graph", "pairwise_persistence_distance", "persistence_diagrams", "persistence_distance"]
+__all__ = [
+    "CloudDifference",
+    "clouds_differ",
+    "mapper_graph",
+    "pairwise_persistence_distance",
+    "persistence_diagrams",
+    "persistence_distance",
+]

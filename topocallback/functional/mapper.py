@@ -27,7 +27,7 @@ def mapper_graph(
     sample_ids: Tensor | ArrayLike | None = None,
     previous: MapperGraph | None = None,
 ) -> MapperGraph:
-    """The Mapper graph of a point cloud, by default as in the paper.
+    """The Mapper graph of a point cloud.
 
     The filter's range is covered by overlapping intervals; the points over each interval are clustered; each cluster
     is a node, and nodes that share points are joined. KeplerMapper with scikit-learn's DBSCAN gives the same nodes and
@@ -41,7 +41,7 @@ def mapper_graph(
             n points on a line.
         labels: (n,) labels: classes, or real numbers, which are binned; see
             ``topocallback.records.classes.name_classes``.
-        options: Filter, cover and clusterer; see ``MapperOptions``.
+        options: Filter, cover and clusterer, by default as suits the number of points; see ``MapperOptions``.
         sample_ids: (n,) the index of each point's sample in the data set, by default 0 to n - 1; several points may
             come from one sample.
         previous: A graph of the same samples, for instance of an earlier step: nodes are drawn where their points were

@@ -49,10 +49,15 @@ class TensorNeighbours:
 
     def nearest(self) -> NDArray[np.float64]:
         """(n,) each point's distance to the nearest other point; 0 for a point alone."""
+        return self.kth_nearest(1)
+
+    def kth_nearest(self, k: int) -> NDArray[np.float64]:
+        """(n,) each point's distance to the k-th nearest other point, or to the furthest of fewer; 0 for one alone."""
         if len(self._norms) < 2:
             return np.zeros(len(self._norms))
+        k = min(k, len(self._norms) - 1)
         slices = _slices(len(self._norms), self._tile)
-        # Where the nearest is, single precision tells in half the time; how far it is, double precision does.
+        # Where the nearest are, single precision tells in half the time; how far they are, double precision does.
         closest = torch.full((len(slices), len(self._norms)), torch.inf, device=self._norms.device)
         points, norms = self._points, self._norms
         if self._finds_in_single:
@@ -67,28 +72,29 @@ class TensorNeighbours:
         # Rounding errors of d products add up like a random walk; four standard deviations of it.
         rounding = 4 * torch.finfo(torch.float32).eps * self._points.shape[1] ** 0.5
         in_doubt = rounding * (self._norms + self._norms.max())
-        searched = closest <= closest.amin(dim=0) + in_doubt.float()
-        other = self._nearest_among(slices, searched)
+        # The k-th nearest is no further than the k-th nearest of the tiles' nearest.
+        within = torch.inf if k > len(slices) else closest.kthvalue(k, dim=0).values
+        other = self._kth_among(slices, closest <= within + in_doubt.float(), k)
         # By their difference, two points nearest to one another are equally far both ways, to the last bit, on which
         # the elbow of the sorted distances can depend.
         strips = _slices(len(other), _STRIP)
         exact = [(self._points[rows] - self._points[other[rows]]).square_().sum(dim=1) for rows in strips]
         return _on_cpu(torch.cat(exact).sqrt_())
 
-    def _nearest_among(self, slices: list[slice], searched: Tensor) -> Tensor:
-        """(n,) the number of the nearest other point among those of the searched (slices, n) tiles."""
-        nearest = torch.full_like(self._norms, torch.inf)
-        other = torch.zeros(len(nearest), dtype=torch.int64, device=nearest.device)
+    def _kth_among(self, slices: list[slice], searched: Tensor, k: int) -> Tensor:
+        """(n,) the number of the k-th nearest other point among those of the searched (slices, n) tiles."""
+        nearest = torch.full((len(self._norms), k), torch.inf, dtype=self._norms.dtype, device=self._norms.device)
+        others = torch.zeros(nearest.shape, dtype=torch.int64, device=nearest.device)
         for columns, wanted in zip(slices, searched, strict=True):
             for rows in torch.split(torch.nonzero(wanted)[:, 0], self._tile):
                 squared = _squared(self._points[rows], self._norms[rows], self._points[columns], self._norms[columns])
                 own = (rows >= columns.start) & (rows < columns.stop)
                 squared[own, rows[own] - columns.start] = torch.inf
-                values, places = squared.min(dim=1)
-                nearer = values < nearest[rows]
-                nearest[rows[nearer]] = values[nearer]
-                other[rows[nearer]] = places[nearer] + columns.start
-        return other
+                values, places = squared.topk(min(k, squared.shape[1]), dim=1, largest=False)
+                both = torch.cat([nearest[rows], values], dim=1)
+                nearest[rows], chosen = both.topk(k, dim=1, largest=False)
+                others[rows] = torch.cat([others[rows], places + columns.start], dim=1).gather(1, chosen)
+        return others[:, -1]
 
     def mean(self) -> NDArray[np.float64]:
         """(n,) each point's mean distance to the other points; 0 for a point alone."""

@@ -6,7 +6,8 @@ called on plain arrays: ``MEASURES["sliced_wasserstein"]()(x, y)``.
 
 from topocallback.measures.base import LENGTH, Distance, Measure, Statistic
 from topocallback.measures.facts import LayerFacts
-from topocallback.measures.mapper.statistics import MapperCoverage, MapperPurity
+from topocallback.measures.mapper.stability import MapperStability
+from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
 from topocallback.measures.table import MEASURES, MeasureLike, resolve, resolve_all, resolve_distance
 from topocallback.measures.topology.bottleneck import Bottleneck
 from topocallback.measures.topology.distance import DiagramDistance
@@ -31,7 +32,9 @@ __all__ = [
     "LayerFacts",
     "LongestBar",
     "MapperCoverage",
+    "MapperMajority",
     "MapperPurity",
+    "MapperStability",
     "Measure",
     "MeasureLike",
     "PersistentEntropy",

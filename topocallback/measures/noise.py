@@ -16,13 +16,14 @@ from topocallback.measures.sign_flips import N_PARTS, p_values
 __all__ = [
     "N_QUARTERS",
     "PreparedLayer",
+    "among",
+    "error_of",
     "noise_at_n",
     "p_values_across",
     "p_values_among",
     "p_values_of_pairs",
     "prepare_layer",
     "spread_at_n",
-    "value_and_error",
 ]
 
 N_QUARTERS = 4
@@ -41,6 +42,7 @@ class PreparedLayer:
         size: The layer's distance from nothing; see ``Distance.size``.
         noise: The distance that two independent samples of the layer, of as many points, have on average; NaN where it
             is not known, and for paired distances.
+        problem: What went wrong with the parts.
     """
 
     whole: Any
@@ -48,23 +50,30 @@ class PreparedLayer:
     n_points: NDArray[np.int64]
     size: float
     noise: float
+    problem: str = ""
 
 
 def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
     """Everything that a distance needs of a layer, its noise included.
+
+    A distance that fails on parts of the samples, which may be too few for it, costs its noise and says so in
+    ``problem``.
 
     Args:
         distance: The distance.
         facts: The layer.
     """
     whole = distance.prepare(facts)
-    parts = facts.parts(N_PARTS)
-    prepared = [distance.prepare(part) for part in parts]
     size = distance.size(whole)
-    noise = np.nan
-    if not distance.paired:
-        quarters = [distance.prepare(part) for part in facts.parts(N_QUARTERS)]
-        noise = noise_at_n(distance, size, quarters, prepared)
+    try:
+        parts = facts.parts(N_PARTS)
+        prepared = [distance.prepare_part(part) for part in parts]
+        noise = np.nan
+        if not distance.paired:
+            quarters = [distance.prepare(part) for part in facts.parts(N_QUARTERS)]
+            noise = noise_at_n(distance, size, quarters, prepared)
+    except Exception as error:
+        return PreparedLayer(whole, (), np.empty(0, dtype=np.int64), size, np.nan, f"{type(error).__name__}: {error}")
     return PreparedLayer(whole, prepared, np.array([part.n_points for part in parts], dtype=np.int64), size, noise)
 
 
@@ -100,7 +109,7 @@ def _mean_distance(distance: Distance, layers: Sequence[Any]) -> float:
     return float(distance.matrix(layers)[np.triu_indices(len(layers), 1)].mean())
 
 
-def spread_at_n(of_parts: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+def spread_at_n(of_parts: NDArray[np.float64], whole: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
     """The standard error of a number of n points, from its values on K parts of n / K points.
 
     The spread relative to the value falls with the square root of the number of points. How the value itself grows
@@ -130,18 +139,40 @@ def spread_at_n(of_parts: NDArray[np.float64], whole: NDArray[np.float64]) -> ND
     return np.where(np.isfinite(whole), spread, np.nan)
 
 
-def value_and_error(statistic: Statistic, facts: LayerFacts) -> tuple[float, float]:
-    """A statistic of a layer, and its standard error; NaN where that is not known.
+def error_of(statistic: Statistic, value: float, facts: LayerFacts) -> float:
+    """The standard error of a layer's statistic; NaN where it is not known.
 
     Args:
         statistic: The statistic.
+        value: Its value.
         facts: The layer.
     """
-    value = float(statistic.value(facts))
     if not statistic.on_parts:
-        return value, np.nan
+        return float("nan")
     of_parts = np.array([statistic.value(part) for part in facts.parts(N_PARTS)], dtype=np.float64)
-    return value, float(spread_at_n(of_parts, np.float64(value)))
+    return float(spread_at_n(of_parts, np.float64(value)))
+
+
+def among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1) -> dict[str, NDArray[np.float64]]:
+    """A distance among L layers of the same samples, or an unpaired one of any, and how sure it is.
+
+    Args:
+        distance: The distance.
+        layers: The layers.
+        n_threads: Threads to share the pairs among; it does not change the result.
+
+    Returns:
+        The fields of a ``DistanceTable`` that are known.
+    """
+    matrix = distance.matrix([layer.whole for layer in layers], n_threads)
+    known = {"matrix": matrix, "sizes": np.array([layer.size for layer in layers])}
+    if not distance.paired:
+        noise = np.array([layer.noise for layer in layers])
+        return {**known, "noise": noise, "p_values": p_values_among(distance, layers, n_threads)}
+    if all(len(layer.parts) for layer in layers):
+        of_parts = [distance.matrix([layer.parts[k] for layer in layers], n_threads) for k in range(N_PARTS)]
+        known["errors"] = spread_at_n(np.array(of_parts), matrix)
+    return known
 
 
 def p_values_among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1) -> NDArray[np.float64]:
@@ -187,12 +218,12 @@ def p_values_of_pairs(
     found = np.full(len(first), np.nan)
     there = [i for i in _with_parts(first) if len(second[i].parts)]
     if there:
-        pairs = [(first[i].parts, second[i].parts) for i in there]
-        within_first, within_second, across = (
-            np.array([distance.likeness(*sides(pair)) for pair in pairs])
-            for sides in (lambda pair: pair[:1], lambda pair: pair[1:], lambda pair: pair)
+        ours, theirs = [first[i].parts for i in there], [second[i].parts for i in there]
+        found[there] = p_values(
+            np.array([distance.likeness(parts) for parts in ours]),
+            np.array([distance.likeness(parts) for parts in theirs]),
+            np.array([distance.likeness(*pair) for pair in zip(ours, theirs, strict=True)]),
         )
-        found[there] = p_values(within_first, within_second, across)
     found[~np.diagonal(_equally_many(first, second))] = np.nan
     return found
 

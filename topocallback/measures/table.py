@@ -8,7 +8,8 @@ from typing import Any
 
 from topocallback.measures.base import Distance, Measure
 from topocallback.measures.functions import measure_of_function
-from topocallback.measures.mapper.statistics import MapperCoverage, MapperPurity
+from topocallback.measures.mapper.stability import MapperStability
+from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
 from topocallback.measures.topology.bottleneck import Bottleneck
 from topocallback.measures.topology.sliced_wasserstein import SlicedWasserstein
 from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
@@ -36,8 +37,10 @@ _ALL: tuple[type[Measure], ...] = (
     TotalPersistence,
     LongestBar,
     PersistentEntropy,
-    MapperPurity,
     MapperCoverage,
+    MapperMajority,
+    MapperPurity,
+    MapperStability,
 )
 
 MEASURES: dict[str, type[Measure]] = {measure.key: measure for measure in _ALL}

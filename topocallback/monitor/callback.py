@@ -47,10 +47,11 @@ class TopologyMonitor(Callback):
     snapshot, added up over homology dimensions), ``topology/drift_from_first``, ``topology/noise`` (distance between
     two halves of the layer's own samples: smaller differences mean nothing), and per homology dimension
     ``topology/bars_H1``, ``topology/total_persistence_H1``, ``topology/longest_bar_H1`` and
-    ``topology/persistent_entropy_H1`` (bits); ``topology/mapper_purity`` (how well the nodes of the layer's Mapper
-    graph separate classes: the paper's point-wise purity) and ``topology/mapper_coverage`` (share of samples in a
-    node); ``topology/seconds``. Pictures: ``topology/layer_distance`` and ``topology/persistence_diagrams``, with
-    ranges that stay fixed within a run, and ``topology/mapper``, whose nodes start where they were at the step before.
+    ``topology/persistent_entropy_H1`` (bits); ``topology/mapper_coverage`` (share of samples in a node of the layer's
+    Mapper graph), ``topology/mapper_majority`` (how well the nodes separate classes: the share of their most frequent
+    one) and ``topology/mapper_purity`` (the paper's point-wise purity); ``topology/seconds``. Pictures:
+    ``topology/layer_distance`` and ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and
+    ``topology/mapper``, whose nodes start where they were at the step before.
     TensorBoard's tab Topology shows every snapshot with its Mapper graphs and the images in their nodes.
 
     The untrained network is the run's first snapshot, at step 0, if the Trainer's sanity check runs through all of the
@@ -159,8 +160,9 @@ class TopologyMonitor(Callback):
         """The setting of Purvine et al. (AAAI 2023).
 
         Raw outputs of the convolutions, the channel vector of largest norm per image, 1000 images, no scaling, H1,
-        sliced Wasserstein distance with 50 directions. The paper counts the 17 ordinary convolutions of ResNet-18;
-        take shortcuts out with, for instance, ``layers=["Conv2d", "!*shortcut*", "!*downsample*"]``.
+        sliced Wasserstein distance with 50 directions, ``MapperOptions.purvine2023()``. The paper counts the 17
+        ordinary convolutions of ResNet-18; take shortcuts out with, for instance, ``layers=["Conv2d", "!*shortcut*",
+        "!*downsample*"]``.
 
         Args:
             layers: Which layers, by default every ``Conv2d``.
@@ -177,7 +179,8 @@ class TopologyMonitor(Callback):
             >>> TopologyMonitor.purvine2023().options.homology_dims
             (1,)
         """
-        paper: dict[str, Any] = {"pooling": "max_norm", "scale": "none", "homology_dims": (1,)}
+        mapper = MapperOptions.purvine2023()
+        paper: dict[str, Any] = {"pooling": "max_norm", "scale": "none", "homology_dims": (1,), "mapper": mapper}
         return cls(layers, n_samples=n_samples, **(paper | options))
 
     @property

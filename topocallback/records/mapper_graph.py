@@ -87,7 +87,7 @@ class MapperGraph:
     def __repr__(self) -> str:
         return (
             f"MapperGraph({self.n_nodes} nodes, {len(self.edges)} edges, {self.n_points} points, "
-            f"coverage {self.coverage:.3f}, purity {self.purity_point_wise:.3f})"
+            f"coverage {self.coverage:.3f}, majority {self.majority:.3f})"
         )
 
     # -- Its shape --------------------------------------------------------------------------------------------------
@@ -166,8 +166,7 @@ class MapperGraph:
         """(n,) mean ``node_purity`` of the nodes that a point is in, 0 for a point in none (Purvine et al. 2023)."""
         if self.labels is None:
             return np.full(self.n_points, np.nan)
-        total = np.bincount(self._points, weights=self.node_purity[self._nodes], minlength=self.n_points)
-        return np.asarray(total / np.maximum(self.memberships, 1))
+        return self._per_point(self.node_purity)
 
     @property
     def purity_node_wise(self) -> float:
@@ -178,7 +177,7 @@ class MapperGraph:
     def purity_point_wise(self) -> float:
         """The paper's point-wise purity: mean of ``point_purity``, in [0, 1]; NaN without labels or points.
 
-        Points in no node count 0, so it is at most ``coverage``.
+        Points in no node count 0, so it is at most ``coverage`` times ``majority``.
         """
         return float(self.point_purity.mean()) if self.n_points else float("nan")
 
@@ -216,13 +215,16 @@ class MapperGraph:
 
     @property
     def majority(self) -> float:
-        """Mean of ``node_majority``, each node weighing as many points as it holds; NaN without labels or nodes."""
-        return self._mean_over_members(self.node_majority)
+        """Per point in a node the mean ``node_majority`` of its nodes; mean over these points, in (0, 1].
+
+        NaN without labels or nodes. It knows nothing of points in no node: read it beside ``coverage``.
+        """
+        return self._mean_over_covered(self.node_majority)
 
     @property
     def label_entropy(self) -> float:
-        """Mean of ``node_label_entropy`` in bits, each node weighing as many points as it holds."""
-        return self._mean_over_members(self.node_label_entropy)
+        """As ``majority``, of ``node_label_entropy``, in bits."""
+        return self._mean_over_covered(self.node_label_entropy)
 
     def confusions(self, most: int = 10) -> list[Confusion]:
         """The pairs of classes that share most nodes; of equally many, those with more points in common first.
@@ -309,7 +311,7 @@ class MapperGraph:
             self.members,
             self.intervals,
             self.edges,
-            colours=self._mean_filter_per_point() if self.labels is None else self.labels,
+            colours=self._per_point(self.filter_means) if self.labels is None else self.labels,
             colours_are="filter" if self.labels is None else "class",
             tooltips=tooltips,
             title=title,
@@ -378,12 +380,13 @@ class MapperGraph:
         """The node that each entry of ``_points`` is in."""
         return np.repeat(np.arange(self.n_nodes), self.sizes)
 
-    def _mean_over_members(self, per_node: NDArray[np.float64]) -> float:
-        return float(np.average(per_node, weights=self.sizes)) if self.n_nodes else float("nan")
-
-    def _mean_filter_per_point(self) -> NDArray[np.float64]:
-        total = np.bincount(self._points, weights=self.filter_means[self._nodes], minlength=self.n_points)
+    def _per_point(self, per_node: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) mean of the nodes that a point is in, 0 for a point in none."""
+        total = np.bincount(self._points, weights=per_node[self._nodes], minlength=self.n_points)
         return np.asarray(total / np.maximum(self.memberships, 1))
+
+    def _mean_over_covered(self, per_node: NDArray[np.float64]) -> float:
+        return float(self._per_point(per_node)[self.memberships > 0].mean()) if self.n_nodes else float("nan")
 
     def _counts_by_name(self, node: int) -> dict[str, int]:
         counts = zip(self.classes, self.label_counts[node].tolist(), strict=True)

@@ -41,7 +41,7 @@ def clusters(n=300, dimension=5, seed=0):
 
 def test_reference_graphs_of_real_activations(reference, reference_clouds, reference_labels):
     for layer, expected in reference[REFERENCE].items():
-        graph = mapper_graph(reference_clouds[layer], reference_labels)
+        graph = mapper_graph(reference_clouds[layer], reference_labels, MapperOptions.purvine2023())
         assert graph.radius == expected["eps"]
         assert (graph.n_nodes, len(graph.edges)) == (expected["nodes"], expected["edges"])
         assert np.count_nonzero(graph.memberships) == expected["covered_points"]
@@ -54,6 +54,40 @@ def test_distances_that_are_known_give_the_graph_of_the_coordinates(reference_cl
     for cloud in reference_clouds.values():
         given_distances = mapper_graph(cloud, neighbours=MatrixNeighbours(distance_matrix(cloud)))
         assert shape_of(given_distances) == shape_of(mapper_graph(cloud))
+
+
+@pytest.mark.parametrize("n", [256, 300])
+def test_by_default_most_points_of_every_layer_are_in_a_node(reference_clouds, n):
+    papers = []
+    for cloud in reference_clouds.values():
+        assert mapper_graph(cloud[:n]).coverage >= 0.85
+        papers.append(mapper_graph(cloud[:n], options=MapperOptions.purvine2023()).coverage)
+    assert np.mean(papers) < 0.6
+
+
+@pytest.mark.parametrize("n", [256, 512, 1000, 4000])
+def test_by_default_most_points_are_in_a_node_at_every_size(n):
+    points, _ = clusters(n)
+    assert mapper_graph(points).coverage >= 0.85
+
+
+@pytest.mark.parametrize("min_samples", [2, 3, 5])
+def test_by_default_the_graph_is_that_of_kepler_mapper_with_the_rule(min_samples):
+    points, _ = clusters(500)
+    others = np.sort(distance_matrix(points), axis=1)[:, 1:]
+    radius = np.quantile(others[:, min_samples - 2], 0.9)
+    graph = mapper_graph(points, options=MapperOptions(min_samples=min_samples))
+    assert graph.radius == radius
+    norms = np.linalg.norm(points, axis=1)
+    assert shape_of(graph) == kepler_mapper(points, norms, 10, 0.5, DBSCAN(eps=radius, min_samples=min_samples))
+    assert (np.count_nonzero(distance_matrix(points) <= radius, axis=1) >= min_samples).mean() == pytest.approx(0.9)
+
+
+def test_where_every_point_is_a_core_the_radius_is_that_to_the_nearest():
+    points, _ = clusters()
+    graph = mapper_graph(points, options=MapperOptions(min_samples=1))
+    assert graph.radius == np.quantile(MatrixNeighbours(distance_matrix(points)).nearest(), 0.9)
+    assert graph.coverage == 1
 
 
 @settings(max_examples=30)
@@ -80,7 +114,7 @@ def test_a_clusterer_of_the_users_own_gives_the_graph_of_kepler_mapper():
     points, _ = clusters()
     clusterer = AgglomerativeClustering(n_clusters=3)
     graph = mapper_graph(points, options=MapperOptions(n_intervals=8, clusterer=clusterer))
-    assert shape_of(graph) == kepler_mapper(points, np.linalg.norm(points, axis=1), 8, 0.3, clusterer)
+    assert shape_of(graph) == kepler_mapper(points, np.linalg.norm(points, axis=1), 8, 0.5, clusterer)
     assert np.isnan(graph.radius)
 
 
@@ -110,11 +144,12 @@ def test_a_circle_has_one_cycle_and_a_line_none():
     assert (line.n_components, line.n_cycles) == (1, 0)
 
 
-def test_the_graph_does_not_depend_on_the_order_of_the_points():
+def test_but_for_points_between_two_clusters_the_graph_does_not_depend_on_the_order_of_the_points():
     points, labels = clusters()
     order = np.random.default_rng(1).permutation(len(points))
-    first = mapper_graph(points, labels)
-    second = mapper_graph(points[order], labels[order], sample_ids=order)
+    options = MapperOptions.purvine2023()  # its nodes have no such point here
+    first = mapper_graph(points, labels, options)
+    second = mapper_graph(points[order], labels[order], options, sample_ids=order)
     assert {frozenset(first.samples(i)) for i in range(first.n_nodes)} == {
         frozenset(second.samples(i)) for i in range(second.n_nodes)
     }
@@ -124,25 +159,67 @@ def test_the_graph_does_not_depend_on_the_order_of_the_points():
 def test_scaling_the_cloud_scales_the_radius_and_keeps_the_graph():
     points, _ = clusters()
     small, large = mapper_graph(points), mapper_graph(1024 * points)
+    assert large.radius == 1024 * small.radius
+    assert shape_of(small) == shape_of(large)
+
+
+def test_in_the_papers_setting_scaling_the_cloud_scales_the_radius_up_to_its_rounding():
+    points, _ = clusters()
+    options = MapperOptions.purvine2023()
+    small, large = mapper_graph(points, options=options), mapper_graph(1024 * points, options=options)
     assert large.radius == pytest.approx(1024 * small.radius, rel=0.01)
-    large = mapper_graph(1024 * points, options=MapperOptions(radius=1024 * small.radius))
+    large = mapper_graph(1024 * points, options=MapperOptions.purvine2023(radius=1024 * small.radius))
     assert shape_of(small) == shape_of(large)
 
 
 # -- Bad input -------------------------------------------------------------------------------------------------------
 
 
-def test_equal_points_are_one_node():
-    graph = mapper_graph(np.ones((20, 3)), np.zeros(20))
+every_setting = pytest.mark.parametrize(
+    "options", [MapperOptions(), MapperOptions.purvine2023()], ids=["rule", "paper"]
+)
+
+
+@every_setting
+def test_equal_points_are_one_node(options):
+    graph = mapper_graph(np.ones((20, 3)), np.zeros(20), options)
     assert shape_of(graph) == ([list(range(20))], [])
-    assert (graph.coverage, graph.purity_point_wise) == (1.0, 1.0)
+    assert (graph.radius, graph.coverage, graph.purity_point_wise, graph.majority) == (0.0, 1.0, 1.0, 1.0)
 
 
+@every_setting
 @pytest.mark.parametrize("n", [0, 1, 4])
-def test_fewer_points_than_a_core_needs_give_an_empty_graph(n):
-    graph = mapper_graph(np.random.default_rng(0).normal(size=(n, 3)), np.arange(n))
+def test_fewer_points_than_a_core_needs_give_an_empty_graph(options, n):
+    graph = mapper_graph(np.random.default_rng(0).normal(size=(n, 3)), np.arange(n), options)
     assert (graph.n_nodes, len(graph.edges), graph.n_points) == (0, 0, n)
     assert graph.positions.shape == (0, 2)
+    assert 0 <= graph.radius < np.inf
+
+
+def test_a_point_alone_that_is_a_core_is_a_node():
+    graph = mapper_graph([[3.0, 4.0]], [0], MapperOptions(min_samples=1))
+    assert shape_of(graph) == ([[0]], [])
+    assert (graph.radius, graph.majority) == (0.0, 1.0)
+
+
+def test_as_many_points_as_a_core_needs_are_one_node_at_the_distance_of_the_furthest():
+    graph = mapper_graph(np.array([[1.0], [1.0], [1.0], [1.0], [2.0]]), options=MapperOptions(n_intervals=1))
+    assert graph.radius == 1.0
+    assert shape_of(graph) == ([[0, 1, 2, 3, 4]], [])
+
+
+def test_where_nearly_all_points_have_equals_only_equals_are_near_each_other():
+    points = np.concatenate([np.zeros((95, 2)), np.random.default_rng(0).normal(size=(5, 2))])
+    graph = mapper_graph(points)
+    assert (graph.radius, graph.coverage) == (0.0, 0.95)
+    assert shape_of(graph)[0] == [list(range(95))]
+
+
+def test_points_that_are_all_twice_there_have_a_radius():
+    points, _ = clusters(150)
+    once, twice = mapper_graph(points), mapper_graph(np.repeat(points, 2, axis=0))
+    assert 0 < twice.radius < once.radius
+    assert twice.coverage >= 0.85
 
 
 def test_points_without_any_neighbour_give_an_empty_graph():

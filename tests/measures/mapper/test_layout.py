@@ -9,7 +9,7 @@ from topocallback.measures.mapper.graph import mapper_graph
 from topocallback.measures.mapper.layout import _places
 from topocallback.measures.mapper.options import MapperOptions
 
-OPTIONS = MapperOptions(n_intervals=12, min_samples=3, radius=1.2)
+OPTIONS = MapperOptions(n_intervals=12, overlap=0.3, min_samples=3, radius=1.2)
 
 
 def drifting(t, n=300):
@@ -31,6 +31,16 @@ def test_samples_stay_where_they_were_at_the_step_before():
     after = mapper_graph(drifting(0.02), options=OPTIONS, previous=first)
     assert after.n_nodes > 5
     assert moved(first, after) < 0.5 * moved(first, alone)
+
+
+def test_by_default_samples_of_real_layers_stay_nearer_to_where_they_were(reference_clouds):
+    with_previous, without = [], []
+    for cloud in reference_clouds.values():
+        step = cloud + 0.02 * cloud.std() * np.random.default_rng(0).normal(size=cloud.shape)
+        first = mapper_graph(cloud)
+        with_previous.append(moved(first, mapper_graph(step, previous=first)))
+        without.append(moved(first, mapper_graph(step)))
+    assert np.mean(with_previous) < 0.75 * np.mean(without)
 
 
 def test_samples_are_matched_by_their_index_and_not_by_their_place():

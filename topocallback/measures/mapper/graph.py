@@ -1,8 +1,7 @@
 """Mapper graphs of point clouds: filter, cover, clusters, and the graph of what they share.
 
-The setting of Purvine et al., "Experimental Observations of the Topology of Convolutional Neural Network Activations"
-(AAAI 2023): the l2 norm as filter, KeplerMapper's cover, DBSCAN with a radius from the elbow of the distances to the
-nearest neighbour.
+As Purvine et al., "Experimental Observations of the Topology of Convolutional Neural Network Activations" (AAAI 2023),
+make them: the l2 norm as filter, KeplerMapper's cover, DBSCAN. ``MapperOptions`` says how fine.
 """
 
 from __future__ import annotations
@@ -19,10 +18,11 @@ from topocallback.measures.mapper.elbow import elbow
 from topocallback.measures.mapper.layout import lay_out
 from topocallback.measures.mapper.neighbours import MatrixNeighbours, Neighbours
 from topocallback.measures.mapper.options import MapperOptions
+from topocallback.measures.mapper.size import core_radius, intervals_for
 from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
 
-__all__ = ["mapper_graph"]
+__all__ = ["mapper_graph", "undrawn_graph"]
 
 
 def mapper_graph(
@@ -43,7 +43,7 @@ def mapper_graph(
     Args:
         cloud: (n, d) points. Those with NaN or infinite coordinates count as points that are in no node.
         labels: (n,) labels; see ``name_classes``.
-        options: How to make the graph; by default as in the paper.
+        options: How to make the graph.
         sample_ids: (n,) the index of each point's sample in the data set; by default 0 to n - 1.
         neighbours: The distances of the points without NaN or infinite coordinates, where they are known already.
         previous: A graph of the same samples, for instance at the step before: positions start from its.
@@ -67,6 +67,23 @@ def mapper_graph(
         >>> graph.n_components, graph.n_cycles, graph.coverage
         (1, 1, 1.0)
     """
+    return lay_out(undrawn_graph(cloud, labels, options, sample_ids=sample_ids, neighbours=neighbours), previous)
+
+
+def undrawn_graph(
+    cloud: ArrayLike,
+    labels: ArrayLike | None = None,
+    options: MapperOptions | None = None,
+    *,
+    sample_ids: ArrayLike | None = None,
+    neighbours: Neighbours | None = None,
+) -> MapperGraph:
+    """The graph of ``mapper_graph``, with the same arguments, before its nodes have positions.
+
+    Example:
+        >>> len(undrawn_graph(np.ones((9, 2))).members), len(undrawn_graph(np.ones((9, 2))).positions)
+        (1, 0)
+    """
     options = options or MapperOptions()
     points = np.asarray(cloud, dtype=np.float64)
     if points.ndim != 2:
@@ -85,7 +102,7 @@ def mapper_graph(
     found = _clusters(points, filtered, options, neighbours, radius)
     members = tuple(nodes for _, nodes in found)
     edges, shared = _nerve(members, len(points))
-    graph = MapperGraph(
+    return MapperGraph(
         members=tuple(finite[nodes] for nodes in members),
         filter_means=np.array([filtered[nodes].mean() for nodes in members]),
         intervals=np.array([interval for interval, _ in found], dtype=np.int64),
@@ -96,7 +113,6 @@ def mapper_graph(
         labels=codes,
         classes=classes,
     )
-    return lay_out(graph, previous)
 
 
 def _filter_values(points: NDArray[np.float64], options: MapperOptions, neighbours: Neighbours) -> NDArray[np.float64]:
@@ -128,7 +144,10 @@ def _first_component(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def _radius(options: MapperOptions, neighbours: Neighbours) -> float:
     if options.clusterer != "dbscan":
         return float("nan")
-    return elbow(neighbours.nearest()) if isinstance(options.radius, str) else float(options.radius)
+    if options.radius == "auto":
+        # Where every point is a core at any radius, the nearest other point is asked for instead of the point itself.
+        return core_radius(neighbours.kth_nearest(max(1, options.min_samples - 1)))
+    return elbow(neighbours.nearest()) if options.radius == "elbow" else float(options.radius)
 
 
 def _clusters(
@@ -140,8 +159,9 @@ def _clusters(
 ) -> list[tuple[int, NDArray[np.int64]]]:
     """(interval, points) of every cluster, interval by interval."""
     fewest = _fewest_points(options)
+    n_intervals = intervals_for(len(points)) if options.n_intervals == "auto" else options.n_intervals
     found = []
-    for interval, inside in enumerate(cover(filtered, options.n_intervals, options.overlap)):
+    for interval, inside in enumerate(cover(filtered, n_intervals, options.overlap)):
         if len(inside) < fewest:
             continue
         if options.clusterer == "dbscan":

@@ -8,7 +8,7 @@ from topocallback.measures.base import Statistic
 from topocallback.measures.facts import LayerFacts
 from topocallback.records.mapper_graph import MapperGraph
 
-__all__ = ["MapperCoverage", "MapperPurity", "MapperStatistic"]
+__all__ = ["MapperCoverage", "MapperMajority", "MapperPurity", "MapperStatistic"]
 
 
 class MapperStatistic(Statistic):
@@ -46,10 +46,35 @@ class MapperCoverage(MapperStatistic):
         return graph.coverage
 
 
+class MapperMajority(MapperStatistic):
+    """How well the nodes of the Mapper graph separate classes: the share of a node's most frequent class, in [0, 1].
+
+    As in the purity, a point counts the mean over the nodes that it is in; the value is the mean over the points that
+    are in a node. So it says nothing of how many these are: read it beside the coverage. The purity is at most the
+    product of the two, and equal to it where every node's classes are equally frequent, as they are where it has one.
+
+    Example:
+        >>> import numpy as np
+        >>> points = np.random.default_rng(0).normal(size=(50, 2))
+        >>> MapperMajority()(points, np.zeros(50))
+        1.0
+    """
+
+    label: ClassVar[str] = "Mapper majority share"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    more: ClassVar[str] = "nodes more of one class"
+    needs_labels: ClassVar[bool] = True
+
+    def of_graph(self, graph: MapperGraph) -> float:
+        """Its majority share."""
+        return graph.majority
+
+
 class MapperPurity(MapperStatistic):
     """How well the nodes of the Mapper graph separate classes: the paper's point-wise purity, in [0, 1].
 
-    Points in no node count 0, so it is at most the coverage.
+    Points in no node count 0, so it is at most the coverage, and where a layer's nodes are pure it *is* the coverage:
+    ``MapperMajority`` tells the two apart.
 
     References:
         Purvine et al. (AAAI 2023).

@@ -14,6 +14,8 @@ const HELP = [
     "their number. Two nodes are joined where they share inputs.",
   "Colours are the inputs’ classes. Nodes of one colour: the layer has told that class apart. A mixed node holds inputs that " +
     "the layer confuses. Click a node to see them.",
+  "The majority share is how much of a node its most frequent class makes up, on average over the inputs in nodes. It says " +
+    "nothing of the other inputs: read it beside the share of inputs in nodes.",
   "Positions carry over from step to step; distances on the screen mean nothing. Small and lone nodes are the least certain.",
   "Drag a node to move it, drag the background to pan. Zoom with the buttons, + and −, or the wheel once the graph is chosen " +
     "or with Ctrl. Arrow keys go from node to node, Enter opens one.",
@@ -135,7 +137,7 @@ function factsOf(graph, payload) {
     plural(graph.cycles, "cycle"),
     `${Math.round(100 * graph.coverage)} % of inputs in nodes`,
   ];
-  if (payload.labels) facts.push(`purity ${readableNumber(graph.purity.point_wise)}`);
+  if (payload.labels) facts.push(`majority share ${readableNumber(graph.purity.majority)}`);
   const confused = graph.confusions.slice(0, MOST_CONFUSIONS).map(([a, b, nodes]) => `${a} and ${b} (${plural(nodes, "node")})`);
   return facts.join(" · ") + (confused.length > 0 ? `. Most often together: ${confused.join(", ")}.` : "");
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  bandPath, curvesOf, isKnown, keyOf, markRadius, noiseCurves, valuesIn,
+  bandPath, curvesOf, isKnown, keyOf, linesOfParts, markRadius, noiseCurves, valuesIn,
 } from "../../../topocallback/tensorboard_tab/static/curves.js";
 import { digest } from "../../../topocallback/tensorboard_tab/static/digest.js";
 import { checkPayload } from "../../../topocallback/tensorboard_tab/static/payload.js";
@@ -58,14 +58,20 @@ test("a picture's key says what it holds and nothing else", () => {
   const drift = quantity(lines, quantityId("drift"));
   const noise = noiseCurves(lines, drift, "net.stem");
   const curves = curvesOf(lines, drift);
-  assert.equal(
-    keyOf(curves, noise, nameOf),
-    "filled: beyond noise (p ≤ 0.05) · hollow: not told apart · dashed: own noise of net.stem",
-  );
-  assert.equal(keyOf(curves.slice(0, 1), [], nameOf), "filled: beyond noise (p ≤ 0.05)");
+  assert.deepEqual(keyOf(curves, noise, nameOf), [
+    "filled: beyond noise (p ≤ 0.05)", "hollow: not told apart", "dashed: own noise of net.stem",
+  ]);
+  assert.deepEqual(keyOf(curves.slice(0, 1), [], nameOf), ["filled: beyond noise (p ≤ 0.05)"]);
   const bars = curvesOf(lines, quantity(lines, quantityId("statistic", "bars")));
-  assert.equal(keyOf(bars, [], nameOf), "band: ± standard error");
-  assert.equal(keyOf(curvesOf(lines, quantity(lines, quantityId("scale"))), [], nameOf), "");
+  assert.deepEqual(keyOf(bars, [], nameOf), ["band: ± standard error"]);
+  assert.deepEqual(keyOf(curvesOf(lines, quantity(lines, quantityId("scale"))), [], nameOf), []);
+});
+
+test("a key goes on in the next line where there is no more room", () => {
+  const parts = ["x".repeat(20), "y".repeat(20), "z".repeat(20)];
+  assert.deepEqual(linesOfParts(parts, 1000), [parts.join(" · ")]);
+  assert.deepEqual(linesOfParts(parts, 300), [`${parts[0]} · ${parts[1]}`, parts[2]]);
+  assert.deepEqual([linesOfParts(parts, 10), linesOfParts([], 10)], [parts, []]);
 });
 
 test("a curve without a number is not known", () => {

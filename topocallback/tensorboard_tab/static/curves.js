@@ -16,6 +16,8 @@ import { isNotToldApart, isToldApart } from "./noise.js";
 const LARGEST_MARK = 2.8;
 const SMALLEST_MARK = 1.4;
 const MARK_PER_SPACING = 0.3;
+/** In pixels, of an average letter of a chart's text. */
+const LETTER_WIDTH = 5.8;
 
 /** One curve per run and layer; the second run's are dotted. @returns {Curve[]} */
 export function curvesOf({ runs, digests, layers, styles }, { valuesOf, pOf, errorsOf }) {
@@ -59,7 +61,7 @@ export function valuesIn(curves) {
   });
 }
 
-/** What a picture says of its curves: nothing of what it does not hold. */
+/** What a picture says of its curves, in a few parts: nothing of what it does not hold. @returns {string[]} */
 export function keyOf(curves, noise, nameOf) {
   const has = (test) => curves.some(({ points }) => points.some(({ value, ...point }) => value !== null && test(point)));
   return [
@@ -67,7 +69,18 @@ export function keyOf(curves, noise, nameOf) {
     has(({ p }) => isNotToldApart(p)) && "hollow: not told apart",
     curves.some(({ style, points }) => style.hasBand && points.some(({ error }) => error !== null)) && "band: ± standard error",
     noise.length > 0 && `dashed: own noise of ${nameOf(noise[0].layer)}`,
-  ].filter(Boolean).join(" · ");
+  ].filter(Boolean);
+}
+
+/** Parts of a text in lines that are at most so many pixels wide. */
+export function linesOfParts(parts, width) {
+  const lines = [];
+  for (const part of parts) {
+    const longer = lines.length > 0 ? `${lines.at(-1)} · ${part}` : null;
+    if (longer !== null && longer.length * LETTER_WIDTH <= width) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
 }
 
 /** How large marks can be where two steps are so many pixels apart. */

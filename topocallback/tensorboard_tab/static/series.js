@@ -1,7 +1,7 @@
 /** The panel of curves over the steps: one line per layer, coloured by depth. */
 import { drawAxes, label, sizeChart } from "./axes.js";
 import { depthColour } from "./colours.js";
-import { curvesOf, drawnCurve, isKnown, keyOf, markRadius, noiseCurves, valuesIn } from "./curves.js";
+import { curvesOf, drawnCurve, isKnown, keyOf, linesOfParts, markRadius, noiseCurves, valuesIn } from "./curves.js";
 import { dropDown, element, setAttribute, shape } from "./dom.js";
 import { shortLayerNames, shortened } from "./names.js";
 import { driftVerdict } from "./noise.js";
@@ -22,6 +22,8 @@ const HELP = [
 ];
 
 const HEIGHT = 250;
+const KEY_LEFT = 4;
+const KEY_LINE = 14;
 const LONGEST_NAME_IN_KEY = 18;
 const HOVER_PIXELS = 24;
 
@@ -89,12 +91,13 @@ function createChart(context, position) {
     detail.title = detail.textContent;
     width = Math.max(Math.round(node.clientWidth), 200);
     sizeChart(chart, width, HEIGHT);
-    const frame = { left: 46, top: 28, right: width - 12, bottom: HEIGHT - 38 };
     const steps = unionOfSteps(state);
-    x = linearScale([steps[0] ?? 0, steps.at(-1) ?? 1], [frame.left + 4, frame.right - 4]);
     curves = quantity ? curvesOf(lines, quantity) : [];
     const isEmpty = !curves.some(isKnown);
     const noise = isEmpty ? [] : noiseCurves(lines, quantity, state.hover ?? state.layer);
+    const key = linesOfParts(keyOf(curves, noise, (layer) => shortened(layer, LONGEST_NAME_IN_KEY)), width - KEY_LEFT);
+    const frame = { left: 46, top: 15 + KEY_LINE * key.length, right: width - 12, bottom: HEIGHT - 38 };
+    x = linearScale([steps[0] ?? 0, steps.at(-1) ?? 1], [frame.left + 4, frame.right - 4]);
     const y = linearScale(domainOf(valuesIn([...curves, ...noise])), [frame.bottom, frame.top]);
     drawAxes(chart, frame, { x, y, xLabel: "step", format: readableStep });
     chart.append(marker);
@@ -106,12 +109,11 @@ function createChart(context, position) {
       curve.places = curve.points.map(({ step, value }) => [x(step), value === null ? null : y(value)]);
       chart.append(drawnCurve(curve, { x, y, radius }));
     }
-    const key = keyOf(curves, noise, (layer) => shortened(layer, LONGEST_NAME_IN_KEY));
-    if (key) chart.append(label(frame.left, 11, key, "start", "key"));
+    key.forEach((line, row) => chart.append(label(KEY_LEFT, 11 + KEY_LINE * row, line, "start", "key")));
     const nothing = lines.layers.length > 0 && isEmpty ? "not known at the steps read so far" : "";
     const [middle, height] = [(frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2];
     if (nothing) chart.append(label(middle, height, nothing, "middle", "axis-name"));
-    const said = [nothing, key].filter(Boolean).join(" ");
+    const said = [nothing, ...key].filter(Boolean).join(" · ");
     setAttribute(chart, "aria-label", `${quantity?.title ?? ""} over ${steps.length} steps. ${said}`.trim());
   }
 

@@ -79,8 +79,9 @@ class SlicedWasserstein(DiagramDistance):
         return float(ours.sum() / len(ours) + np.abs(first.essential - second.essential).sum())
 
     def size(self, prepared: _Projection) -> float:
-        r"""The distance from the empty diagram, in the limit of many directions :math:`\sqrt{2} / \pi` times the total
-        persistence: along a direction all points lie on the same side of their projections on the diagonal.
+        r"""The distance from the empty diagram: of many directions, :math:`\sqrt{2} / \pi` times the total persistence.
+
+        Along a direction all points lie on the same side of their projections on the diagonal, so lengths add up.
         """
         if len(prepared.essential):
             return float("nan")

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader
 from topocallback import ActivationRecorder, Comparison
 from topocallback.cli import main as topocallback
 from topocallback.compare.experiments import Sensitivity, cross_heatmap, sensitivity
+from topocallback.records.results import LEVEL
 
 
 class Mnist(pl.LightningDataModule):
@@ -69,17 +70,19 @@ def sensitivity_curves(checkpoint: Path, width: int, layers: list[str], samples:
 
 
 def draw_sensitivity(curves: dict[str, Sensitivity], path: Path) -> None:
-    """One line per layer, relative to its largest distance; dotted: the layer's noise floor."""
+    """One line per layer, relative to its largest distance; filled: told apart from the full cloud; dotted: noise."""
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axis = figure.add_subplot()
     for number, (layer, curve) in enumerate(curves.items()):
         largest = curve.distances.max()
-        axis.plot(curve.share, curve.distances / largest, "-o", ms=3, color=f"C{number}", label=layer)
+        axis.plot(curve.share, curve.distances / largest, "-o", ms=4, mfc="white", color=f"C{number}", label=layer)
+        told_apart = curve.p_values <= LEVEL
+        axis.plot(curve.share[told_apart], curve.distances[told_apart] / largest, "o", ms=4, color=f"C{number}")
         axis.axhline(curve.noise / largest, ls=":", lw=1, color=f"C{number}")
     axis.set_xlabel("share of principal components removed")
     axis.set_ylabel("distance from the full cloud / largest")
     axis.set_ylim(bottom=0)
-    axis.set_title("Sensitivity (dotted: noise floor)", fontsize=10)
+    axis.set_title("Sensitivity (filled: told apart at 5 %; dotted: the layer's own noise)", fontsize=10)
     axis.legend(frameon=False)
     figure.savefig(path, dpi=110)
 
@@ -138,7 +141,7 @@ def main() -> None:
     print("\nSensitivity: distance from the full cloud, with a share of the principal components removed.")
     for layer, curve in curves.items():
         shown = ", ".join(f"{share:.0%} {away:.2f}" for share, away in zip(curve.share, curve.distances, strict=True))
-        print(f"{layer} (noise {curve.noise:.2f}): {shown}. Noticed from {curve.detected:.0%} on.")
+        print(f"{layer} (noise {curve.noise:.2f}): {shown}. Told apart from {curve.detected:.0%} on.")
 
 
 if __name__ == "__main__":

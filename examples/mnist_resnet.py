@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import Snapshot, TopologyMonitor
+from topocallback.records.results import LEVEL
 from topocallback.views.report import write_report
 
 
@@ -124,11 +125,12 @@ class EpochTable(pl.Callback):
 
 
 def epoch_table(snapshot: Snapshot) -> Table:
-    """One row per layer. Distances are sliced Wasserstein, added up over H0 and H1; dim ones are within noise.
+    """One row per layer. Distances are sliced Wasserstein in H1; dim ones are not beyond noise, at 5 % each.
 
     The majority share says how well the nodes of the layer's Mapper graph separate the digits, of the inputs in nodes.
     """
-    drift, start, noise = (snapshot.total(what) for what in ("drift", "drift_from_first", "noise"))
+    distances = snapshot.distances.choose()
+    drift, start = (distances.drift, distances.drift_p), (distances.drift_from_first, distances.drift_from_first_p)
     bars, longest = (snapshot.statistics[name, 1].values for name in ("bars", "longest_bar"))
     when = f"epoch {snapshot.epoch}, step {snapshot.step}" if snapshot.step else "before training"
     table = Table(title=when, title_justify="left", box=None)
@@ -137,9 +139,8 @@ def epoch_table(snapshot: Snapshot) -> Table:
     for i, layer in enumerate(snapshot.layers):
         table.add_row(
             layer,
-            f"{drift[i]:.2f}" if drift[i] > noise[i] else f"[dim]{drift[i]:.2f}[/dim]",
-            f"{start[i]:.2f}" if start[i] > noise[i] else f"[dim]{start[i]:.2f}[/dim]",
-            f"{noise[i]:.2f}",
+            *(f"{moved[i]:.2f}" if p[i] <= LEVEL else f"[dim]{moved[i]:.2f}[/dim]" for moved, p in (drift, start)),
+            f"{distances.noise[i]:.2f}",
             f"{bars[i]:.0f}",
             f"{longest[i]:.3f}",
             mapper_number(snapshot, "majority", layer),
@@ -156,8 +157,8 @@ def mapper_number(snapshot: Snapshot, name: str, layer: str) -> str:
 def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
     """Write the report, and tell which layers moved most and where everything lies."""
     first, last = monitor.history[0], monitor.history[-1]
-    moved, noise = last.total("drift_from_first"), last.total("noise")
-    ranked = [f"{last.layers[i]} ({moved[i]:.1f}, noise {noise[i]:.1f})" for i in np.argsort(-moved)[:3]]
+    moved = last.distances.choose().drift_from_first / last.distances.choose().noise
+    ranked = [f"{last.layers[i]} ({moved[i]:.1f} x noise)" for i in np.argsort(-moved)[:3]]
     blocks = [layer for layer in last.layers if "blocks" in layer]
     before, now, of_first = (
         mapper_number(snapshot, "majority", layer)

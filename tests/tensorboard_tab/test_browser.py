@@ -11,10 +11,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser_tools import Page, altered, chromium, pixel, screenshot_folder, tensorboard, wait_for_steps
 from synthetic_runs import STEPS_PER_EPOCH, Logger, synthetic_clouds, synthetic_inputs, synthetic_snapshots, write_run
 
+from topocallback.records.results import Results
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import encode
 from topocallback.views.report import write_report
@@ -43,6 +45,7 @@ def runs(tmp_path_factory, browser):  # the browser first: without one, nothing 
     for number in (0, 1):
         write_run(folder / f"version_{number}", len(STEPS), LAYERS, SAMPLES, seed=number)
     write_hostile_run(folder / HOSTILE)
+    write_alike_run(folder / "alike")
     write_broken_run(folder / "broken")
     return folder
 
@@ -55,6 +58,18 @@ def write_hostile_run(log_dir):
     for snapshot in synthetic_snapshots(2, layers, SAMPLES):
         named = replace(snapshot, labels=[f"{HOSTILE}{label}" for label in snapshot.labels])
         write_for_tab(logger, encode(named), sprite, snapshot.step)
+    logger.experiment.close()
+
+
+def write_alike_run(log_dir):
+    """A step of layers that are not told apart, but for the first one, by whole numbers that are all the same."""
+    logger = Logger(log_dir)
+    snapshot = next(synthetic_snapshots(1, LAYERS, SAMPLES))
+    apart = 1.0 - np.eye(len(LAYERS))
+    p_values = np.full_like(apart, 0.06)
+    p_values[0] = p_values[:, 0] = 0.05
+    tables = [replace(table, matrix=apart, p_values=p_values) for table in snapshot.distances.values()]
+    write_for_tab(logger, encode(replace(snapshot, distances=Results(tables))), None, snapshot.step)
     logger.experiment.close()
 
 
@@ -77,7 +92,13 @@ def write_broken_run(log_dir):
 @pytest.fixture(scope="module")
 def server(runs):
     with tensorboard(runs) as address:
-        for run, count in (("version_0", len(STEPS)), ("version_1", len(STEPS)), (HOSTILE, 2), ("broken", 5)):
+        for run, count in (
+            ("version_0", len(STEPS)),
+            ("version_1", len(STEPS)),
+            ("alike", 1),
+            (HOSTILE, 2),
+            ("broken", 5),
+        ):
             wait_for_steps(address, run, count)
         yield address
 
@@ -173,12 +194,68 @@ def test_cell_click_chooses_the_pair(tab, shots):
     headline = tab.frame.locator(".pair-headline").inner_text()
     assert "net.blocks.0" in headline
     assert "net.blocks.2" in headline
-    assert re.search(r"distance [\d.]+", headline)[0] in tooltip
+    for words in (r"distance [\d.]+", r"[\d.]+ × noise", r"relative [\d.]+", r"p [=<] [\d.]+", r"(not )?told apart"):
+        assert re.search(words, headline)[0] in tooltip
     assert tab.frame.get_by_label("Layer", exact=True).input_value() == "net.blocks.2"
     for name in ("Barcode", "Betti curve", "Diagram"):
         tab.frame.get_by_role("button", name=name).click()
         assert tab.frame.locator(".panel-pair svg.chart path").count() >= 2
         tab.frame.locator(".panel-pair").screenshot(path=str(shots / f"pair-{name.split()[0].lower()}.png"))
+
+
+def test_the_diagonal_shows_the_layers_own_noise(tab):
+    heatmap = tab.frame.locator(".heatmap")
+    centre = cell_centre(tab, 2, 2)
+    heatmap.hover(position=centre)
+    tooltip = tab.frame.get_by_role("tooltip").inner_text()
+    assert re.fullmatch(r"net\.blocks\.1\n.*\nthe layer’s own noise [\d.]+", tooltip)
+    heatmap.click(position=centre)
+    assert tooltip.splitlines()[-1] in tab.frame.locator(".pair-headline").inner_text()
+
+
+def test_only_cells_that_are_not_told_apart_are_hatched(tab, shots):
+    choose_run(tab, "alike", STEPS[0])
+    clear, hatched = (colours_around(tab, cell_centre(tab, row, 3)) for row in (0, 1))
+    assert (len(clear), len(hatched)) == (1, 2)
+    tab.frame.locator(".panel-heatmap").screenshot(path=str(shots / "hatched.png"))
+
+
+def colours_around(tab, centre):
+    """All colours of a cell in a strip above its number."""
+    script = """({ x, y }) => {
+        const canvas = document.querySelector('.heatmap');
+        const ratio = canvas.width / canvas.clientWidth;
+        const { data } = canvas.getContext('2d').getImageData((x - 12) * ratio, (y - 16) * ratio, 24 * ratio, 6 * ratio);
+        return [...new Set(Array.from({ length: data.length / 4 }, (_, i) => String(data.slice(4 * i, 4 * i + 3))))];
+    }"""
+    return tab.frame.evaluate(script, centre)
+
+
+def test_drift_beyond_noise_is_marked(tab, shots):
+    tab.frame.locator(".heatmap").click(position=cell_centre(tab, 0, 4))
+    chart = tab.frame.locator(".series").first
+    chart.get_by_role("combobox").select_option(label="Drift since the previous step (0.9 quantiles)")
+    label = chart.locator(".chart").get_attribute("aria-label")
+    assert "filled: beyond noise (p ≤ 0.05)" in label
+    assert "dashed: own noise of net.head" in label
+    assert chart.locator(".mark-filled").count() > 0
+    chart.scroll_into_view_if_needed()
+    box = chart.locator(".mark-filled").last.bounding_box()  # of the last layer's points, up to the last step
+    tab.page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3)
+    assert re.search(r"p [=<] [\d.]+ · (beyond noise|not told apart)$", tab.frame.get_by_role("tooltip").inner_text())
+    tab.frame.locator(".panel-series").screenshot(path=str(shots / "series.png"))
+    chart.get_by_role("combobox").select_option(label="The layer’s own noise (0.9 quantiles)")
+    assert chart.locator(".mark").count() == 0
+    chart.get_by_role("combobox").select_option(label="Drift since the first step (0.9 quantiles)")
+
+
+def test_statistics_have_their_standard_error(tab):
+    tab.frame.locator(".heatmap").click(position=cell_centre(tab, 0, 4))
+    tab.page.mouse.move(5, 5)
+    chart = tab.frame.locator(".series").last
+    assert "band: ± standard error" in chart.locator(".chart").get_attribute("aria-label")
+    assert chart.locator(".band").count() == 2  # of the chosen pair alone
+    assert re.search(r"Total persistence.*\t[\d.]+ ± [\d.]+\t", tab.frame.locator(".numbers").inner_text())
 
 
 def cell_centre(tab, row, column):
@@ -487,7 +564,7 @@ def test_measures_of_a_users_own_appear_under_their_labels_and_units(browser, re
     opened.page.get_by_label("Measure").select_option(label="Displacement")
     assert heatmap.get_attribute("aria-label").startswith("Matrix of Displacement (mm) between 5 layers.")
     assert opened.page.locator(".panel-heatmap .segments").first.is_hidden()  # it has no homology dimensions
-    assert headline.inner_text().endswith("distance 4\nnoise unknown\nDisplacement (mm)")
+    assert headline.inner_text().endswith("distance 4\nnot tested\nDisplacement (mm)")
     assert opened.page.locator(".panel-pair").get_by_role("button", name="H1").get_attribute("aria-pressed") == "true"
     first, second = opened.page.locator(".series").all()
     assert first.locator(".quiet").inner_text() == "Displacement"
@@ -518,7 +595,10 @@ def test_records_of_version_1_are_shown(browser, report, tmp_path, shots):
     label = opened.page.locator(".heatmap").get_attribute("aria-label")
     assert label.startswith("Matrix of Sliced Wasserstein distance, H1 (0.9 quantiles) between 3 layers.")
     opened.page.get_by_role("button", name="H0 clusters").click()
-    assert "distance 1.27" in opened.page.locator(".pair-headline").inner_text()
+    assert "distance 1.27\nnot tested\n" in opened.page.locator(".pair-headline").inner_text()
+    note = opened.page.locator(".panel-heatmap .note").inner_text()
+    assert note.startswith("Recorded before noise was calibrated")
+    assert opened.page.locator(".mark").count() == 0
     assert opened.page.locator(".numbers tbody tr").first.inner_text().split("\t") == ["Number of bars", "23", "23"]
     choices = opened.page.get_by_label("Quantity of plot 2").locator("option").all_inner_texts()
     assert {"Drift since the first step (0.9 quantiles)", "Persistent entropy (bits)", "Mapper purity"} <= {*choices}

@@ -192,16 +192,20 @@ class Distance(Measure):
         """
         return float("nan")
 
+    def prepare_part(self, facts: LayerFacts) -> Any:
+        """What ``likeness`` compares, of a part of a layer's samples; by default what ``between`` compares."""
+        return self.prepare(facts)
+
     def likeness(
         self, first: Sequence[Any], second: Sequence[Any] | None = None, n_threads: int = 1
     ) -> NDArray[np.floating]:
-        """How alike prepared layers are, for the test of whether two differ; see ``sign_flips``.
+        """How alike parts of layers are, for the test of whether two layers differ; see ``sign_flips``.
 
-        By default the distance with its sign turned. Any symmetric function of two layers will do; a distance that has
+        By default the distance with its sign turned. Any symmetric function of two parts will do; a distance that has
         a faster one of the same kind gives that.
 
         Args:
-            first: What ``prepare`` gave for each of N layers.
+            first: What ``prepare_part`` gave for each of N parts.
             second: The same for M others; by default those of ``first``.
             n_threads: Threads to share the pairs among; it does not change the result.
 

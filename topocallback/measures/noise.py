@@ -67,7 +67,7 @@ def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
     size = distance.size(whole)
     try:
         parts = facts.parts(N_PARTS)
-        prepared = [distance.prepare(part) for part in parts]
+        prepared = [distance.prepare_part(part) for part in parts]
         noise = np.nan
         if not distance.paired:
             quarters = [distance.prepare(part) for part in facts.parts(N_QUARTERS)]

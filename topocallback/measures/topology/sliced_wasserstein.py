@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.measures.base import check_option
+from topocallback.measures.facts import LayerFacts
 from topocallback.measures.topology.diagrams import Diagram, essential_births, finite_bars
 from topocallback.measures.topology.distance import DiagramDistance
 
@@ -76,17 +78,30 @@ class SlicedWasserstein(DiagramDistance):
         np.abs(ours, out=ours)
         return float(ours.sum() / len(ours) + np.abs(first.essential - second.essential).sum())
 
+    def size(self, prepared: _Projection) -> float:
+        r"""The distance from the empty diagram: of many directions, :math:`\sqrt{2} / \pi` times the total persistence.
+
+        Along a direction all points lie on the same side of their projections on the diagonal, so lengths add up.
+        """
+        if len(prepared.essential):
+            return float("nan")
+        return float(np.abs(prepared.points.sum(axis=1) - prepared.diagonal.sum(axis=1)).mean())
+
+    def prepare_part(self, facts: LayerFacts) -> _Seen:
+        """The bars that die."""
+        return _Seen(finite_bars(facts.diagram(self.homology_dim)))
+
     def likeness(
-        self, first: Sequence[_Projection], second: Sequence[_Projection] | None = None, n_threads: int = 1
+        self, first: Sequence[_Seen], second: Sequence[_Seen] | None = None, n_threads: int = 1
     ) -> NDArray[np.floating]:
         r"""The mean over the directions of :math:`\int \phi_A \phi_B`: see ``_features``."""
-        rows, columns = ([_level(layer) for layer in layers] for layers in (first, first if second is None else second))
+        second = first if second is None else second
         # A pair is seen on the grid of the larger of its two diagrams, so that no third one changes what it gives.
-        level = np.maximum.outer(rows, columns)
+        level = np.maximum.outer([part.level for part in first], [part.level for part in second])
         alike = np.zeros(level.shape, dtype=np.float32)
         for one in np.unique(level):
-            ours = _see(first, int(one))
-            theirs = ours if second is None else _see(second, int(one))
+            ours = _see(first, int(one), self.n_directions)
+            theirs = ours if second is first else _see(second, int(one), self.n_directions)
             alike = np.where(level == one, ours @ theirs.T, alike)
         return alike
 
@@ -102,7 +117,6 @@ class _Projection:
     points: NDArray[np.float64]
     diagonal: NDArray[np.float64]
     essential: NDArray[np.float64]
-    features: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # by level; see `_see`
 
 
 def _project(diagram: Diagram, n_directions: int, essential: bool) -> _Projection:
@@ -121,28 +135,37 @@ def _project(diagram: Diagram, n_directions: int, essential: bool) -> _Projectio
 
 # -- The likeness of two diagrams ------------------------------------------------------------------------------------
 
-# Of 16 directions and 128 cells the test has the power that it has of 50 and of 256, and of the distances themselves.
-_DIRECTIONS_SEEN = 16
+# Of 8 directions and 128 cells the test has the power that it has of 16 and of 256: adjacent blocks of 512 samples are
+# told apart in 98 % of cases in H0, and in 82 % and 84 % in H1.
+_DIRECTIONS_SEEN = 8
 _CELLS = 128
-_EMPTY = -1000  # the level of a diagram without bars
+_EMPTY = -500  # the level of a diagram without bars
 
 
-def _level(layer: _Projection) -> int:
-    """The power of two that no finite death exceeds; the first direction is upwards."""
-    largest = float(layer.points[0].max(initial=0.0))
-    return int(np.ceil(np.log2(largest))) if largest > 0 else _EMPTY
+@dataclass(frozen=True)
+class _Seen:
+    """A diagram's (bars, 2) bars that die, and what was seen of them: features by level, see ``_see``."""
+
+    bars: Diagram
+    features: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def level(self) -> int:
+        """The power of four that no death exceeds: of two, twice as many diagrams would have to be seen twice."""
+        largest = float(self.bars[:, 1].max(initial=0.0))
+        return max(int(np.ceil(np.log2(largest) / 2)), _EMPTY) if largest > 0 else _EMPTY
 
 
-def _see(layers: Sequence[_Projection], level: int) -> NDArray[np.float32]:
-    """(layers, features) what ``_features`` gives, computed once for each diagram."""
-    unseen = [layer for layer in layers if level not in layer.features]
-    for layer, features in zip(unseen, _features(unseen, 2.0**level), strict=True):
-        layer.features[level] = features
-    return np.array([layer.features[level] for layer in layers])
+def _see(parts: Sequence[_Seen], level: int, n_directions: int) -> NDArray[np.float32]:
+    """(parts, features) what ``_features`` gives, computed once for each diagram."""
+    unseen = [part for part in parts if level not in part.features]
+    for part, features in zip(unseen, _features([each.bars for each in unseen], 4.0**level, n_directions), strict=True):
+        part.features[level] = features
+    return np.array([part.features[level] for part in parts])
 
 
-def _features(layers: Sequence[_Projection], reach: float) -> NDArray[np.float32]:
-    r"""(layers, directions x cells) :math:`\phi_\theta(x)` as means over cells, the same cells for all.
+def _features(diagrams: Sequence[Diagram], reach: float, n_directions: int) -> NDArray[np.float32]:
+    r"""(diagrams, directions x cells) :math:`\phi_\theta(x)` as means over cells, the same cells for all.
 
     :math:`\phi_\theta(x)` is the number of a diagram's points whose projection on :math:`\theta` is at most x, less
     that of their projections on the diagonal. The sliced Wasserstein distance is the mean over :math:`\theta` of
@@ -150,24 +173,23 @@ def _features(layers: Sequence[_Projection], reach: float) -> NDArray[np.float32
     point lies.
 
     Args:
-        layers: The diagrams. What lies beyond ``reach`` is not seen.
+        diagrams: The diagrams. What lies beyond ``reach`` is not seen.
         reach: The largest birth or death that is seen.
+        n_directions: The distance's directions, of which about 8 are looked along.
     """
-    if not layers:
-        return np.empty((0, 0), dtype=np.float32)
-    count = len(layers[0].points)
-    seen = np.arange(0, count, max(1, count // _DIRECTIONS_SEEN))
-    angles = np.pi * (0.5 + seen / count)
+    angles = np.pi * (0.5 + np.arange(0, n_directions, max(1, n_directions // _DIRECTIONS_SEEN)) / n_directions)
     cosines, sines = np.cos(angles), np.sin(angles)
     low = reach * (np.minimum(cosines, 0) + np.minimum(sines, 0))
     width = reach * (np.abs(cosines) + np.abs(sines)) / _CELLS
-    steps = np.zeros((len(layers), len(seen), _CELLS + 2))
-    owners = np.repeat(np.arange(len(layers)), [layer.points.shape[1] for layer in layers])
-    for sign, side in ((1, "points"), (-1, "diagonal")):
-        places = np.concatenate([getattr(layer, side)[seen] for layer in layers], axis=1)
-        steps += sign * _steps(np.clip((places - low[:, None]) / width[:, None], 0, _CELLS), owners, len(layers))
+    births, deaths = np.concatenate([np.empty((0, 2)), *diagrams]).T
+    owners = np.repeat(np.arange(len(diagrams)), [len(diagram) for diagram in diagrams])
+    steps = np.zeros((len(diagrams), len(angles), _CELLS + 2))
+    for sign, x, y in ((1, births, deaths), (-1, (births + deaths) / 2, (births + deaths) / 2)):
+        places = (np.outer(cosines, x) + np.outer(sines, y) - low[:, None]) / width[:, None]
+        steps += sign * _steps(np.clip(places, 0, _CELLS), owners, len(diagrams))
     means = np.cumsum(steps, axis=2)[:, :, :_CELLS]
-    return np.asarray(means * np.sqrt(width / len(seen))[:, None], dtype=np.float32).reshape(len(layers), -1)
+    seen = np.asarray(means * np.sqrt(width / len(angles))[:, None], dtype=np.float32)
+    return seen.reshape(len(diagrams), len(angles) * _CELLS)
 
 
 def _steps(places: NDArray[np.float64], owners: NDArray[np.int64], count: int) -> NDArray[np.float64]:

@@ -124,7 +124,8 @@ def _distance(table: LayerDistances) -> dict[str, Any]:
     """A table of distances, with what its record makes of them: the page compares and shows, and computes nothing."""
     # How many times its standard error a paired distance is says nothing: it is shown with its error instead.
     times_noise = np.full_like(table.matrix, np.nan) if table.about.paired else table.times_noise
-    return _plain(asdict(table.about)) | {
+    about: dict[str, Any] = _plain(asdict(table.about))
+    return about | {
         "matrix": _numbers(table.matrix),
         "noise": _if_known(table.noise),
         "p_values": _if_known(table.p_values, _FEW_DIGITS),

@@ -1,5 +1,7 @@
 """Drift: each layer's distance from itself in the run's previous and in its first snapshot."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from analysis_tools import SLICED, bars_of_ripser, distance_of_persim, random_clouds, replace_layer
@@ -39,14 +41,17 @@ def test_drift_is_the_distance_from_the_same_layer_in_the_previous_and_in_the_fi
 def test_a_network_that_stands_still_does_not_drift():
     first = analyse(random_clouds())
     again = analyse(random_clouds(), previous=first, first=first)
-    assert not any(table.drift.any() or table.drift_from_first.any() for table in again.distances.values())
+    for table in again.distances.values():
+        assert not table.drift.any()
+        assert not table.drift_from_first.any()
+        assert table.drift_p.tolist() == table.drift_from_first_p.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_layer_that_was_not_in_the_previous_snapshot_has_no_drift():
     earlier = analyse(random_clouds("ab"))
     later = analyse(random_clouds("xba", seed=1), previous=earlier, first=earlier)
     table = later.distances[SLICED, 1]
-    for drift in (table.drift, table.drift_from_first):
+    for drift in (table.drift, table.drift_from_first, table.drift_p, table.drift_from_first_p):
         assert np.isnan(drift).tolist() == [True, False, False]
     by_hand = distance_of_persim(earlier.diagrams["a"][1], later.diagrams["a"][1])
     assert later.distances[SLICED, 1].drift[2] == pytest.approx(by_hand, rel=1e-5)
@@ -72,5 +77,21 @@ def test_a_layer_without_a_finite_point_in_the_previous_snapshot_has_no_drift():
     earlier = analyse(replace_layer(random_clouds(), "b", np.full((40, 3), np.nan)))
     later = analyse(random_clouds(seed=1), previous=earlier, first=earlier)
     table = later.distances[SLICED, 0]
-    for drift in (table.drift, table.drift_from_first):
+    for drift in (table.drift, table.drift_from_first, table.drift_p, table.drift_from_first_p):
         assert np.isnan(drift).tolist() == [False, True, False]
+
+
+def test_what_has_moved_is_told_apart_from_where_it_was():
+    clouds = random_clouds(n=120)
+    earlier = analyse(clouds)
+    moved_apart = {layer: np.sign(cloud) * cloud**4 for layer, cloud in clouds.clouds.items()}
+    later = analyse(PointClouds(moved_apart), previous=earlier, first=earlier)
+    assert (later.distances[SLICED, 0].drift_p <= 0.05).all()
+    assert later.distances[SLICED, 0].drift_p.tolist() == later.distances[SLICED, 0].drift_from_first_p.tolist()
+
+
+def test_an_earlier_snapshot_without_parts_has_a_drift_that_is_not_tested():
+    earlier = dataclasses.replace(analyse(random_clouds()), parts={})
+    later = analyse(random_clouds(seed=1), previous=earlier, first=earlier)
+    assert np.isfinite(later.distances[SLICED, 1].drift).all()
+    assert np.isnan(later.distances[SLICED, 1].drift_p).all()

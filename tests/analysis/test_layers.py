@@ -8,7 +8,7 @@ from topocallback.analysis.layers import Clock, layer_facts, measure_layer
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures import Distance, MapperPurity, SlicedWasserstein, Statistic
 from topocallback.measures.mapper.options import MapperOptions
-from topocallback.measures.noise import halves
+from topocallback.measures.noise import error_of, prepare_layer
 from topocallback.records.point_clouds import PointClouds
 
 
@@ -38,6 +38,11 @@ class ManyPoints(Distance):
 
     def between(self, first, second):
         return float(abs(first - second))
+
+
+class Spread(Statistic):
+    def value(self, facts):
+        return facts.cloud.std()
 
 
 def measured(clouds, layer="a", **options):
@@ -71,50 +76,69 @@ def test_the_facts_of_a_layer_with_several_points_per_sample_follow_their_owners
     assert facts.mapper.classes == layer_facts(clouds, "a", AnalysisOptions()).mapper.classes
 
 
-def test_a_layer_gives_what_its_measures_say_of_its_facts():
-    clouds = random_clouds(labels=np.arange(40) % 2)
-    options = AnalysisOptions(measures=["bottleneck"])
-    found, facts = measured(clouds, measures=["bottleneck"]), layer_facts(clouds, "a", options)
+def test_a_layer_gives_what_its_measures_say_of_its_cloud():
+    measures = [Counting(), Spread()]
+    clouds, options = random_clouds(), AnalysisOptions(measures=measures)
+    found, facts = measured(clouds, measures=measures), layer_facts(clouds, "a", options)
     assert (found.n_points, found.scale, found.problems) == (40, facts.scale, [])
-    np.testing.assert_array_equal(found.values, [statistic.value(facts) for statistic in options.statistics])
-    first, second = halves(facts)
-    for i, distance in enumerate(options.distances):
-        np.testing.assert_array_equal(found.prepared[i], distance.prepare(facts))
-        assert found.noise[i] == distance.between(distance.prepare(first), distance.prepare(second))
+    assert found.prepared[0].whole == prepare_layer(Counting(), facts).whole == 40
+    position = options.statistics.index(Spread())
+    assert found.values[position] == (facts.cloud.std(), error_of(Spread(), facts.cloud.std(), facts))
+    for ours, expected in zip(found.facts.diagrams, facts.diagrams, strict=True):
+        np.testing.assert_array_equal(ours, expected)
 
 
-def test_a_layer_is_prepared_once_and_each_of_its_halves():
+def test_a_layer_is_prepared_once_and_each_of_its_parts_and_quarters():
     counting = Counting()
     found = measured(random_clouds(), measures=[counting])
-    assert sorted(facts.n_points for facts in counting.seen) == [20, 20, 40]
-    assert (list(found.prepared), found.noise.tolist()) == ([40], [0.0])
+    assert sorted(facts.n_points for facts in counting.seen) == [3] * 12 + [10] * 4 + [40]
+    assert (found.prepared[0].whole, found.prepared[0].noise) == (40, 0.0)
 
 
-def test_the_noise_of_a_paired_distance_is_not_known():
+def test_a_paired_distance_has_parts_and_no_quarters():
     class PairedCounting(Counting):
         paired = True
 
     counting = PairedCounting()
-    found = measured(random_clouds(), measures=[counting, SlicedWasserstein()])
-    assert [facts.n_points for facts in counting.seen] == [40]
-    assert np.isnan(found.noise).tolist() == [True, False, False]
+    found = measured(random_clouds(), measures=[counting])
+    assert sorted(facts.n_points for facts in counting.seen) == [3] * 12 + [40]
+    assert np.isnan(found.prepared[0].noise)
     assert found.problems == []
 
 
-def test_noise_that_cannot_be_measured_on_half_of_the_samples_is_said():
+def test_what_needs_only_diagrams_is_left_for_later():
+    found = measured(random_clouds(), measures=[SlicedWasserstein()])
+    assert (found.prepared, [part.n_points for part in found.facts.parts(12)]) == ({}, [3] * 12)
+
+
+def test_noise_that_cannot_be_measured_on_parts_of_the_samples_is_said():
     found = measured(random_clouds(), measures=[ManyPoints()])
-    assert found.prepared[0] == random_clouds().clouds["a"].std()
-    assert np.isnan(found.noise).all()
-    reason = "ValueError: Expected at least 30 points, got 20."
+    assert found.prepared[0].whole == random_clouds().clouds["a"].std()
+    assert np.isnan(found.prepared[0].noise)
+    reason = "ValueError: Expected at least 30 points, got 3."
     assert found.problems == [f"The noise of Distance of many points is not known. {reason}"]
 
 
+def test_an_error_that_cannot_be_measured_on_parts_of_the_samples_is_said():
+    class OfMany(Statistic):
+        def value(self, facts):
+            return ManyPoints().prepare(facts)
+
+    found = measured(random_clouds(), measures=[OfMany()])
+    value, error = list(found.values.values())[-1]
+    assert (value, np.isnan(error)) == (random_clouds().clouds["a"].std(), True)
+    assert found.problems == ["The error of Of many is not known. ValueError: Expected at least 30 points, got 3."]
+
+
 def test_a_measure_that_fails_on_the_whole_is_said_once():
-    clouds = random_clouds(n=20)
-    found = measured(clouds, measures=[ManyPoints(), SlicedWasserstein()])
-    assert found.prepared[0] is None
-    assert np.isnan(found.noise).tolist() == [True, False, False]
-    assert found.problems == ["It has no Distance of many points. ValueError: Expected at least 30 points, got 20."]
+    found = measured(random_clouds(n=26), measures=[ManyPoints()])
+    assert found.prepared == {}
+    assert found.problems == ["It has no Distance of many points. ValueError: Expected at least 30 points, got 26."]
+
+
+def test_too_few_points_for_parts_are_said():
+    found = measured(random_clouds(n=20))
+    assert found.problems == ["It is not tested against others: 20 points are too few for 12 parts."]
 
 
 def test_statistics_without_their_labels_or_graph_are_not_known():
@@ -128,13 +152,12 @@ def test_statistics_without_their_labels_or_graph_are_not_known():
         raise RuntimeError("no filter today")
 
     found = measured(random_clouds(), measures=[NoGraph()])
-    assert np.isnan(found.values[-1])
+    assert max(found.values) < len(AnalysisOptions(measures=[NoGraph()]).statistics) - 1
     assert found.problems == []
     found = measured(
         random_clouds(labels=np.arange(40) % 2), measures=[MapperPurity()], mapper=MapperOptions(filter=fails)
     )
-    assert found.mapper is None
-    assert np.isnan(found.values[-2:]).all()
+    assert (found.mapper, found.values) == (None, {})
     assert found.problems == ["It has no Mapper graph. RuntimeError: no filter today"]
 
 
@@ -146,8 +169,7 @@ def test_a_layer_without_points_is_asked_for_nothing():
     counting = Counting()
     clouds = replace_layer(random_clouds(), "a", np.full((40, 2), np.nan))
     found = measured(clouds, measures=[counting, Fails()])
-    assert (found.n_points, found.scale, list(found.prepared), counting.seen) == (0, 1.0, [None], [])
-    assert np.isnan([*found.noise, *found.values]).all()
+    assert (found.n_points, found.scale, found.prepared, found.values, counting.seen) == (0, 1.0, {}, {}, [])
     assert found.problems == ["40 of 40 points hold NaN or infinity and were left out."]
 
 

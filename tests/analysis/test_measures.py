@@ -200,7 +200,7 @@ def test_layers_that_lack_different_samples_are_compared_on_the_common_ones():
     # a and b share the samples 10 and 13, a and c all but 12, b and c 10, 12 and 13.
     expected = [[0, 7, 46], [7, 0, 2], [46, 2, 0]]
     assert snapshot.distances["largest_gap"].matrix.tolist() == expected
-    assert snapshot.problems.keys() == {"a", "b"}
+    assert {"a", "b"} <= snapshot.problems.keys()
 
 
 def test_a_layer_without_points_costs_its_own_pairs():
@@ -228,15 +228,16 @@ def test_a_layer_with_several_points_per_sample_has_no_paired_distance_from_one_
     assert np.isfinite(snapshot.distances[SLICED, 0].matrix).all()
 
 
-def test_noise_and_drift_of_a_paired_distance_are_not_known():
+def test_a_paired_distance_has_standard_errors_and_neither_p_nor_drift():
     first = snapshot_of(SLICED, LargestGap())
     later = snapshot_of(SLICED, LargestGap(), clouds=random_clouds(seed=1), previous=first, first=first)
     for snapshot in (first, later):
         table = snapshot.distances["largest_gap"]
-        assert np.isnan([table.noise, table.drift, table.drift_from_first]).all()
-        assert np.isfinite(table.matrix).all()
+        assert np.isnan([table.noise, table.drift, table.drift_from_first, table.drift_p]).all()
+        assert np.isnan(table.p_values).all()
+        assert np.isfinite([table.matrix, table.errors]).all()
         assert snapshot.problems == {}
-    assert np.isfinite([later.distances[SLICED, 1].noise, later.distances[SLICED, 1].drift]).all()
+    assert np.isfinite([later.distances[SLICED, 1].noise, later.distances[SLICED, 1].drift_p]).all()
 
 
 # -- Measures that fail ----------------------------------------------------------------------------------------------
@@ -328,7 +329,6 @@ def test_a_failure_between_costs_the_table_and_is_said_once():
     snapshot = snapshot_of(FailsBetween())
     table = snapshot.distances["fails_between"]
     assert np.isnan(table.matrix).all()
-    assert table.noise.tolist() == [0, 0, 0]  # halves have twenty points
     assert snapshot.problems == {"Failing distance": "It could not be measured. RuntimeError: not forty"}
 
 

@@ -57,3 +57,10 @@ def test_noise_and_p_values_are_explained_only_where_there_are_any():
     page = comparison_report(dataclasses.replace(found, distances=Results(bare)), {})
     assert "noise" not in page
     assert "hatched" not in page
+
+
+def test_a_layer_without_any_noise_has_moved_by_none_or_by_infinitely_many_times_it():
+    page = comparison_report(example(runs=1, epochs=6, noise=0.0), {})
+    assert "<td class=text>0 x noise</td>" in page
+    assert "<td class=text>inf x noise</td>" in page
+    assert "nan" not in page

@@ -191,7 +191,11 @@ def _among(question: _Question, problems: dict[str, str]) -> dict[str, NDArray[n
     """The distance between every two layers that are there, and how sure it is."""
     if question.distance.paired and not question.have_the_same_samples:
         return {"matrix": _matrix_of_common_samples(question, problems)}
-    return among(question.distance, question.layers, question.n_threads)
+    said: list[str] = []
+    found = among(question.distance, question.layers, question.n_threads, said)
+    if said:
+        problems[question.distance.describe().title] = " ".join(said)
+    return found
 
 
 def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:

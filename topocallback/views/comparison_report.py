@@ -26,7 +26,7 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } h3 { fon
 img { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: 13px; }
 th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child, td.text { text-align: left; }
+th, td:first-child, td.text { text-align: left; }
 .wide { overflow-x: auto; } .quiet { color: #666; } .problem { background: #fff4e5; padding: .4rem .8rem; }
 """
 
@@ -149,13 +149,18 @@ def _settling(comparison: Comparison, tables: Sequence[DistanceTable], pictures:
                     entry.layer,
                     entry.run,
                     settled(entry),
-                    f"{entry.distances[0] / entry.noise[0]:.2g} x noise",
+                    f"{_times(entry.distances[0], entry.noise[0]):.2g} x noise",
                     f"{entry.last_times_noise:.2g} x noise",
                     p_value(entry.last_p),
                 )
                 for entry in entries
             ),
         )
+
+
+def _times(distance: float, noise: float) -> float:
+    """Not moved at all is 0 times noise, even of a layer that has none: all of its samples are the same."""
+    return distance / noise if noise else np.inf if distance else 0.0
 
 
 def _picture(heading: str, name: str, pictures: dict[str, bytes]) -> Iterable[str]:

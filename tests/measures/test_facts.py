@@ -79,12 +79,12 @@ def test_what_is_not_asked_for_is_not_computed(calls):
 
 def test_parts_stand_on_the_distances_of_the_whole(calls):
     facts = LayerFacts(cloud_of(), scale="quantile", mapper=OPTIONS)
-    part, other = facts.subset(np.arange(20)), facts.subset(np.arange(20, 40), keep_scale=True)
+    part, other = facts.subset(np.arange(20)), facts.subset(np.arange(20, 40))
     assert set(calls.values()) == {0}
     for each in (part, other, part, facts):
         ask_for_everything(each)
     assert calls["distance_matrix"] == 1
-    assert calls["scale_of"] == 2  # of the whole, and of the part that does not keep it
+    assert calls["scale_of"] == 3  # of the whole, and of each part
 
 
 def test_a_dimension_that_is_not_there_is_refused():
@@ -202,22 +202,19 @@ def test_the_facts_of_a_part_are_those_of_a_cloud_of_its_own(n_lost, scale):
     assert [nodes.tolist() for nodes in part.mapper.members] == [nodes.tolist() for nodes in fresh.mapper.members]
 
 
-def test_a_part_keeps_the_scale_of_the_whole_on_request():
+def test_a_part_has_a_scale_of_its_own():
     whole = LayerFacts(np.concatenate([cloud_of(20), 100 * cloud_of(20, seed=1)]), scale="quantile")
-    points = np.arange(20)
-    kept, own = whole.subset(points, keep_scale=True), whole.subset(points)
-    assert kept.scale == whole.scale
-    assert own.scale == scale_of(own.distances, "quantile") != whole.scale
-    (h0, _), (expected, _) = kept.diagrams, rips_diagrams(own.distances / whole.scale)
-    np.testing.assert_array_equal(h0, expected)
+    part = whole.subset(np.arange(20))
+    assert part.scale == scale_of(part.distances, "quantile") != whole.scale
+    for found, expected in zip(part.diagrams, rips_diagrams(part.distances / part.scale), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_part_of_a_part_stands_on_the_whole():
     whole = LayerFacts(cloud_of(), np.arange(40), scale="quantile")
-    part = whole.subset(np.arange(10, 30), keep_scale=True).subset(np.array([3, 0, 7]), keep_scale=True)
+    part = whole.subset(np.arange(10, 30)).subset(np.array([3, 0, 7]))
     np.testing.assert_array_equal(part.labels, [13, 10, 17])
     np.testing.assert_array_equal(part.distances, whole.distances[np.ix_([13, 10, 17], [13, 10, 17])])
-    assert part.scale == whole.scale
 
 
 # -- Of a record -----------------------------------------------------------------------------------------------------

@@ -1,72 +1,208 @@
-"""Two halves of a layer's samples: the same everywhere, and without a sample in common."""
+"""How much of a number the choice of samples explains: noise, standard errors and p-values of layers."""
+
+import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from own_measures import LongBars, NearestAgree, Procrustes
 
-from topocallback.hashing import sample_priorities
+from topocallback.measures import Bottleneck, Distance, SlicedWasserstein, Statistic
 from topocallback.measures.facts import LayerFacts
-from topocallback.measures.noise import halves
-
-
-def facts_of(ids, **options):
-    return LayerFacts(np.random.default_rng(0).normal(size=(len(ids), 2)), sample_ids=ids, **options)
-
-
-@given(ids=st.lists(st.integers(0, 60), min_size=1, max_size=60))
-def test_halves_share_no_sample_and_have_equally_many_points(ids):
-    parts = halves(facts_of(ids))
-    if parts is None:
-        return
-    first, second = parts
-    assert first.n_points == second.n_points >= 2
-    assert not set(first.sample_ids) & set(second.sample_ids)
-    assert set(first.sample_ids) | set(second.sample_ids) <= set(ids)
-
-
-def test_samples_are_split_by_their_hash():
-    ids = np.arange(50, 71)
-    by_hash = ids[np.argsort(sample_priorities(ids, int.from_bytes(b"split", "big")))]
-    first, second = halves(facts_of(ids))
-    assert first.sample_ids.tolist() == by_hash[::2][:10].tolist()
-    assert second.sample_ids.tolist() == by_hash[1::2].tolist()
-
-
-def test_halves_are_the_same_samples_in_another_order_of_the_rows_and_in_another_layer():
-    ids = np.arange(30)
-    order = np.random.default_rng(1).permutation(ids)
-    here, there = halves(facts_of(ids)), halves(facts_of(order))
-    other_layer = halves(LayerFacts(np.ones((30, 7))))
-    for part, shuffled, other in zip(here, there, other_layer, strict=True):
-        assert part.sample_ids.tolist() == shuffled.sample_ids.tolist() == other.sample_ids.tolist()
-
-
-@pytest.mark.parametrize("per_sample", [2, 5])
-def test_the_points_of_one_sample_stay_together(per_sample):
-    ids = np.repeat(np.arange(20), per_sample)
-    parts = halves(facts_of(ids))
-    for part in parts:
-        assert np.unique(part.sample_ids, return_counts=True)[1].tolist() == [per_sample] * 10
-
-
-def test_halves_have_the_points_of_their_samples_and_the_scale_of_the_whole():
-    ids = np.arange(100, 140)
-    facts = facts_of(ids, scale="quantile")
-    for part in halves(facts):
-        np.testing.assert_array_equal(part.cloud, facts.cloud[part.sample_ids - 100])
-        assert part.scale == facts.scale
-
-
-@pytest.mark.parametrize(
-    ("ids", "are_enough"), [([], False), ([1, 2, 3], False), ([1, 2, 3, 4], True), ([7] * 9, False)]
+from topocallback.measures.mapper.statistics import MapperCoverage
+from topocallback.measures.noise import (
+    among,
+    error_of,
+    noise_at_n,
+    p_values_across,
+    p_values_among,
+    p_values_of_pairs,
+    prepare_layer,
+    spread_at_n,
 )
-def test_fewer_than_two_points_in_a_half_are_too_few(ids, are_enough):
-    assert (halves(facts_of(ids)) is not None) is are_enough
 
 
-def test_points_that_are_not_finite_are_in_neither_half():
-    cloud = np.random.default_rng(0).normal(size=(12, 2))
-    cloud[[2, 5]] = np.nan
-    first, second = halves(LayerFacts(cloud))
-    assert sorted([*first.sample_ids, *second.sample_ids]) == [0, 1, 3, 4, 6, 7, 8, 9, 10, 11]
+def gaussian(n, dim=3, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, dim))
+
+
+def circle(n, seed=0):
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, n)
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def prepared(distance, *clouds, **options):
+    return [prepare_layer(distance, LayerFacts(cloud, scale="quantile", **options)) for cloud in clouds]
+
+
+# -- Noise -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [2, 5])
+@pytest.mark.parametrize("homology_dim", [0, 1])
+def test_noise_is_what_independent_samples_have_on_average(dim, homology_dim):
+    distance = SlicedWasserstein(homology_dim=homology_dim)
+    layers = prepared(distance, *[gaussian(200, dim, seed) for seed in range(16)], homology_dims=(homology_dim,))
+    apart = distance.matrix([layer.whole for layer in layers])[np.triu_indices(16, 1)]
+    assert np.mean([layer.noise for layer in layers]) == pytest.approx(apart.mean(), rel=0.2)
+
+
+class Known(Distance):
+    """Any two prepared layers are as far apart as the first one says."""
+
+    def between(self, first, second):
+        return first
+
+
+def test_without_a_size_the_growth_with_the_number_of_points_is_measured():
+    # 4 among quarters and 12 among twelfths: it falls like 1 / n, and is 1 among layers of n points.
+    assert noise_at_n(Known(), np.nan, [4.0] * 4, [12.0] * 12) == pytest.approx(1.0)
+    assert noise_at_n(Known(), np.nan, [5.0] * 4, [5.0] * 12) == pytest.approx(5.0)
+    assert noise_at_n(Known(), np.nan, [0.0] * 4, [0.0] * 12) == 0
+    assert np.isnan(noise_at_n(Known(), np.nan, [4.0] * 4, []))
+    assert np.isnan(noise_at_n(Known(), np.nan, [], []))
+
+
+def test_noise_of_nothing_is_nothing():
+    (layer,) = prepared(SlicedWasserstein(homology_dim=1), np.ones((48, 3)))
+    assert (layer.noise, layer.size) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("n", "parts", "is_known"), [(7, 0, False), (23, 0, True), (24, 12, True)])
+def test_noise_needs_quarters_of_two_samples_and_the_test_twelfths(n, parts, is_known):
+    (layer,) = prepared(SlicedWasserstein(homology_dim=0), gaussian(n))
+    assert len(layer.parts) == len(layer.n_points) == parts
+    assert np.isfinite(layer.noise) == is_known
+    assert np.isfinite(layer.size)
+
+
+def test_a_paired_distance_has_parts_and_no_noise():
+    (layer,) = prepared(Procrustes(), gaussian(48))
+    assert len(layer.parts) == 12
+    assert np.isnan([layer.noise, layer.size]).all()
+
+
+def test_a_distance_that_fails_on_parts_costs_its_noise_and_says_so():
+    class ManyPoints(Distance):
+        def prepare(self, facts):
+            if facts.n_points < 20:
+                raise ValueError(f"got {facts.n_points} points")
+            return facts.cloud.mean()
+
+    (layer,) = prepared(ManyPoints(), gaussian(48))
+    assert layer.whole == gaussian(48).mean()
+    assert (len(layer.parts), layer.problem) == (0, "ValueError: got 4 points")
+    assert np.isnan(layer.noise)
+
+
+# -- Standard errors -------------------------------------------------------------------------------------------------
+
+
+def test_the_error_of_a_mean_is_that_of_the_textbook():
+    values = np.random.default_rng(0).normal(3, 1, size=(1200, 500))
+    errors = spread_at_n(values.reshape(12, 100, 500).mean(axis=1), values.mean(axis=0))
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(1 / np.sqrt(1200), rel=0.05)
+
+
+def test_errors_are_not_known_where_a_value_is_not_or_there_are_no_parts():
+    parts = np.array([[1.0, 1.0, np.nan], [2.0, 3.0, 1.0]])
+    found = spread_at_n(parts, np.array([np.nan, 2.0, 2.0]))
+    assert np.isnan(found).tolist() == [True, False, True]
+    assert np.isnan(spread_at_n(np.empty((0, 2)), np.ones(2))).all()
+
+
+def test_values_near_nothing_tell_no_growth():
+    parts = np.array([[-1.0], [1.0]] * 6)
+    assert spread_at_n(parts, np.array([5.0])) <= parts.std(ddof=1) / np.sqrt(12) * 12 + 1e-9
+    assert spread_at_n(np.zeros((12, 1)), np.zeros(1)).tolist() == [0.0]
+
+
+class Mean(Statistic):
+    def value(self, facts):
+        return float(facts.cloud.mean())
+
+
+def test_the_error_of_a_statistic_comes_from_its_parts():
+    facts = LayerFacts(gaussian(480, 1) + 3)
+    assert error_of(Mean(), Mean().value(facts), facts) == pytest.approx(1 / np.sqrt(480), rel=0.5)
+    assert np.isnan(error_of(Mean(), 0.0, LayerFacts(gaussian(20))))
+
+
+def test_parts_tell_nothing_of_a_statistic_that_is_another_one_on_them():
+    facts = LayerFacts(gaussian(48))
+    assert not MapperCoverage.on_parts
+    assert np.isnan(error_of(MapperCoverage(), 0.9, facts))
+    labels = np.arange(240) % 2
+    assert error_of(NearestAgree(), 0.5, LayerFacts(gaussian(240), labels)) < 0.1
+
+
+# -- p-values of layers ----------------------------------------------------------------------------------------------
+
+DISTANCES = [SlicedWasserstein(homology_dim=0), SlicedWasserstein(homology_dim=1), Bottleneck(homology_dim=0)]
+
+
+@pytest.fixture(scope="module")
+def clouds():
+    same = gaussian(144)
+    return [same, same + 0.1 * gaussian(144, seed=1), gaussian(144, 8, seed=2), circle(144)]
+
+
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda distance: distance.describe().tag)
+def test_p_is_the_same_however_layers_are_asked_for(distance, clouds):
+    layers = prepared(distance, *clouds)
+    found = p_values_among(distance, layers)
+    assert (np.diagonal(found) == 1).all()
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_array_equal(p_values_among(distance, layers, n_threads=3), found)
+    np.testing.assert_array_equal(p_values_across(distance, layers[:1], layers[1:]), found[:1, 1:])
+    np.testing.assert_array_equal(p_values_across(distance, layers, layers), found)
+    rows, columns = np.triu_indices(4, 1)
+    pairs = [[layers[i] for i in side] for side in (rows, columns)]
+    np.testing.assert_array_equal(p_values_of_pairs(distance, *pairs), found[rows, columns])
+
+
+def test_layers_that_differ_are_told_apart_and_those_that_do_not_are_not(clouds):
+    distance = SlicedWasserstein(homology_dim=0)
+    found = p_values_among(distance, prepared(distance, *clouds, gaussian(144, seed=9)))
+    assert (found[[0, 0, 2], [2, 3, 3]] <= 0.05).all()
+    assert found[0, 4] > 0.05
+
+
+def test_layers_without_parts_or_with_unequal_ones_are_not_tested(clouds):
+    distance = SlicedWasserstein(homology_dim=0)
+    layers = prepared(distance, clouds[0], clouds[1][:20], clouds[2], clouds[3][:141], clouds[3][:132])
+    assert [int(layer.n_points.sum()) for layer in layers] == [144, 0, 144, 132, 132]
+    is_known = np.isfinite(p_values_among(distance, layers))
+    expected = np.zeros((5, 5), dtype=bool)
+    expected[np.ix_([0, 2], [0, 2])] = expected[np.ix_([3, 4], [3, 4])] = True
+    np.testing.assert_array_equal(is_known, expected)
+    np.testing.assert_array_equal(np.isfinite(p_values_across(distance, layers[:2], layers[2:])), expected[:2, 2:])
+    assert np.isfinite(p_values_of_pairs(distance, layers[:3], layers[2:])).tolist() == [True, False, False]
+    assert np.isnan(p_values_among(distance, layers[1:2])).all()
+
+
+def test_parts_may_lack_two_points_in_a_hundred():
+    distance = SlicedWasserstein(homology_dim=0)
+    full, lacking = prepared(distance, gaussian(144), gaussian(144, seed=1))
+    for lost, is_known in ((2, True), (3, False)):
+        counts = full.n_points - np.eye(12, dtype=np.int64)[0] * lost
+        found = p_values_of_pairs(distance, [full], [dataclasses.replace(lacking, n_points=counts)])
+        assert np.isfinite(found).tolist() == [is_known]
+
+
+def test_what_is_known_among_layers_are_the_fields_of_their_table(clouds):
+    distance = LongBars(homology_dim=1)
+    layers = prepared(distance, *clouds)
+    known = among(distance, layers)
+    assert known.keys() == {"matrix", "sizes", "noise", "p_values"}
+    np.testing.assert_array_equal(known["matrix"], distance.matrix([layer.whole for layer in layers]))
+    np.testing.assert_array_equal(known["sizes"], [layer.whole for layer in layers])
+    np.testing.assert_array_equal(known["noise"], [layer.noise for layer in layers])
+
+
+def test_a_paired_distance_has_errors_and_no_p(clouds):
+    layers = prepared(Procrustes(), *clouds)
+    known = among(Procrustes(), layers)
+    assert known.keys() == {"matrix", "sizes", "errors"}
+    assert (known["errors"][~np.eye(4, dtype=bool)] > 0).all()
+    np.testing.assert_allclose(known["errors"], known["errors"].T)
+    assert among(Procrustes(), prepared(Procrustes(), gaussian(20), gaussian(20))).keys() == {"matrix", "sizes"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from own_measures import LongBars, NearestAgree, Procrustes
 
-from topocallback.measures import Bottleneck, Distance, SlicedWasserstein, Statistic
+from topocallback.measures import Distance, SlicedWasserstein, Statistic
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperCoverage
 from topocallback.measures.noise import (
@@ -81,6 +81,15 @@ def test_a_paired_distance_has_parts_and_no_noise():
     assert np.isnan([layer.noise, layer.size]).all()
 
 
+def test_noise_and_test_of_a_distance_whose_size_is_infinite():
+    distance = SlicedWasserstein(homology_dim=0, essential=True)
+    layers = prepared(distance, *[gaussian(144, seed=seed) for seed in range(8)])
+    assert {layer.problem for layer in layers} == {""}
+    apart = distance.matrix([layer.whole for layer in layers])[np.triu_indices(8, 1)]
+    assert np.mean([layer.noise for layer in layers]) == pytest.approx(apart.mean(), rel=0.4)
+    assert np.isfinite(p_values_among(distance, layers)).all()
+
+
 def test_a_distance_that_fails_on_parts_costs_its_noise_and_says_so():
     class ManyPoints(Distance):
         def prepare(self, facts):
@@ -137,7 +146,7 @@ def test_parts_tell_nothing_of_a_statistic_that_is_another_one_on_them():
 
 # -- p-values of layers ----------------------------------------------------------------------------------------------
 
-DISTANCES = [SlicedWasserstein(homology_dim=0), SlicedWasserstein(homology_dim=1), Bottleneck(homology_dim=0)]
+DISTANCES = [SlicedWasserstein(homology_dim=0), SlicedWasserstein(homology_dim=1), LongBars(homology_dim=0)]
 
 
 @pytest.fixture(scope="module")

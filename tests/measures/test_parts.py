@@ -1,5 +1,7 @@
 """Parts of a layer's samples: the same everywhere, without a sample in common, and each with a scale of its own."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,7 +43,7 @@ def test_a_quarter_is_three_of_the_twelfths():
     facts = facts_of(np.arange(96))
     quarters, twelfths = samples_of(facts.parts(4)), samples_of(facts.parts(12))
     for i, quarter in enumerate(quarters):
-        assert quarter == sorted(sum(twelfths[i::4], []))
+        assert quarter == sorted(itertools.chain(*twelfths[i::4]))
 
 
 def test_parts_are_the_same_samples_in_another_layer_and_another_order_of_the_rows():

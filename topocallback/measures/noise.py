@@ -18,6 +18,7 @@ __all__ = [
     "PreparedLayer",
     "among",
     "error_of",
+    "how_sure",
     "noise_at_n",
     "p_values_across",
     "p_values_among",
@@ -56,24 +57,27 @@ class PreparedLayer:
 def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
     """Everything that a distance needs of a layer, its noise included.
 
-    A distance that fails on parts of the samples, which may be too few for it, costs its noise and says so in
-    ``problem``.
+    A distance that fails on parts of the samples, which may be too few for it, or on nothing, which has no bars, costs
+    its noise and says so in ``problem``.
 
     Args:
         distance: The distance.
         facts: The layer.
     """
     whole = distance.prepare(facts)
-    size = distance.size(whole)
+    # What is compared for an error is what `between` compares, and for a p-value what `likeness` does.
+    prepare_part = distance.prepare if distance.paired else distance.prepare_part
     try:
+        size, noise = distance.size(whole), np.nan
         parts = facts.parts(N_PARTS)
-        prepared = [distance.prepare_part(part) for part in parts]
-        noise = np.nan
+        prepared = [prepare_part(part) for part in parts]
         if not distance.paired:
             quarters = [distance.prepare(part) for part in facts.parts(N_QUARTERS)]
-            noise = noise_at_n(distance, size, quarters, prepared)
+            twelfths = () if np.isfinite(size) else [distance.prepare(part) for part in parts]
+            noise = noise_at_n(distance, size, quarters, twelfths)
     except Exception as error:
-        return PreparedLayer(whole, (), np.empty(0, dtype=np.int64), size, np.nan, f"{type(error).__name__}: {error}")
+        problem = f"{type(error).__name__}: {error}"
+        return PreparedLayer(whole, (), np.empty(0, dtype=np.int64), np.nan, np.nan, problem)
     return PreparedLayer(whole, prepared, np.array([part.n_points for part in parts], dtype=np.int64), size, noise)
 
 
@@ -165,7 +169,24 @@ def among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 
         The fields of a ``DistanceTable`` that are known.
     """
     matrix = distance.matrix([layer.whole for layer in layers], n_threads)
-    known = {"matrix": matrix, "sizes": np.array([layer.size for layer in layers])}
+    return {"matrix": matrix, **how_sure(distance, layers, matrix, n_threads)}
+
+
+def how_sure(
+    distance: Distance, layers: Sequence[PreparedLayer], matrix: NDArray[np.float64], n_threads: int = 1
+) -> dict[str, NDArray[np.float64]]:
+    """How sure a distance among layers is; see ``among``.
+
+    Args:
+        distance: The distance.
+        layers: L layers.
+        matrix: (L, L) their distances.
+        n_threads: Threads to share the pairs among; it does not change the result.
+
+    Returns:
+        The fields of a ``DistanceTable`` that are known, without the matrix.
+    """
+    known = {"sizes": np.array([layer.size for layer in layers])}
     if not distance.paired:
         noise = np.array([layer.noise for layer in layers])
         return {**known, "noise": noise, "p_values": p_values_among(distance, layers, n_threads)}

@@ -9,6 +9,7 @@ from diagram_tools import INEXACT, INF, diagrams, magnitude, random_diagram, wit
 from hypothesis import given
 from hypothesis import strategies as st
 
+from topocallback.measures.facts import LayerFacts
 from topocallback.measures.topology.diagrams import finite_bars
 from topocallback.measures.topology.sliced_wasserstein import SlicedWasserstein
 
@@ -112,8 +113,13 @@ def test_a_number_of_directions_out_of_its_range_is_refused(n_directions):
 # -- Size and likeness -----------------------------------------------------------------------------------------------
 
 
-def prepared(*items, n_directions=50):
-    return [SlicedWasserstein(n_directions).prepare_diagram(np.reshape(bars, (-1, 2))) for bars in items]
+def prepared(*items):
+    return [SlicedWasserstein().prepare_diagram(np.reshape(bars, (-1, 2))) for bars in items]
+
+
+def parts(*items, n_directions=50):
+    facts = [LayerFacts.of_diagrams([np.reshape(bars, (-1, 2))], (1,)) for bars in items]
+    return [SlicedWasserstein(n_directions, homology_dim=1).prepare_part(each) for each in facts]
 
 
 def positive(n, seed=0, reach=1.0):
@@ -152,13 +158,13 @@ def integral(first, second, n_directions, n_cells=20_000):
 @pytest.mark.parametrize("reach", [1e-3, 1.0, 1e3])
 def test_the_likeness_is_the_integral_of_the_product(counts, reach):
     first, second = positive(counts[0], 1, reach), positive(counts[1], 2, reach)
-    found = SlicedWasserstein().likeness(prepared(first), prepared(second))[0, 0]
+    found = SlicedWasserstein().likeness(parts(first), parts(second))[0, 0]
     size = np.sqrt(integral(first, first, 16) * integral(second, second, 16))
     assert found == pytest.approx(integral(first, second, 50), abs=0.03 * size)
 
 
 def test_the_likeness_of_two_diagrams_does_not_depend_on_others():
-    items = prepared(positive(5), positive(12, 1), np.empty((0, 2)), positive(9, 2, 1e3), positive(7, 3, 1e-3))
+    items = parts(positive(5), positive(12, 1), np.empty((0, 2)), positive(9, 2, 1e3), positive(7, 3, 1e-3))
     together = SlicedWasserstein().likeness(items)
     np.testing.assert_array_equal(together, together.T)
     np.testing.assert_allclose(SlicedWasserstein().likeness(items, items), together, rtol=1e-5)
@@ -169,7 +175,7 @@ def test_the_likeness_of_two_diagrams_does_not_depend_on_others():
 
 
 def test_an_empty_diagram_is_like_nothing():
-    empty, other = prepared([], positive(4))
+    empty, other = parts([], positive(4))
     assert SlicedWasserstein().likeness([empty, empty, other], [empty]).tolist() == [[0.0]] * 3
     assert SlicedWasserstein().likeness([empty, other]).shape == (2, 2)
     assert SlicedWasserstein().likeness([], []).shape == (0, 0)
@@ -177,7 +183,7 @@ def test_an_empty_diagram_is_like_nothing():
 
 @pytest.mark.parametrize("n_directions", [1, 3, 16, 50])
 def test_the_likeness_is_symmetric_and_never_below_zero_of_itself_with_any_number_of_directions(n_directions):
-    items = prepared(positive(5), positive(12, 1), positive(9, 2), n_directions=n_directions)
+    items = parts(positive(5), positive(12, 1), positive(9, 2), n_directions=n_directions)
     alike = SlicedWasserstein(n_directions).likeness(items)
     np.testing.assert_allclose(alike, alike.T, rtol=1e-6)
     assert (np.linalg.eigvalsh(alike) > -1e-6).all()

@@ -172,13 +172,15 @@ def test_constant_layers_have_no_bars_and_are_no_problem():
     assert snapshot.scales[:2].tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(("n", "unknown"), [(1, UNKNOWN | {"noise"}), (7, UNKNOWN | {"noise"}), (8, UNKNOWN), (24, set())])
+@pytest.mark.parametrize(
+    ("n", "unknown"), [(1, UNKNOWN | {"noise"}), (7, UNKNOWN | {"noise"}), (8, UNKNOWN), (24, set())]
+)
 def test_on_few_samples_noise_and_test_are_unknown_and_all_else_is_known(n, unknown):
     snapshot = analyse(random_clouds(n=n))
     for name, values in numbers_of(snapshot).items():
         assert (np.isnan if name[0] in unknown else np.isfinite)(values).all(), name
     assert snapshot.statistics["bars", 0].values.tolist() == [n - 1.0] * 3
-    said = {} if n == 24 else dict.fromkeys("abc", f"Its noise is not known: {n} points are too few for 12 parts.")
+    said = {} if n == 24 else dict.fromkeys("abc", f"It was not tested: {n} points are too few for 12 parts.")
     assert snapshot.problems == said
 
 

@@ -1,5 +1,7 @@
 """Drift: each layer's distance from itself in the run's previous and in its first snapshot."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from analysis_tools import SLICED, bars_of_ripser, distance_of_persim, random_clouds, replace_layer
@@ -8,6 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.records.point_clouds import PointClouds
+from topocallback.records.snapshot import Snapshot
 
 
 def moved(clouds, seed):
@@ -39,7 +42,43 @@ def test_drift_is_the_distance_from_the_same_layer_in_the_previous_and_in_the_fi
 def test_a_network_that_stands_still_does_not_drift():
     first = analyse(random_clouds())
     again = analyse(random_clouds(), previous=first, first=first)
-    assert not any(table.drift.any() or table.drift_from_first.any() for table in again.distances.values())
+    for table in again.distances.values():
+        assert table.drift.tolist() == table.drift_from_first.tolist() == [0.0] * 3
+        assert table.drift_p.tolist() == table.drift_from_first_p.tolist() == [1.0] * 3
+
+
+def test_in_the_first_snapshot_there_is_nothing_to_test():
+    for table in analyse(random_clouds()).distances.values():
+        assert np.isnan([table.drift_p, table.drift_from_first_p]).all()
+
+
+def test_a_layer_that_changes_is_told_apart_from_itself_and_one_that_shakes_is_not():
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0, 2 * np.pi, 240)
+    circle = np.column_stack([np.cos(angles), np.sin(angles)])
+    layers = {"changes": rng.normal(size=(240, 8)), "turns": circle}
+    first = analyse(PointClouds(layers))
+    later = {"changes": layers["changes"] * 0.3 ** np.arange(8), "turns": 7 * circle[:, ::-1] + 1}
+    for table in analyse(PointClouds(later), previous=first, first=first).distances.values():
+        for p in (table.drift_p, table.drift_from_first_p):
+            assert p[0] <= 0.05 < p[1]
+
+
+def test_drift_is_tested_with_a_snapshot_from_a_file_as_with_the_one_in_memory(tmp_path):
+    first = analyse(random_clouds())
+    loaded = Snapshot.load(first.save(tmp_path / "step=0.npz"))
+    found, expected = (analyse(random_clouds(seed=1), previous=each, first=each) for each in (loaded, first))
+    for key, table in expected.distances.items():
+        assert np.isfinite(table.drift_p).all()
+        np.testing.assert_array_equal(found.distances[key].drift_p, table.drift_p)
+        np.testing.assert_array_equal(found.distances[key].drift_from_first_p, table.drift_from_first_p)
+
+
+def test_drift_from_a_snapshot_without_parts_is_known_and_not_tested():
+    first = dataclasses.replace(analyse(random_clouds()), parts={})
+    for table in analyse(random_clouds(seed=1), previous=first).distances.values():
+        assert np.isfinite(table.drift).all()
+        assert np.isnan(table.drift_p).all()
 
 
 def test_a_layer_that_was_not_in_the_previous_snapshot_has_no_drift():

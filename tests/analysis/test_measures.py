@@ -398,7 +398,7 @@ def test_a_failure_in_the_test_leaves_matrix_noise_and_drift():
     earlier = snapshot_of(FailsInTheTest())
     table = snapshot_of(FailsInTheTest(), previous=earlier).distances["fails_in_the_test", 1]
     said = "It was measured, but not tested. RuntimeError: no test today"
-    assert earlier.problems["Difference of long bars, H1"] == said
+    assert earlier.problems["Fails in the test, H1"] == said
     assert np.isfinite([table.drift, np.diagonal(table.matrix)]).all()
     assert np.isnan([*table.p_values, table.drift_p]).all()
 

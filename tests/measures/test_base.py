@@ -262,3 +262,30 @@ def test_an_error_in_a_thread_reaches_the_caller(n_threads):
 
     with pytest.raises(RuntimeError, match="no distance today"):
         Failing().matrix([1, 2, 3], n_threads)
+
+
+# -- Sizes and likeness ----------------------------------------------------------------------------------------------
+
+
+def test_a_distance_has_no_size_unless_it_says_so_and_one_of_diagrams_that_from_the_empty_one():
+    assert np.isnan(LargestGap(2.0).size(None))
+    assert Bottleneck().size(np.array([[0.0, 3.0], [0.0, 1.0]])) == 1.5
+    assert Bottleneck().size(np.empty((0, 2))) == 0
+
+
+def test_the_size_is_unknown_where_the_distance_from_nothing_is_infinite():
+    measure = SlicedWasserstein(essential=True)
+    assert np.isnan(measure.size(measure.prepare_diagram(np.array([[0.0, np.inf]]))))
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_likeness_is_the_distance_with_its_sign_turned(n_threads):
+    class Difference(Distance):
+        def between(self, first, second):
+            return abs(first - second)
+
+    numbers = [3.0, 1.0, 4.0]
+    expected = -np.abs(np.subtract.outer(numbers, numbers))
+    np.testing.assert_array_equal(Difference().likeness(numbers, n_threads=n_threads), expected)
+    np.testing.assert_array_equal(Difference().likeness(numbers, [1.0, 4.0], n_threads), expected[:, 1:])
+    assert Difference().likeness([], [1.0, 4.0]).shape == (0, 2)

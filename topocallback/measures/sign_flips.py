@@ -26,6 +26,7 @@ N_PARTS = 12
 blocks of a network are told apart as often and later steps less often."""
 
 _ROUNDING = 1e-9  # of the sum of all terms: the given signs must not differ from themselves in another order
+_LAST_DIGITS = 32  # in which a likeness may differ from itself: a product of matrices depends on their shapes
 _PAIRS_AT_ONCE = 512  # 8 MB of sums
 
 
@@ -54,15 +55,20 @@ def p_values(
         >>> p_values(k(first, first), k(second, second), k(first, second))
         array([0.03125])
     """
-    terms = within_first + within_second - across - across.transpose(0, 2, 1)
-    rows, columns = np.triu_indices(terms.shape[1], 1)
-    terms = np.asarray(terms[:, rows, columns], dtype=np.float64)
+    rows, columns = np.triu_indices(across.shape[1], 1)
+    parts = (within_first, within_second, across, across.transpose(0, 2, 1))
+    ours, theirs, forth, back = (np.asarray(part[:, rows, columns], dtype=np.float64) for part in parts)
+    terms = ours + theirs - forth - back
+    # Without this, sides that are equal are told apart by the rounding of their likeness.
+    rounding = _ROUNDING * np.abs(terms).sum(axis=1)
+    for part in parts[:3]:
+        rounding += _LAST_DIGITS * np.finfo(part.dtype).eps * np.abs(part[:, rows, columns]).sum(axis=1)
     signs = _signs(across.shape[1])
     found = np.empty(len(terms))
     for start in range(0, len(terms), _PAIRS_AT_ONCE):
         some = terms[start : start + _PAIRS_AT_ONCE]
         sums = some @ signs
-        given = some.sum(axis=1) - _ROUNDING * np.abs(some).sum(axis=1)
+        given = some.sum(axis=1) - rounding[start : start + _PAIRS_AT_ONCE]
         found[start : start + _PAIRS_AT_ONCE] = (sums >= given[:, None]).mean(axis=1)
     found[~np.isfinite(terms).all(axis=1)] = np.nan
     return found

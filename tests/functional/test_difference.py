@@ -132,6 +132,21 @@ def test_24_points_are_enough_for_a_test():
         assert 1 / 2048 <= clouds_differ(gaussian(24), gaussian(24, seed=1), homology_dim=0).p_value <= 1
 
 
+def difference_of_many_bars(first, second):
+    if min(len(first), len(second)) < 60:
+        raise ValueError("too few bars")
+    return float(abs(first.sum() - second.sum()))
+
+
+def test_a_distance_that_fails_on_parts_is_given_and_the_rest_is_nan_with_a_warning():
+    x, y = gaussian(), gaussian(seed=1)
+    with pytest.warns(UserWarning, match=r"many bars, H0: It was measured, but not tested\. ValueError: too few"):
+        found = clouds_differ(x, y, measure=difference_of_many_bars, homology_dim=0)
+    assert found.distance > 0
+    assert np.isnan([found.times_noise, found.p_value]).all()
+    assert not found.told_apart
+
+
 def test_constant_clouds_do_not_differ():
     found = clouds_differ(np.zeros((40, 2)), np.ones((40, 3)))
     assert numbers(found) == (0, 0, 0, 1)

@@ -134,3 +134,24 @@ def test_a_measure_that_fails_costs_itself_and_one_warning():
     assert np.isnan(found.matrix("broken")).all()
     assert np.isfinite(found.matrix("spread")).all()
     assert "ZeroDivisionError" in found.problems["Broken"]
+
+
+class NeedsMany(Spread):
+    """A distance of clouds that cannot be taken of the parts of the samples."""
+
+    def prepare(self, facts):
+        if facts.n_points < N_SAMPLES:
+            raise ValueError(f"Expected at least {N_SAMPLES} points, got {facts.n_points}.")
+        return super().prepare(facts)
+
+
+def test_a_measure_that_fails_on_parts_of_the_samples_costs_how_sure_it_is():
+    torch.manual_seed(0)
+    models = {name: nn.Sequential(nn.Linear(4, 3)) for name in "ab"}
+    found = compare_models(models, loader(), n_samples=N_SAMPLES, measures=[NeedsMany(), Spread()])
+    table, whole = found.distances["needs_many"], found.distances["spread"]
+    np.testing.assert_array_equal(table.matrix, whole.matrix)
+    assert np.isnan(table.p_values).all()
+    assert np.isnan(table.noise).all()
+    assert np.isfinite(whole.p_values).all()
+    assert any(f"at least {N_SAMPLES} points, got 5" in text for text in found.problems.values())

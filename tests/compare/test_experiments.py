@@ -6,8 +6,14 @@ import pytest
 from ripser import ripser
 from synthetic_comparison import H1, example
 
-from topocallback.compare.difference import clouds_differ
-from topocallback.compare.experiments import cross_heatmap, int_heatmap, sensitivity, without_components
+from topocallback.compare.experiments import (
+    Sensitivity,
+    cross_heatmap,
+    int_heatmap,
+    sensitivity,
+    without_components,
+)
+from topocallback.functional import clouds_differ
 
 
 def test_the_heatmaps_are_the_papers_blocks():
@@ -40,35 +46,52 @@ def test_the_curve_is_ripsers_and_persims(reference_clouds):
 
 
 def test_on_real_activations_the_curve_rises_with_the_components_removed(reference_clouds):
-    curve = sensitivity(reference_clouds["03_block3"])
+    cloud = reference_clouds["03_block3"]
+    curve = sensitivity(cloud)
     assert (np.diff(curve.distances)[:-1] > 0).all()
     assert 0 < curve.detected <= 1
+    assert curve.noise > 0
+    halfway = clouds_differ(cloud, without_components(cloud, curve.removed[3]), scale="none")
+    assert (curve.distances[3], curve.p_values[3]) == (halfway.distance, halfway.p_value)
+
+
+def curve_of(p_values, times_noise=1.0):
+    removed = 4 * np.arange(1, len(p_values) + 1)
+    return Sensitivity(removed, removed / removed[-1], np.full(len(removed), times_noise), np.array(p_values), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "detected"),
+    [
+        ([0.5, 0.3, 0.05, 0.001], 0.75),
+        ([0.01, 0.3, 0.01, 0.001], 0.75),  # one alone may be chance
+        ([0.01, 0.01, 0.01, 0.01], 0.25),
+        ([0.01, np.nan, 0.01, 0.01], 0.75),
+        ([0.01, 0.01, 0.01, 0.06], np.nan),
+        ([np.nan] * 4, np.nan),
+    ],
+)
+def test_detected_is_the_share_from_which_on_every_removal_is_told_apart_by_p(p_values, detected):
+    for times_noise in (0.1, 10):
+        np.testing.assert_equal(curve_of(p_values, times_noise).detected, detected)
+
+
+def test_a_cloud_of_too_few_points_for_a_test_has_a_curve_in_which_nothing_is_detected():
+    curve = sensitivity(np.random.default_rng(0).normal(size=(20, 8)))
+    assert (curve.distances > 0).all()
+    assert np.isnan(curve.p_values).all()
+    assert np.isnan(curve.detected)
+
+
+def test_components_without_any_spread_are_not_missed():
+    cloud = np.random.default_rng(0).normal(size=(120, 16)) * ([1.0] * 4 + [0.0] * 12)
+    curve = sensitivity(cloud)
+    np.testing.assert_allclose(curve.distances[:-1], 0, atol=1e-9)
+    assert (curve.p_values[:-1] > 0.9).all()
+    assert curve.detected == 1
 
 
 @pytest.mark.parametrize("cloud", [np.zeros((5, 3)), np.zeros(5)])
 def test_clouds_of_too_few_channels_are_refused(cloud):
     with pytest.raises(ValueError, match="at least 4"):
         sensitivity(cloud)
-
-
-def test_one_cloud_moved_rigidly_differs_from_itself_no_more_often_than_the_level_allows():
-    rng = np.random.default_rng(0)
-    trials, rejected = 60, 0
-    for trial in range(trials):
-        cloud = rng.normal(size=(120, 3))
-        turned = cloud @ np.linalg.qr(rng.normal(size=(3, 3)))[0] + 5
-        rejected += clouds_differ(cloud, turned, n_parts=4, seed=trial).p_value <= 0.1
-    assert rejected / trials <= 0.1 + 3 * np.sqrt(0.09 / trials)
-
-
-def test_a_circle_differs_from_a_disc():
-    rng = np.random.default_rng(0)
-    angles, radii = rng.uniform(0, 2 * np.pi, 400), np.sqrt(rng.uniform(size=400))
-    circle = np.column_stack([np.cos(angles), np.sin(angles)])
-    found = clouds_differ(circle, radii[:, None] * circle)
-    assert found.p_value == found.smallest_p
-
-
-def test_too_few_points_for_the_parts_are_refused():
-    with pytest.raises(ValueError, match="48 points"):
-        clouds_differ(np.zeros((40, 2)), np.zeros((40, 2)))

@@ -10,7 +10,6 @@ from record_tools import ODD_NAMES, arrays_in, assert_equal, example, facts_in, 
 
 from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
-from topocallback.records.results import UnknownResultError
 from topocallback.records.schema import SCHEMA_VERSION
 from topocallback.records.snapshot import Snapshot
 
@@ -56,6 +55,26 @@ def test_mapper_graphs_come_back_with_the_samples_and_classes_of_their_points(tm
         )
     snapshot = dataclasses.replace(snapshot, mappers=graphs)
     assert_equal(Snapshot.load(snapshot.save(tmp_path / "step=3.npz")), snapshot)
+
+
+def test_what_is_not_known_takes_no_room_in_the_file(tmp_path):
+    snapshot = example()  # whose own measure has errors and nothing else
+    arrays = arrays_in(snapshot.save(tmp_path / "step=3.npz"))
+    own = {name.removeprefix("distances/2/") for name in arrays if name.startswith("distances/2/")}
+    assert own == {"matrix", "errors", "drift", "drift_from_first"}
+    assert [name for name in arrays if name.startswith("statistics/")] == [
+        "statistics/0", "statistics/0/errors", "statistics/1",
+    ]  # fmt: skip
+
+
+def test_parts_are_kept_for_the_layers_that_have_them(tmp_path):
+    snapshot = example()
+    (layer,) = snapshot.parts
+    loaded = Snapshot.load(snapshot.save(tmp_path / "step=3.npz"))
+    assert list(loaded.parts) == [layer]
+    assert_equal(loaded.parts[layer], snapshot.parts[layer])
+    without = dataclasses.replace(snapshot, parts={})
+    assert Snapshot.load(without.save(tmp_path / "step=4.npz")).parts == {}
 
 
 def test_saving_makes_missing_folders_and_returns_the_path(tmp_path):
@@ -164,24 +183,3 @@ def test_a_notebook_shows_thirty_layers_and_counts_the_others():
     html = example(layers=[f"layer {i}" for i in range(35)])._repr_html_()
     assert html.count("<tr>") == 31
     assert "and 5 more" in html
-
-
-# -- Totals ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("measure", [None, "sliced_wasserstein"])
-@pytest.mark.parametrize("what", ["matrix", "noise", "drift", "drift_from_first"])
-def test_a_total_adds_up_the_homology_dimensions(what, measure):
-    snapshot = example()
-    first, second = (getattr(snapshot.distances["sliced_wasserstein", dim], what) for dim in (0, 1))
-    np.testing.assert_array_equal(snapshot.total(what, measure), first + second)
-
-
-def test_the_total_of_a_measure_without_dimensions_is_its_table():
-    snapshot = example()
-    np.testing.assert_array_equal(snapshot.total("matrix", "a/b_H7"), snapshot.distances["a/b_H7"].matrix)
-
-
-def test_a_total_of_a_measure_that_was_not_taken_names_it():
-    with pytest.raises(UnknownResultError, match="bottleneck"):
-        example().total("drift", "bottleneck")

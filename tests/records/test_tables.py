@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from record_tools import arrays_in, assert_equal, damage, example, facts_in, rewrite
@@ -38,18 +38,24 @@ def distinct(found):
     return list({about.key: about for about in found}.values())
 
 
+@settings(max_examples=40)
 @given(st.lists(descriptions, max_size=4).map(distinct), st.integers(0, 3), st.data())
 def test_tables_come_back_equal(found, length, data):
     distances = Results(
         DistanceTable(
             about,
-            data.draw(hnp.arrays(np.float64, (length, length), elements=numbers)),
-            data.draw(hnp.arrays(np.float64, length, elements=numbers)),
+            **{
+                name: data.draw(hnp.arrays(np.float64, (length,) * axes, elements=numbers))
+                for name, axes in (("matrix", 2), ("noise", 1), ("sizes", 1), ("p_values", 2), ("errors", 2))
+            },
         )
         for about in found
     )
     statistics = Results(
-        StatisticTable(dataclasses.replace(about, kind="statistic"), data.draw(hnp.arrays(np.float64, length)))
+        StatisticTable(
+            dataclasses.replace(about, kind="statistic"),
+            *[data.draw(hnp.arrays(np.float64, length, elements=numbers)) for _ in range(2)],
+        )
         for about in found
     )
     for kind, results in ((DISTANCES, distances), (STATISTICS, statistics)):
@@ -68,6 +74,11 @@ def damaged(array):
 
 def lost(array):
     return lambda path: rewrite(path, **{array: None})
+
+
+def never_there(path, array):
+    """As in a file of a version, or of a run, that did not know it: its list of arrays does not name it."""
+    rewrite(path, {"arrays": [name for name in facts_in(path)["arrays"] if name != array]}, **{array: None})
 
 
 def replaced(array, value):
@@ -93,11 +104,14 @@ def no_description(path):
     [
         (damaged("distances/1/matrix"), "array 'distances/1/matrix' is damaged: Bad CRC-32"),
         (damaged("distances/1/drift_from_first"), "array 'distances/1/drift_from_first' is damaged"),
-        (lost("distances/1/noise"), "'distances/1/noise' is damaged: it is missing"),
+        (damaged("distances/1/noise_at_n"), "array 'distances/1/noise_at_n' is damaged"),
+        (damaged("distances/1/p_values"), "array 'distances/1/p_values' is damaged"),
+        (lost("distances/1/drift"), "'distances/1/drift' is damaged: it is missing"),
         (replaced("distances/1/matrix", np.zeros((6, 5))), r"float64 \(6, 5\) instead of 'f' \(6, 6\)"),
         (replaced("distances/1/drift", np.zeros(7)), r"float64 \(7,\) instead of"),
-        (replaced("distances/1/noise", np.zeros(6, dtype=np.int64)), r"int64 \(6,\) instead of"),
-        (replaced("distances/1/noise", np.array(["x"] * 6)), "<U1"),
+        (replaced("distances/1/p_values", np.zeros(6)), r"float64 \(6,\) instead of 'f' \(6, 6\)"),
+        (replaced("distances/1/noise_at_n", np.zeros(6, dtype=np.int64)), r"int64 \(6,\) instead of"),
+        (replaced("distances/1/noise_at_n", np.array(["x"] * 6)), "<U1"),
         (described("distances", 1, kind="divergence"), "unknown kind 'divergence'"),
         (described("distances", 1, kind="statistic"), "unknown kind 'statistic', not 'distance'"),
         (described("distances", 1, kind=["distance"]), "unknown kind"),
@@ -140,7 +154,7 @@ def test_the_sentence_names_the_table_by_its_measure(tmp_path):
 
 def test_every_table_that_is_left_out_has_a_sentence(tmp_path):
     path = example().save(tmp_path / "step=3.npz")
-    for array in ("distances/0/matrix", "distances/0/noise", "distances/2/noise", "statistics/1"):
+    for array in ("distances/0/matrix", "distances/0/noise_at_n", "distances/2/errors", "statistics/1"):
         damage(path, array)
     with pytest.warns(UserWarning, match="Left out of") as caught:
         loaded = Snapshot.load(path)
@@ -150,7 +164,7 @@ def test_every_table_that_is_left_out_has_a_sentence(tmp_path):
 
 def test_a_damaged_table_of_a_comparison_costs_that_table_only(tmp_path):
     path = comparison().save(tmp_path / "comparison.npz")
-    damage(path, "distances/0/noise")
+    damage(path, "distances/0/noise_at_n")
     with pytest.warns(UserWarning, match=r"comparison\.npz: table sliced_wasserstein_H0 \(distances/0\)") as caught:
         loaded = Comparison.load(path)
     assert len(caught) == 1
@@ -167,6 +181,46 @@ def test_who_turns_warnings_into_errors_gets_the_sentence(tmp_path):
             Snapshot.load(path)
 
 
+# -- Parts that a table need not have -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("array", "name"),
+    [
+        ("noise_at_n", "noise"),
+        ("sizes", "sizes"),
+        ("p_values", "p_values"),
+        ("drift_p", "drift_p"),
+        ("drift_from_first_p", "drift_from_first_p"),
+    ],
+)
+def test_a_part_that_is_missing_is_not_known_and_the_rest_of_its_table_is(tmp_path, array, name):
+    path = example().save(tmp_path / "step=3.npz")
+    never_there(path, f"distances/1/{array}")
+    loaded, whole = Snapshot.load(path).distances[TITLES[1]], example().distances[TITLES[1]]
+    assert np.isnan(getattr(loaded, name)).all()
+    assert_equal(dataclasses.replace(loaded, **{name: getattr(whole, name)}), whole)
+
+
+def test_a_statistic_without_errors_is_read(tmp_path):
+    path = example().save(tmp_path / "step=3.npz")
+    never_there(path, "statistics/0/errors")
+    found = Snapshot.load(path).statistics["bars"]
+    assert np.isnan(found.errors).all()
+    np.testing.assert_array_equal(found.values, example().statistics["bars"].values)
+
+
+@pytest.mark.parametrize(("record", "kind"), [(example, Snapshot), (comparison, Comparison)])
+def test_the_noise_of_earlier_archives_was_of_half_of_the_samples_and_is_read_as_not_known(tmp_path, record, kind):
+    path = record().save(tmp_path / "record.npz")
+    noise = arrays_in(path)["distances/1/noise_at_n"]
+    never_there(path, "distances/1/noise_at_n")
+    rewrite(path, **{"distances/1/noise": noise})
+    loaded = kind.load(path).distances[TITLES[1]]
+    assert np.isnan(loaded.noise).all()
+    np.testing.assert_array_equal(loaded.matrix, record().distances[TITLES[1]].matrix)
+
+
 # -- Other versions --------------------------------------------------------------------------------------------------
 
 
@@ -178,7 +232,7 @@ def test_what_a_later_version_has_added_to_a_description_is_passed_over(tmp_path
 
 def test_a_part_that_a_later_version_has_added_to_a_table_is_passed_over(tmp_path):
     path = example().save(tmp_path / "step=3.npz")
-    rewrite(path, **{"distances/1/p_values": np.ones(6)})
+    rewrite(path, **{"distances/1/ranks": np.ones(6)})
     assert_equal(Snapshot.load(path), example())
 
 

@@ -158,7 +158,7 @@ def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
     """Write the report, and tell which layers moved most and where everything lies."""
     first, last = monitor.history[0], monitor.history[-1]
     moved = last.distances.choose().drift_from_first / last.distances.choose().noise
-    ranked = [f"{last.layers[i]} ({moved[i]:.1f} × noise)" for i in np.argsort(-moved)[:3]]
+    ranked = [f"{last.layers[i]} ({moved[i]:.1f} x noise)" for i in np.argsort(-moved)[:3]]
     blocks = [layer for layer in last.layers if "blocks" in layer]
     before, now, of_first = (
         mapper_number(snapshot, "majority", layer)

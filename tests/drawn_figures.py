@@ -27,10 +27,11 @@ class Label(NamedTuple):
     top: float
 
 
-def distances(matrix, noise, about=ABOUT):
+def distances(matrix, noise, about=ABOUT, **known):
     """A table of a snapshot, whose layers have not moved."""
     still = np.zeros(len(matrix))
-    return LayerDistances(about, matrix, np.broadcast_to(noise, len(matrix)).astype(float), still, still)
+    noise = np.broadcast_to(noise, len(matrix)).astype(float)
+    return LayerDistances(about, matrix, noise, drift=still, drift_from_first=still, **known)
 
 
 def example(layers=20, noise=0.01, seed=0, **fields):
@@ -56,13 +57,13 @@ def example(layers=20, noise=0.01, seed=0, **fields):
     return replace(snapshot, **fields)
 
 
-def with_distances(snapshot, entries):
-    """The snapshot with other distances between some layers."""
+def with_distances(snapshot, entries, part="matrix"):
+    """The snapshot with other distances between some layers, or with other p-values or standard errors of these."""
     table = snapshot.distances[KEY]
-    matrix = table.matrix.copy()
+    matrix = getattr(table, part).copy()
     for (i, j), value in entries.items():
         matrix[i, j] = matrix[j, i] = value
-    return replace(snapshot, distances=Results([replace(table, matrix=matrix)]))
+    return replace(snapshot, distances=Results([replace(table, **{part: matrix})]))
 
 
 def decode(png):

@@ -271,7 +271,7 @@ def watch(train: Callable[..., pl.Trainer], *, counted: bool = True, **options) 
         if trainer.logger is not None:
             steps = steps_of(trainer.log_dir)
             assert load_history(trainer.log_dir).steps == steps
-            assert steps_of(trainer.log_dir, f"topology/noise/{layers[0]}") == steps
+            assert steps_of(trainer.log_dir, f"topology/noise_H1/{layers[0]}") == steps
     return Watched(trainer, monitor, our_warnings(caught), unwatched)
 
 

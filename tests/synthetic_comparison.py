@@ -34,6 +34,7 @@ def example(runs=3, epochs=4, layers=("stem", "a<b>", "head"), spread=0.2, noise
         [10 * layer + offsets[c // epochs, layer] + 2.0 * max(0, layer - checkpoints[c].epoch) for c, layer in points]
     )
     matrix = abs(places[:, None] - places)
+    p_values = np.where(matrix > 2 * noise, 1 / 2048, 0.3)
     bars = Description("bars", 1, "Number of bars", "bars", kind="statistic")
     return Comparison(
         checkpoints=tuple(checkpoints),
@@ -44,8 +45,8 @@ def example(runs=3, epochs=4, layers=("stem", "a<b>", "head"), spread=0.2, noise
         n_points=np.full(len(points), 5),
         distances=Results(
             [
-                DistanceTable(described(0), 2 * matrix, np.full(len(points), 2 * noise)),
-                DistanceTable(described(1), matrix, np.full(len(points), noise)),
+                DistanceTable(described(0), 2 * matrix, np.full(len(points), 2 * noise), p_values=p_values),
+                DistanceTable(described(1), matrix, np.full(len(points), noise), p_values=p_values),
             ]
         ),
         statistics=Results([StatisticTable(bars, np.arange(len(points), dtype=np.float64))]),

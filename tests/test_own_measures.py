@@ -99,7 +99,7 @@ def test_the_event_file_has_their_scalars_with_label_and_unit(run):
     said = events.SummaryMetadata(tag).summary_description
     assert said.startswith("Nearest neighbour of the same class (share of samples)")
     assert "classes further apart" in said
-    assert f"topology/drift_{LONG_BARS}/net.4" in events.Tags()["scalars"]
+    assert f"topology/drift_{LONG_BARS}_H1/net.4" in events.Tags()["scalars"]
     assert "topology/layer_distance" in events.Tags()["images"]
 
 

@@ -42,8 +42,12 @@ def test_checkpoints_are_compared_in_one_go(study, command, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out").iterdir()} >= WRITTEN | FIGURES
     np.testing.assert_array_equal(Comparison.load(tmp_path / "out").matrix(), expected(study).matrix())
     said = capsys.readouterr().out
-    for part in ("Compared 4 checkpoints of 2 runs", "Specificity", "Settling order of seed=0"):
-        assert part in said
+    assert "Compared 4 checkpoints of 2 runs" in said
+    for dim in (0, 1):
+        findings = said.partition(f"Sliced Wasserstein distance, H{dim}:\n")[2].split("\n")[:3]
+        assert findings[0].startswith("  Specificity: AUC ")
+        assert [line.partition(":")[0] for line in findings[1:]] == ["  Settling of seed=0", "  Settling of seed=1"]
+        assert all(" x noise, p " in line for line in findings[1:])
 
 
 def test_runs_are_compared_without_model_and_data(study, tmp_path):

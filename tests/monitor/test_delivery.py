@@ -51,7 +51,7 @@ def test_measured_steps_are_logged_with_numbers_and_pictures_when_they_are_asked
     for _ in range(2):  # the second time there is nothing to log
         delivery.deliver(trainer)
     trainer.logger.save()
-    assert steps_of(trainer.log_dir, "topology/noise/a") == (3, 7)
+    assert steps_of(trainer.log_dir, "topology/noise_H1/a") == (3, 7)
     logged = events(trainer.log_dir)
     assert [event.step for event in logged.Images("topology/layer_distance")] == [3, 7]
     assert [event.step for event in logged.Tensors("topology/snapshot")] == [3, 7]
@@ -64,7 +64,7 @@ def test_a_step_that_fails_costs_a_report_and_no_other_step(tmp_path, run):
     with pytest.warns(UserWarning, match="ArithmeticError while analysing: no number"):
         delivery.finish(trainer, LONG)
     trainer.logger.save()
-    assert steps_of(trainer.log_dir, "topology/noise/a") == (7,)
+    assert steps_of(trainer.log_dir, "topology/noise_H1/a") == (7,)
 
 
 def test_what_went_wrong_beside_the_numbers_is_reported_and_the_numbers_are_logged(tmp_path):
@@ -75,7 +75,7 @@ def test_what_went_wrong_beside_the_numbers_is_reported_and_the_numbers_are_logg
     with pytest.warns(UserWarning, match="while keeping step 3"):
         delivery.finish(trainer, LONG)
     trainer.logger.save()
-    assert steps_of(trainer.log_dir, "topology/noise/a") == (3,)
+    assert steps_of(trainer.log_dir, "topology/noise_H1/a") == (3,)
 
 
 def test_a_wait_that_ends_in_vain_is_said_and_what_comes_later_is_logged_all_the_same(tmp_path, run, gate):
@@ -88,7 +88,7 @@ def test_a_wait_that_ends_in_vain_is_said_and_what_comes_later_is_logged_all_the
     assert delivery.wait(LONG)
     delivery.finish(trainer, LONG)
     trainer.logger.save()
-    assert steps_of(trainer.log_dir, "topology/noise/a") == (3,)
+    assert steps_of(trainer.log_dir, "topology/noise_H1/a") == (3,)
 
 
 def test_who_waited_in_vain_does_not_wait_for_a_place_again(run, gate, monkeypatch):
@@ -113,4 +113,4 @@ def test_a_copy_has_a_thread_of_its_own_and_none_of_the_steps(tmp_path, run, gat
     trainer = trainer_for(tmp_path)
     twin.finish(trainer, LONG)
     trainer.logger.save()
-    assert steps_of(trainer.log_dir, "topology/noise/a") == (7,)
+    assert steps_of(trainer.log_dir, "topology/noise_H1/a") == (7,)

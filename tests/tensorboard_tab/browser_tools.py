@@ -41,10 +41,14 @@ def program_path(name, *commands):
     return found
 
 
+def chromium_path():
+    return program_path("Chromium", "chromium", "chromium-browser", "google-chrome")
+
+
 @contextlib.contextmanager
 def chromium():
     """A browser that Playwright drives."""
-    path = program_path("Chromium", "chromium", "chromium-browser", "google-chrome")
+    path = chromium_path()
     if os.environ.get(REQUIRED) != "1":
         pytest.importorskip("playwright", reason="Playwright is not installed")
     from playwright.sync_api import sync_playwright
@@ -141,6 +145,12 @@ class Page:
 
     def close(self):
         self.context.close()
+
+
+def slide(page, run, steps, place):
+    """Move the slider to a place of a run's steps and wait for the drawing."""
+    page.frame.get_by_label("Step", exact=True).fill(str(place))
+    page.wait_until_ready(f"{run}@{steps[place]}")
 
 
 def pixel(page, selector, x, y):

@@ -1,83 +1,31 @@
-"""The Topology tab and the report as a person uses them: real Chromium, real TensorBoard.
+"""The Topology tab as a person uses it: real Chromium, real TensorBoard.
 
 Screenshots go to pytest's temporary folder, or to ``TOPOCALLBACK_SCREENSHOTS``. How quick the tab is,
 ``browser_speed.py`` beside this file measures.
 """
 
-import base64
-import gzip
 import json
 import re
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from browser_tools import Page, altered, chromium, pixel, screenshot_folder, tensorboard, wait_for_steps
-from synthetic_runs import STEPS_PER_EPOCH, Logger, synthetic_clouds, synthetic_inputs, synthetic_snapshots, write_run
+from browser_runs import HOSTILE, LAYERS, SAMPLES, STEPS
+from browser_tools import Page, pixel, slide, tensorboard, wait_for_steps
+from synthetic_runs import Logger, synthetic_snapshots
 
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import encode
-from topocallback.views.report import write_report
-from topocallback.views.sprite import make_sprite
-
-HOSTILE = "<img src=x onerror=alert(1)>"
-LAYERS = ("net.stem", "net.blocks.0", "net.blocks.1", "net.blocks.2", "net.head")
-STEPS = [STEPS_PER_EPOCH * (i + 1) for i in range(5)]
-SAMPLES = 120
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory):
-    return screenshot_folder(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory, browser):  # the browser first: without one, nothing needs to be measured
-    folder = tmp_path_factory.mktemp("runs")
-    for number in (0, 1):
-        write_run(folder / f"version_{number}", len(STEPS), LAYERS, SAMPLES, seed=number)
-    write_hostile_run(folder / HOSTILE)
-    write_broken_run(folder / "broken")
-    return folder
-
-
-def write_hostile_run(log_dir):
-    """A run whose layers and classes have names that would do harm as markup."""
-    logger = Logger(log_dir)
-    layers = (HOSTILE, f"b.{HOSTILE}", "plain")
-    sprite = make_sprite(synthetic_inputs(synthetic_clouds(0, layers, SAMPLES)))
-    for snapshot in synthetic_snapshots(2, layers, SAMPLES):
-        named = replace(snapshot, labels=[f"{HOSTILE}{label}" for label in snapshot.labels])
-        write_for_tab(logger, encode(named), sprite, snapshot.step)
-    logger.experiment.close()
-
-
-def write_broken_run(log_dir):
-    """A good step, one of a newer version, one that is not gzip, one that is not JSON, and one that lacks tables."""
-    logger = Logger(log_dir)
-    good = encode(next(synthetic_snapshots(1, LAYERS, SAMPLES)))
-    payloads = [
-        good,
-        altered(good, version=99),
-        b"no gzip",
-        gzip.compress(b"{no json"),
-        gzip.compress(b'{"version": 2}'),
-    ]
-    for step, payload in enumerate(payloads):
-        write_for_tab(logger, payload, None, step)
-    logger.experiment.close()
 
 
 @pytest.fixture(scope="module")
 def server(runs):
     with tensorboard(runs) as address:
-        for run, count in (("version_0", len(STEPS)), ("version_1", len(STEPS)), (HOSTILE, 2), ("broken", 5)):
+        for run, count in (
+            ("version_0", len(STEPS)),
+            ("version_1", len(STEPS)),
+            ("alike", 1),
+            (HOSTILE, 2),
+            ("broken", 5),
+        ):
             wait_for_steps(address, run, count)
         yield address
 
@@ -97,7 +45,7 @@ def tab(opened):
     if compare.get_attribute("aria-pressed") == "true":
         compare.click()
     choose_run(opened, "version_1")
-    slide(opened, "version_1", len(STEPS) - 1)
+    slide(opened, "version_1", STEPS, len(STEPS) - 1)
     close = opened.frame.get_by_role("button", name="Close")
     if close.is_visible():
         close.click()
@@ -106,12 +54,6 @@ def tab(opened):
     yield opened
     errors, opened.errors = opened.errors, []
     assert errors == []
-
-
-def slide(tab, run, place):
-    """Move the slider and wait for the drawing."""
-    tab.frame.get_by_label("Step", exact=True).fill(str(place))
-    tab.wait_until_ready(f"{run}@{STEPS[place]}")
 
 
 def choose_run(tab, run, step=None):
@@ -173,12 +115,68 @@ def test_cell_click_chooses_the_pair(tab, shots):
     headline = tab.frame.locator(".pair-headline").inner_text()
     assert "net.blocks.0" in headline
     assert "net.blocks.2" in headline
-    assert re.search(r"distance [\d.]+", headline)[0] in tooltip
+    for words in (r"distance [\d.]+", r"[\d.]+ . noise", r"relative [\d.]+", r"p [=<] [\d.]+", r"(not )?told apart"):
+        assert re.search(words, headline)[0] in tooltip
     assert tab.frame.get_by_label("Layer", exact=True).input_value() == "net.blocks.2"
     for name in ("Barcode", "Betti curve", "Diagram"):
         tab.frame.get_by_role("button", name=name).click()
         assert tab.frame.locator(".panel-pair svg.chart path").count() >= 2
         tab.frame.locator(".panel-pair").screenshot(path=str(shots / f"pair-{name.split()[0].lower()}.png"))
+
+
+def test_the_diagonal_shows_the_layers_own_noise(tab):
+    heatmap = tab.frame.locator(".heatmap")
+    centre = cell_centre(tab, 2, 2)
+    heatmap.hover(position=centre)
+    tooltip = tab.frame.get_by_role("tooltip").inner_text()
+    assert re.fullmatch(r"net\.blocks\.1\n.*\nthe layer.s own noise [\d.]+", tooltip)
+    heatmap.click(position=centre)
+    assert tooltip.splitlines()[-1] in tab.frame.locator(".pair-headline").inner_text()
+
+
+def test_only_cells_that_are_not_told_apart_are_hatched(tab, shots):
+    choose_run(tab, "alike", STEPS[0])
+    clear, hatched = (colours_around(tab, cell_centre(tab, row, 3)) for row in (0, 1))
+    assert (len(clear), len(hatched)) == (1, 2)
+    tab.frame.locator(".panel-heatmap").screenshot(path=str(shots / "hatched.png"))
+
+
+def colours_around(tab, centre):
+    """All colours of a cell in a strip above its number."""
+    script = """({ x, y }) => {
+        const canvas = document.querySelector('.heatmap');
+        const ratio = canvas.width / canvas.clientWidth;
+        const { data } = canvas.getContext('2d').getImageData(...[x - 12, y - 16, 24, 6].map((at) => at * ratio));
+        return [...new Set(Array.from({ length: data.length / 4 }, (_, i) => String(data.slice(4 * i, 4 * i + 3))))];
+    }"""
+    return tab.frame.evaluate(script, centre)
+
+
+def test_drift_beyond_noise_is_marked(tab, shots):
+    tab.frame.locator(".heatmap").click(position=cell_centre(tab, 0, 4))
+    chart = tab.frame.locator(".series").first
+    chart.get_by_role("combobox").select_option(label="Drift since the previous step (0.9 quantiles)")
+    label = chart.locator(".chart").get_attribute("aria-label")
+    assert "filled: beyond noise (p ≤ 0.05)" in label
+    assert "dashed: own noise of net.head" in label
+    assert chart.locator(".mark-filled").count() > 0
+    chart.scroll_into_view_if_needed()
+    box = chart.locator(".mark-filled").last.bounding_box()  # of the last layer's points, up to the last step
+    tab.page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3)
+    assert re.search(r"p [=<] [\d.]+ · (beyond noise|not told apart)$", tab.frame.get_by_role("tooltip").inner_text())
+    tab.frame.locator(".panel-series").screenshot(path=str(shots / "series.png"))
+    chart.get_by_role("combobox").select_option(label="The layer\u2019s own noise (0.9 quantiles)")
+    assert chart.locator(".mark").count() == 0
+    chart.get_by_role("combobox").select_option(label="Drift since the first step (0.9 quantiles)")
+
+
+def test_statistics_have_their_standard_error(tab):
+    tab.frame.locator(".heatmap").click(position=cell_centre(tab, 0, 4))
+    tab.page.mouse.move(5, 5)
+    chart = tab.frame.locator(".series").last
+    assert "band: ± standard error" in chart.locator(".chart").get_attribute("aria-label")
+    assert chart.locator(".band").count() == 2  # of the chosen pair alone
+    assert re.search(r"Total persistence.*\t[\d.]+ ± [\d.]+\t", tab.frame.locator(".numbers").inner_text())
 
 
 def cell_centre(tab, row, column):
@@ -372,7 +370,7 @@ def test_new_steps_come_by_themselves(browser, tmp_path, shots):
     # TensorBoard has ended: the page says so, and goes on showing what it has.
     tab.frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     tab.frame.locator(".notice").wait_for()
-    slide(tab, "training", 1)
+    slide(tab, "training", STEPS, 1)
     tab.close()
 
 
@@ -383,157 +381,7 @@ def test_the_fast_data_server_shows_the_same(browser, runs, shots):
         tab.wait_until_ready(f"version_1@{STEPS[-1]}")
         tab.frame.locator(".graph .node").last.click()
         tab.frame.locator(".thumbnails .picture").first.wait_for()
-        slide(tab, "version_1", 0)
+        slide(tab, "version_1", STEPS, 0)
         tab.shoot(shots / "fast.png")
         assert tab.errors == []
         tab.close()
-
-
-@pytest.fixture(scope="module")
-def report(runs, tmp_path_factory):
-    return write_report(runs, tmp_path_factory.mktemp("report") / "report.html")
-
-
-def open_report(browser, path, **options):
-    """The report without any network."""
-    opened = Page(browser, "about:blank", **options)
-    opened.context.set_offline(True)
-    opened.page.goto(path.as_uri())
-    return opened
-
-
-def test_report_opens_without_network(browser, report, shots):
-    opened = open_report(browser, report, color_scheme="dark")
-    opened.wait_until_ready(f"version_1@{STEPS[-1]}")
-    assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
-    opened.shoot(shots / "report-dark.png")
-    opened.page.locator(".graph .node").last.click()
-    picture = opened.page.locator(".thumbnails .picture").first
-    picture.wait_for()
-    assert "blob:" in picture.evaluate("node => getComputedStyle(node).backgroundImage")
-    slide(opened, "version_1", 1)
-    opened.page.emulate_media(color_scheme="light")
-    opened.page.wait_for_function("() => document.documentElement.dataset.theme === 'light'")
-    opened.shoot(shots / "report.png")
-    assert opened.errors == []
-    opened.close()
-
-
-def report_of(report, path, runs):
-    """The report with other data."""
-    before, _, after = re.split(r'(?<=id="topology-data">)(.*?)(?=</script>)', report.read_text("utf-8"), maxsplit=1)
-    path.write_text(before + json.dumps({"runs": runs}).replace("<", "\\u003c") + after, encoding="utf-8")
-    return path
-
-
-def report_with(report, path, change):
-    """A report whose payloads went through a function."""
-    data = re.search(r'(?<=id="topology-data">).*?(?=</script>)', report.read_text("utf-8"))[0]
-    run = json.loads(data)["runs"]["version_1"]
-    for i, step in enumerate(run["steps"]):
-        payload = json.loads(gzip.decompress(base64.b64decode(step["payload"])))
-        change(i, payload)
-        step["payload"] = encoded(payload)
-    return report_of(report, path, {HOSTILE: run})
-
-
-def encoded(payload):
-    return base64.b64encode(gzip.compress(json.dumps(payload).encode())).decode()
-
-
-def test_states_without_anything_to_draw(browser, report, tmp_path, shots):
-    def change(i, payload):
-        payload["labels"], payload["classes"] = None, []
-        if i == 0:  # the last layer was not measured at the first step
-            payload["layers"][-1] = "another"
-        if i == 1:
-            payload["mappers"][-1] |= {"x": [], "y": [], "sizes": [], "members": [], "edges": [], "filter_means": []}
-        if i == 2:
-            payload["mappers"][-1] = None
-        payload["problems"] = {HOSTILE: f"{HOSTILE} was not called."}
-
-    opened = open_report(browser, report_with(report, tmp_path / "report.html", change))
-    opened.wait_until_ready(f"{HOSTILE}@{STEPS[-1]}")
-    assert opened.page.locator(".panel-mapper .class-legend").is_hidden()
-    opened.page.locator(".graph .node").last.click()
-    assert opened.page.locator(".panel-heatmap .note").inner_text() == f"{HOSTILE}: {HOSTILE} was not called."
-    for place, words in ((0, "net.head was not measured"), (1, "graph is empty"), (2, "No Mapper graph")):
-        opened.page.get_by_label("Step", exact=True).fill(str(place))
-        opened.wait_until_ready(f"{HOSTILE}@{STEPS[place]}")
-        assert words in opened.page.locator(".panel-mapper .empty").inner_text()
-    assert "net.head was not measured" not in opened.page.locator(".panel-pair .pair-headline").inner_text()
-    assert opened.page.locator("img").count() == 0
-    opened.shoot(shots / "empty-mapper.png")
-    assert opened.errors == []
-    opened.close()
-
-
-def test_measures_of_a_users_own_appear_under_their_labels_and_units(browser, report, tmp_path, shots):
-    def change(i, payload):
-        count = len(payload["layers"])
-        matrix = [[abs(row - column) for column in range(count)] for row in range(count)]
-        own = {"homology_dim": None, "more": "", "paired": True, "direction": "distance", "range": [0, None]}
-        shift = own | {"kind": "distance", "measure": "my_shift(p=2)", "label": "Displacement", "unit": "mm"}
-        payload["distances"] += [shift | {"matrix": matrix, "noise": None, "drift": None, "drift_from_first": None}]
-        payload["distances"] += [shift | {"label": "Cut off", "matrix": matrix[:1]}, {"kind": "of tomorrow"}]
-        rank = own | {"kind": "statistic", "measure": "my_rank", "label": "Effective rank", "unit": "directions"}
-        payload["statistics"].append(rank | {"values": [-i, *range(1, count)]})
-        payload["n_points"][1] = 0
-
-    opened = open_report(browser, report_with(report, tmp_path / "report.html", change))
-    opened.wait_until_ready(f"{HOSTILE}@{STEPS[-1]}")
-    heatmap, headline = opened.page.locator(".heatmap"), opened.page.locator(".pair-headline")
-    assert opened.page.locator(".panel-heatmap .note").inner_text().endswith("damaged there: Cut off.")
-    opened.page.get_by_label("Measure").select_option(label="Displacement")
-    assert heatmap.get_attribute("aria-label").startswith("Matrix of Displacement (mm) between 5 layers.")
-    assert opened.page.locator(".panel-heatmap .segments").first.is_hidden()  # it has no homology dimensions
-    assert headline.inner_text().endswith("distance 4\nnoise unknown\nDisplacement (mm)")
-    assert opened.page.locator(".panel-pair").get_by_role("button", name="H1").get_attribute("aria-pressed") == "true"
-    first, second = opened.page.locator(".series").all()
-    assert first.locator(".quiet").inner_text() == "Displacement"
-    assert first.locator(".line[d*=L]").count() == 0
-    assert "not known" in first.locator(".chart").get_attribute("aria-label")
-    second.get_by_role("combobox").select_option(label="Effective rank (directions)")
-    assert second.locator(".line[d*=L]").count() == len(LAYERS)
-    rows = opened.page.locator(".numbers tbody tr").all_inner_texts()
-    assert rows[-1].split("\t") == ["Effective rank (directions)", "-4", "4"]
-    assert any(row.startswith("Total persistence (0.9 quantiles)") for row in rows)
-    heatmap.focus()
-    for key in ("ArrowDown", "Enter"):
-        heatmap.press(key)
-    assert opened.page.get_by_role("tooltip").inner_text().endswith("net.blocks.0 had no point at this step.")
-    assert "net.blocks.0 had no point at this step." in headline.inner_text()
-    opened.shoot(shots / "own-measures.png")
-    assert opened.errors == []
-    opened.close()
-
-
-def test_records_of_version_1_are_shown(browser, report, tmp_path, shots):
-    records = json.loads((Path(__file__).parent / "node" / "version_1.json").read_text("utf-8"))
-    steps = [{"step": record["step"], "wall_time": 0.0, "payload": encoded(record)} for record in records]
-    opened = open_report(
-        browser, report_of(report, tmp_path / "report.html", {"old": {"steps": steps, "inputs": None}})
-    )
-    opened.wait_until_ready("old@189")
-    label = opened.page.locator(".heatmap").get_attribute("aria-label")
-    assert label.startswith("Matrix of Sliced Wasserstein distance, H1 (0.9 quantiles) between 3 layers.")
-    opened.page.get_by_role("button", name="H0 clusters").click()
-    assert "distance 1.27" in opened.page.locator(".pair-headline").inner_text()
-    assert opened.page.locator(".numbers tbody tr").first.inner_text().split("\t") == ["Number of bars", "23", "23"]
-    choices = opened.page.get_by_label("Quantity of plot 2").locator("option").all_inner_texts()
-    assert {"Drift since the first step (0.9 quantiles)", "Persistent entropy (bits)", "Mapper purity"} <= {*choices}
-    opened.page.get_by_label("Layer", exact=True).select_option("net.block")
-    assert opened.page.locator(".panel-mapper .empty").inner_text() == "net.block had no point at this step."
-    opened.shoot(shots / "version-1.png")
-    assert opened.errors == []
-    opened.close()
-
-
-def test_no_run_yet(browser, report, tmp_path, shots):
-    page = report_of(report, tmp_path / "report.html", {})
-    opened = open_report(browser, page)
-    opened.page.get_by_text("No topology yet").wait_for()
-    assert opened.page.locator("main").is_hidden()
-    opened.shoot(shots / "no-run.png")
-    assert opened.errors == []
-    opened.close()

@@ -159,4 +159,4 @@ def test_a_monitor_can_be_used_again(tmp_path):
     for epochs in (1, 3):
         trainer = fit(tmp_path, monitor, max_epochs=epochs)
         assert len(monitor.history) == epochs
-        assert len(events(trainer.log_dir).Scalars("topology/noise/stem")) == epochs
+        assert len(events(trainer.log_dir).Scalars("topology/noise_H1/stem")) == epochs

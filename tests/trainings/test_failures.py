@@ -68,7 +68,7 @@ def test_an_exception_in_a_validation_step_leaves_no_hook_and_loses_no_snapshot(
     assert model.hooks > 0
     assert hooks_of(model) == 0
     assert len(monitor.history) == 1
-    assert len(events(trainer.log_dir).Scalars("topology/noise/stem")) == 1
+    assert len(events(trainer.log_dir).Scalars("topology/noise_H1/stem")) == 1
 
 
 @pytest.mark.scenario("KeyboardInterrupt")
@@ -79,7 +79,7 @@ def test_an_interrupted_run_leaves_no_hook_and_loses_no_snapshot(tmp_path):
         trainer.fit(model, loader(), loader())
     assert hooks_of(model) == 0
     assert len(monitor.history) == 1
-    assert len(events(trainer.log_dir).Scalars("topology/noise/stem")) == 1
+    assert len(events(trainer.log_dir).Scalars("topology/noise_H1/stem")) == 1
 
 
 @pytest.mark.scenario("a training after one that failed")
@@ -253,7 +253,7 @@ def test_an_unwritable_archive_costs_one_warning_a_step_and_no_number(tmp_path):
     (Path(trainer.log_dir) / "topology").write_text("in the way")
     with pytest.warns(UserWarning, match="while keeping step"):
         trainer.fit(Net(), loader(), loader())
-    assert len(events(trainer.log_dir).Scalars("topology/noise/stem")) == 2
+    assert len(events(trainer.log_dir).Scalars("topology/noise_H1/stem")) == 2
 
 
 @pytest.mark.scenario("truncated and foreign files in the archive")

@@ -40,7 +40,7 @@ def test_a_csv_file_has_the_numbers_at_the_steps_of_val_loss(tmp_path):
     watched = watch(lambda *ours: fit(tmp_path, *ours, logger=CSVLogger(tmp_path)), counted=False, figures=True)
     assert watched.warnings == []
     rows = csv_rows(watched.trainer.logger)
-    for column in ("val_loss", "topology/noise/stem", "topology/drift/head"):
+    for column in ("val_loss", "topology/noise_H1/stem", "topology/drift_H1/head"):
         assert [int(row["step"]) for row in rows if row[column]] == [3, 7], column
 
 
@@ -57,8 +57,8 @@ def test_several_loggers_each_get_their_numbers(tmp_path):
     csv = CSVLogger(tmp_path, name="csv")
     monitor = TopologyMonitor()
     trainer = fit(tmp_path, monitor, logger=[csv, TensorBoardLogger(tmp_path, name="tb")])
-    assert [int(row["step"]) for row in csv_rows(csv) if row["topology/noise/stem"]] == [3, 7]
-    assert steps_of(trainer.loggers[1].log_dir, "topology/noise/stem") == (3, 7)
+    assert [int(row["step"]) for row in csv_rows(csv) if row["topology/noise_H1/stem"]] == [3, 7]
+    assert steps_of(trainer.loggers[1].log_dir, "topology/noise_H1/stem") == (3, 7)
     assert load_history(csv.log_dir).steps == (3, 7)
 
 
@@ -102,7 +102,7 @@ def test_a_logger_with_log_image_gets_numbers_and_pictures(tmp_path):
     watched = watch(lambda *ours: fit(tmp_path, *ours, logger=LikeWandb(tmp_path)), counted=False, figures=True)
     assert watched.warnings == []
     logger = watched.trainer.logger
-    assert [step for step, metrics in logger.numbers if "topology/noise/stem" in metrics] == [3, 7]
+    assert [step for step, metrics in logger.numbers if "topology/noise_H1/stem" in metrics] == [3, 7]
     assert [(step, key) for step, key, _ in logger.pictures if "layer_distance" in key] == [
         (3, "topology/layer_distance"),
         (7, "topology/layer_distance"),
@@ -132,7 +132,7 @@ def test_a_logger_that_fails_costs_a_warning_and_no_other_logger(tmp_path):
     watched = watch(train, counted=False, figures=True)
     assert len(watched.warnings) == 2  # numbers and pictures, once each
     assert all("ConnectionError while logging" in message for message in watched.warnings)
-    assert steps_of(loggers[-1][1].log_dir, "topology/noise/stem") == (3, 7)
+    assert steps_of(loggers[-1][1].log_dir, "topology/noise_H1/stem") == (3, 7)
     assert len(watched.monitor.history) == 2
 
 

@@ -37,7 +37,7 @@ def test_validations_that_share_a_step_leave_the_last_snapshot_and_one_warning(t
     assert len(steps) == 4
     assert watched.monitor.history.steps == tuple(sorted(set(steps))) == (0,)
     assert ["replaces the earlier one" in message for message in watched.warnings] == [True]
-    assert watched.monitor.history[0].total("drift").any()  # after the step, not before it
+    assert watched.monitor.history[0].distances.choose().drift.any()  # after the step, not before it
 
 
 @pytest.mark.scenario("validation by batches: `check_val_every_n_epoch=None`")
@@ -141,7 +141,7 @@ def test_validations_around_a_training_lose_no_snapshot(tmp_path):
     assert load_history(f"{watched.trainer.log_dir}/topology").steps == (0,)
     last, afterwards = watched.monitor.history[1:]
     assert_same_numbers(last, afterwards, drift=False)
-    assert not afterwards.total("drift").any()
+    assert not afterwards.distances.choose().drift.any()
 
 
 class Stream(IterableDataset):

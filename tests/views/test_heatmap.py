@@ -52,21 +52,39 @@ def test_a_distance_beyond_the_range_has_the_colour_of_its_end():
     assert_colour(drawn.cell(2, 5, 20), viridis(1.0))
 
 
-def test_only_distances_within_the_larger_noise_of_their_layers_are_hatched():
-    noise = np.full(20, 0.01)
-    noise[[3, 8]] = 0.5, np.nan
-    within = {(3, 10): 0.49, (3, 8): 0.3, (3, 11): 0.5, (0, 1): 0.01, (1, 2): 0.0}
-    beyond = {(3, 12): 0.51, (8, 9): 0.02, (2, 4): 0.011, (5, 6): np.nan}
-    others = {(3, j): 0.9 for j in range(20) if j not in (3, 8, 10, 11, 12)}
-    snapshot = with_distances(example(noise=noise), {**others, **within, **beyond})
+def test_only_layers_that_are_not_told_apart_are_hatched():
+    hatched = {(3, 10): 0.051, (3, 8): 1.0, (0, 1): 0.3}
+    told_apart = {(3, 12): 0.05, (8, 9): 1 / 2048, (2, 4): 0.049, (5, 6): np.nan, (7, 7): 1.0}
+    snapshot = with_distances(example(noise=5.0), hatched | told_apart, "p_values")
     drawn = Drawn(heatmap_figure(snapshot, LIMITS))
-    hatched = {(i, j) for i in range(20) for j in range(20) if not is_plain(drawn.cell(i, j, 20))}
-    assert hatched == set(within) | {(j, i) for i, j in within}
+    marked = {(i, j) for i in range(20) for j in range(20) if not is_plain(drawn.cell(i, j, 20))}
+    assert marked == set(hatched) | {(j, i) for i, j in hatched}
 
 
-def test_a_distance_between_layers_without_known_noise_is_not_hatched():
-    drawn = Drawn(heatmap_figure(with_distances(example(noise=np.nan), {(0, 1): 0.0}), LIMITS))
-    assert_colour(drawn.cell(0, 1, 20), viridis(0.0))
+def test_without_p_values_nothing_is_hatched_and_nothing_is_said_of_it(labels):
+    drawn = Drawn(heatmap_figure(with_distances(example(noise=0.5), {(0, 1): 0.0}), LIMITS))
+    assert all(is_plain(drawn.cell(i, j, 20)) for i in range(20) for j in range(20))
+    written = {label.text for label in labels}
+    assert {"not tested", "diagonal: the layer's own noise"} <= written
+    assert not any("hatched" in text for text in written)
+
+
+def test_a_panel_says_how_many_of_its_pairs_are_not_tested(labels):
+    tested = np.full((4, 4), 0.5)
+    tested[1, 3] = tested[3, 1] = np.nan
+    matrix, others = example(4).distances[KEY].matrix, [Description("own", dim) for dim in (0, 1)]
+    tables = [
+        distances(matrix, 0.1, p_values=np.full((4, 4), 0.5)),
+        distances(matrix, 0.1, others[0], p_values=tested),
+        distances(matrix, 0.1, others[1]),
+    ]
+    panels = Drawn(heatmap_figure(example(4, distances=Results(tables)), {})).panels(4)
+    found = {label.text: label for label in labels if "tested" in label.text}
+    assert set(found) == {"1 of 6 not tested", "not tested"}
+    for text, (left, right, _, top) in zip(("1 of 6 not tested", "not tested"), panels[1:], strict=True):
+        assert (found[text].left + found[text].right) / 2 == pytest.approx((left + right) / 2)
+        assert found[text].bottom >= top
+    assert "diagonal: the layer's own noise; hatched: not told apart at 5 % per cell" in {x.text for x in labels}
 
 
 def test_every_measure_and_dimension_has_its_own_panel_range_and_title(labels):
@@ -98,7 +116,18 @@ def test_a_paired_distance_without_dimension_and_noise_has_a_blank_diagonal_and_
     drawn = Drawn(heatmap_figure(example(distances=Results([distances(matrix, np.nan, about)])), {about.key: 1.0}))
     for i, j in np.ndindex(20, 20):
         assert_colour(drawn.cell(i, j, 20), WHITE if i == j else viridis(matrix[i, j]))
-    assert {"1 - CKA", "blank: not known"} <= {label.text for label in labels}
+    assert {"1 - CKA", "not tested", "blank: not known"} <= {label.text for label in labels}
+
+
+def test_a_paired_distance_has_its_standard_error_beside_its_name(labels):
+    about = Description("cka", label="1 - CKA", range=(0.0, 1.0), direction="similarity", paired=True)
+    errors = np.full((3, 3), 0.01)
+    errors[0, 1] = errors[1, 0] = 0.034
+    errors[0, 2] = errors[2, 0] = np.nan
+    heatmap_figure(example(3, distances=Results([distances(np.ones((3, 3)), np.nan, about, errors=errors)])), {})
+    written = {label.text for label in labels}
+    assert {"± 0.034 at most (standard error)", "blank: not known"} <= written
+    assert not any("noise" in text for text in written)
 
 
 def test_without_a_distance_the_picture_is_empty(labels):
@@ -153,11 +182,11 @@ def test_the_colour_bar_runs_from_zero_to_the_limit(labels):
 # -- Axes of their own -----------------------------------------------------------------------------------------------
 
 
-def table(size, noise=0.01, seed=0):
+def table(size, noise=0.01, seed=0, p_values=None):
     """Distances in [0.1, 0.9]."""
     matrix = np.random.default_rng(seed).uniform(0.1, 0.9, size=(size, size))
     matrix = np.triu(matrix, 1) + np.triu(matrix, 1).T
-    return DistanceTable(ABOUT, matrix, np.broadcast_to(noise, size).astype(float))
+    return DistanceTable(ABOUT, matrix, np.broadcast_to(noise, size).astype(float), p_values=p_values)
 
 
 def on_axes(heatmap, side=6):
@@ -210,22 +239,25 @@ def test_names_of_several_rows_stand_in_the_middle_of_them_with_lines_between():
 
 
 @pytest.mark.parametrize(("size", "how"), [(60, "hatched"), (61, "pale")])
-def test_what_is_within_noise_is_hatched_or_where_cells_are_small_paler(size, how):
-    noise = np.full(size, 0.01)
-    noise[5] = 0.95
-    heatmap = Heatmap.of_table(table(size, noise), 1.0, [str(i) for i in range(size)])
+def test_what_is_not_told_apart_is_hatched_or_where_cells_are_small_paler(size, how):
+    p_values = np.full((size, size), 0.01)
+    p_values[5] = p_values[:, 5] = 0.4
+    heatmap = Heatmap.of_table(table(size, p_values=p_values), 1.0, [str(i) for i in range(size)])
     drawn = Drawn(on_axes(heatmap, side=20).figure)
     plain = np.abs(drawn.cell(2, 9, size) - viridis(heatmap.values[2, 9])).max(axis=1) < 5
     marked = drawn.cell(5, 9, size)
     changed = np.abs(marked - viridis(heatmap.values[5, 9])).max(axis=1) > 10
     assert plain.all()
     assert changed.all() if how == "pale" else 0.1 < changed.mean() < 0.9
-    assert note([heatmap]) == f"diagonal: noise floor; {how}: within noise"
+    assert note([heatmap]) == f"diagonal: the layer's own noise; {how}: not told apart at 5 % per cell"
 
 
 def test_nothing_but_what_is_to_be_seen_is_noted():
-    names = ("a", "b")
+    names, told_apart = ("a", "b"), np.full((2, 2), 0.01)
     assert note([Heatmap.of_table(table(2, np.nan), 1.0, names)]) == "blank: not known"
-    several = [Heatmap.of_table(table(2, noise), 1.0, names) for noise in (0.1, np.nan)]
-    assert note(several) == "diagonal: noise floor; hatched: within noise; blank: not known"
+    assert note([Heatmap.of_table(table(2), 1.0, names)]) == "diagonal: the layer's own noise"
+    several = [Heatmap.of_table(table(2, noise, p_values=told_apart), 1.0, names) for noise in (0.1, np.nan)]
+    assert note(several) == (
+        "diagonal: the layer's own noise; hatched: not told apart at 5 % per cell; blank: not known"
+    )
     assert note([]) == ""

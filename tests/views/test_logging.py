@@ -21,15 +21,25 @@ from topocallback.views.canvas import Picture
 from topocallback.views.logging import scalars, write_for_tab, write_pictures, write_scalars
 
 EXPECTED = {
-    "topology/drift/conv1": 0.75,
-    "topology/drift/head": 4.0,
-    "topology/drift_from_first/conv1": 5.0,
-    "topology/noise/conv1": 0.125,
-    "topology/noise/head": 0.25,
-    "topology/drift_bottleneck/conv1": 3.0,
-    "topology/drift_bottleneck/head": 0.0,
-    "topology/drift_from_first_bottleneck/conv1": 1.0,
-    "topology/drift_from_first_bottleneck/head": 1.0,
+    "topology/drift_H0/conv1": 0.5,
+    "topology/drift_H0/head": 1.0,
+    "topology/drift_H1/conv1": 0.25,
+    "topology/drift_H1/head": 3.0,
+    "topology/drift_from_first_H0/conv1": 2.0,
+    "topology/drift_from_first_H1/conv1": 3.0,
+    "topology/drift_from_first_H1/head": 1.0,
+    "topology/noise_H0/conv1": 0.125,
+    "topology/noise_H0/head": 0.25,
+    "topology/noise_H1/conv1": 0.0,
+    "topology/noise_H1/head": 0.0,
+    "topology/drift_p_H1/conv1": 0.5,
+    "topology/drift_bottleneck_H1/conv1": 2.0,
+    "topology/drift_bottleneck_H1/head": 0.0,
+    "topology/drift_from_first_bottleneck_H1/conv1": 0.5,
+    "topology/drift_from_first_bottleneck_H1/head": 0.75,
+    "topology/drift_p_bottleneck_H1/conv1": 0.25,
+    "topology/drift_cka/conv1": 0.125,
+    "topology/drift_cka/head": 0.0,
     "topology/bars_H0/conv1": 7.0,
     "topology/bars_H0/head": 0.0,
     "topology/longest_bar_H1/head": 0.5,
@@ -39,13 +49,16 @@ EXPECTED = {
 
 
 def example(step=42):
-    """Two layers, two measures in two dimensions; NaN and infinity here and there."""
-    rows = {
-        "sliced_wasserstein": ("Sliced Wasserstein distance", [[0.125, 0.25], [0.0, 0.0]]),
-        "bottleneck": ("Bottleneck distance", [[np.nan, np.nan], [0.0, 0.0]]),
-    }
-    drift = {"sliced_wasserstein": [[0.5, 1.0], [0.25, 3.0]], "bottleneck": [[1.0, 0.0], [2.0, 0.0]]}
-    from_first = {"sliced_wasserstein": [[2.0, np.nan], [3.0, 1.0]], "bottleneck": [[0.5, 0.5], [0.5, 0.5]]}
+    """Two layers, and three measures: in two dimensions, in one and in none; NaN and infinity here and there."""
+    nan, quantiles = np.nan, "0.9 quantiles"
+    first = [Description("sliced_wasserstein", dim, "Sliced Wasserstein distance", quantiles) for dim in (0, 1)]
+    bottleneck = Description("bottleneck", 1, "Bottleneck distance", quantiles)
+    cka = Description("cka", label="1 - CKA")
+
+    def table(about, noise, drift, from_first, p):
+        numbers = {"noise": noise, "drift": drift, "drift_from_first": from_first, "drift_p": p}
+        return LayerDistances(about, np.zeros((2, 2)), **{name: np.array(values) for name, values in numbers.items()})
+
     return Snapshot(
         step=step,
         epoch=3,
@@ -56,15 +69,12 @@ def example(step=42):
         labels=None,
         diagrams={"conv1": [np.empty((0, 2))] * 2, "head": [np.empty((0, 2))] * 2},
         distances=Results(
-            LayerDistances(
-                Description(measure, dim, label, "0.9 quantiles"),
-                matrix=np.zeros((2, 2)),
-                noise=np.array(noise[dim]),
-                drift=np.array(drift[measure][dim]),
-                drift_from_first=np.array(from_first[measure][dim]),
-            )
-            for measure, (label, noise) in rows.items()
-            for dim in (0, 1)
+            [
+                table(first[0], [0.125, 0.25], [0.5, 1.0], [2.0, nan], [nan, nan]),
+                table(first[1], [0.0, 0.0], [0.25, 3.0], [3.0, 1.0], [0.5, nan]),
+                table(bottleneck, [nan, np.inf], [2.0, 0.0], [0.5, 0.75], [0.25, nan]),
+                table(cka, [nan, nan], [0.125, 0.0], [nan, nan], [nan, nan]),
+            ]
         ),
         statistics=Results(
             [
@@ -159,12 +169,15 @@ def test_both_of_tensorboards_backends_say_what_a_number_is(tmp_path, fast):
     write_scalars(logger, example(step=1042))
     logger.finalize("success")
     expected = {
-        "topology/drift/head": "Sliced Wasserstein distance, H0 + H1 (0.9 quantiles): from the same layer in the "
+        "topology/drift_H1/head": "Sliced Wasserstein distance, H1 (0.9 quantiles): from the same layer in the "
         "previous snapshot",
-        "topology/drift_bottleneck/head": "Bottleneck distance, H0 + H1 (0.9 quantiles): from the same layer in the "
+        "topology/drift_bottleneck_H1/head": "Bottleneck distance, H1 (0.9 quantiles): from the same layer in the "
         "previous snapshot",
-        "topology/noise/head": "Sliced Wasserstein distance, H0 + H1 (0.9 quantiles): between two random halves of the "
-        "layer's own samples",
+        "topology/noise_H0/head": "Sliced Wasserstein distance, H0 (0.9 quantiles): between two independent samples of "
+        "the layer, of as many points, on average",
+        "topology/drift_p_H1/conv1": "Sliced Wasserstein distance, H1: p-value of the drift: how often it comes out at "
+        "least as different where nothing has changed",
+        "topology/drift_cka/head": "1 - CKA: from the same layer in the previous snapshot",
         "topology/bars_H0/head": "Number of bars, H0 (bars): larger means more features",
         "topology/longest_bar_H1/head": "longest_bar, H1",
         "topology/mapper_purity/head": "mapper_purity",

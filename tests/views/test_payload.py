@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from record_tools import example
 from synthetic_runs import synthetic_clouds, synthetic_snapshots
 
 from topocallback.analysis.analyse import analyse
@@ -19,7 +20,9 @@ from topocallback.records.results import Description, LayerDistances, Results
 from topocallback.views.payload import VERSION, decode, encode
 
 KEY = ("sliced_wasserstein", 1)
-OF_DISTANCES = ("matrix", "noise", "drift", "drift_from_first")
+# The numbers of a table of distances, and to how many digits they are written.
+EXACT = ("matrix", "noise", "errors", "drift", "drift_from_first")
+ROUGH = ("p_values", "times_noise", "relative", "drift_p", "drift_from_first_p")
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +65,48 @@ def described(about):
     return {**vars(about), "range": [low, high]}
 
 
-def test_tables_are_the_snapshots_to_six_digits_and_say_what_they_are(snapshot, content):
-    assert len(content["distances"]) == len(snapshot.distances)
+def test_distances_are_the_snapshots_to_a_few_digits_and_say_what_they_are():
+    snapshot = example()
+    content = decode(encode(snapshot))
+    assert len(content["distances"]) == len(snapshot.distances) == 3
     for found, table in zip(content["distances"], snapshot.distances.values(), strict=True):
-        numbers = {name: found.pop(name) for name in OF_DISTANCES}
+        numbers = {name: found.pop(name) for name in (*EXACT, *ROUGH)}
         assert found == described(table.about)
         for name, values in numbers.items():
-            np.testing.assert_allclose(values, getattr(table, name), rtol=5.1e-6, err_msg=name)
-            assert np.any(values)
-    assert len(content["statistics"]) == len(snapshot.statistics)
-    for found, table in zip(content["statistics"], snapshot.statistics.values(), strict=True):
+            expected, error = getattr(table, name), 5.1e-6 if name in EXACT else 5.1e-4
+            if np.isnan(expected).all() or (table.about.paired and name == "times_noise"):
+                assert values is None
+            else:
+                np.testing.assert_allclose(values, expected, rtol=error, err_msg=name)
+        assert (numbers["errors"] is None, numbers["p_values"] is None) == (not table.about.paired, table.about.paired)
+
+
+def test_statistics_are_the_snapshots_to_six_digits_with_their_errors():
+    snapshot = example()
+    tables = list(snapshot.statistics.values())
+    content = decode(encode(snapshot))["statistics"]
+    assert len(content) == len(tables) == 2
+    errors = [found.pop("errors") for found in content]
+    for found, table in zip(content, tables, strict=True):
         np.testing.assert_allclose(found.pop("values"), table.values, rtol=5.1e-6, err_msg=table.about.title)
         assert found == described(table.about)
+    np.testing.assert_allclose(errors[0], tables[0].errors, rtol=5.1e-6)
+    assert errors[1] is None  # not known
+
+
+def test_measured_tables_have_all_that_says_how_sure_they_are(content):
+    (table,) = (one for one in content["distances"] if (one["measure"], one["homology_dim"]) == KEY)
+    for name in ("noise", "p_values", "times_noise", "relative", "drift_p", "drift_from_first_p"):
+        assert np.isfinite(np.array(table[name], dtype=float)).any(), name
+    assert table["errors"] is None
+    p_values = np.array(table["p_values"], dtype=float)[np.triu_indices(3, 1)]
+    assert ((p_values > 0) & (p_values <= 1)).all()
 
 
 def test_a_measure_of_any_name_range_and_dimension_says_what_it_is(snapshot):
-    """A paired one without homology dimension, noise and drift."""
+    """A paired one without homology dimension, noise, drift and p-values."""
     about = Description("own(x=_H1)", None, "<b>1 - CKA", "%", (0.0, 1.0), direction="similarity", paired=True)
-    unknown = np.full(3, np.nan)
-    own = LayerDistances(about, np.ones((3, 3)) - np.eye(3), unknown, unknown, unknown)
+    own = LayerDistances(about, np.ones((3, 3)) - np.eye(3))
     changed = dataclasses.replace(snapshot, distances=Results([*snapshot.distances.values(), own]))
     assert decode(encode(changed))["distances"][-1] == {
         "measure": "own(x=_H1)",
@@ -93,7 +119,7 @@ def test_a_measure_of_any_name_range_and_dimension_says_what_it_is(snapshot):
         "paired": True,
         "more": "",
         "matrix": [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]],
-        **dict.fromkeys(("noise", "drift", "drift_from_first"), [None] * 3),
+        **dict.fromkeys({*EXACT, *ROUGH} - {"matrix"}),
     }
 
 

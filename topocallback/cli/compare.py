@@ -23,6 +23,7 @@ from topocallback.records.files import write_atomically
 from topocallback.records.results import DistanceTable, StatisticTable
 from topocallback.views.comparison import FIGURES
 from topocallback.views.comparison_report import comparison_report, to_png
+from topocallback.views.findings import auc, last_steps, settling_order
 
 if TYPE_CHECKING:
     from topocallback.records.comparison import Comparison
@@ -237,27 +238,33 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def describe(comparison: Comparison) -> str:
-    """The findings in a few lines: what was compared, specificity, and the order in which layers settled."""
+    """The findings in a few lines: what was compared, and for each homology dimension specificity and settling."""
     lines = [
         f"Compared {len(comparison.checkpoints)} checkpoints of {len(comparison.runs)} runs, "
         f"{len(comparison.layers)} layers, {len(comparison.sample_ids)} samples.",
         f"Distances: {_labels(comparison.distances.values())}.",
         f"Statistics: {_labels(comparison.statistics.values()) or 'none'}.",
     ]
-    found = comparison.specificity()
-    if len(found.same) and len(found.different):
-        lines.append(
-            f"Specificity: different layers are {found.ratio:.2f} times as far apart as the same layer "
-            f"(mean {found.different.mean():.3g} against {found.same.mean():.3g}; AUC {found.auc:.2f})."
-        )
-    entries = comparison.settling()
-    for name in dict.fromkeys(entry.run for entry in entries):
-        settled = [f"{entry.layer} ({entry.step})" for entry in entries if entry.run == name and entry.settled]
-        moving = [entry.layer for entry in entries if entry.run == name and not entry.settled]
-        lines.append(f"Settling order of {name}, with the step: {', '.join(settled) or 'none settled'}.")
-        if moving:
-            lines.append(f"  Still moving between the last two checkpoints: {', '.join(moving)}.")
+    for table in comparison.distances.of():
+        found = [*_specificity(comparison, table), *_settling(comparison, table)]
+        lines += [f"{table.about.title}:", *(f"  {line}" for line in found)] if found else []
     return "\n".join(lines)
+
+
+def _specificity(comparison: Comparison, table: DistanceTable) -> Iterator[str]:
+    found = comparison.specificity(*table.about.key)
+    if len(found.same) and len(found.different):
+        yield (
+            f"Specificity: {auc(found)}; different layers are {found.ratio:.2f} times as far apart as the same layer, "
+            f"across checkpoints (mean {found.different.mean():.3g} against {found.same.mean():.3g})."
+        )
+
+
+def _settling(comparison: Comparison, table: DistanceTable) -> Iterator[str]:
+    entries = comparison.settling(*table.about.key)
+    for name in dict.fromkeys(entry.run for entry in entries):
+        of_run = [entry for entry in entries if entry.run == name]
+        yield f"Settling of {name}: {settling_order(of_run)}. Last step: {last_steps(of_run)}."
 
 
 def _labels(tables: Iterable[DistanceTable | StatisticTable]) -> str:

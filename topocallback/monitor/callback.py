@@ -43,9 +43,10 @@ class TopologyMonitor(Callback):
     The trained weights are bit-identical with and without the callback. It draws from no global random generator, its
     hooks are there during validation only, and what fails inside it becomes a warning.
 
-    Scalars, each with ``/<layer>`` behind it: ``topology/drift`` (distance from the same layer in the previous
-    snapshot, added up over homology dimensions), ``topology/drift_from_first``, ``topology/noise`` (distance between
-    two halves of the layer's own samples: smaller differences mean nothing), and per homology dimension
+    Scalars, each with ``/<layer>`` behind it, of the first measure in every homology dimension: ``topology/drift_H1``
+    (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (how often it comes out at least
+    as different where nothing has changed: a p-value), ``topology/drift_from_first_H1`` and ``topology/noise_H1`` (the
+    distance that two independent samples of the layer, of as many points, have on average); and
     ``topology/bars_H1``, ``topology/total_persistence_H1``, ``topology/longest_bar_H1`` and
     ``topology/persistent_entropy_H1`` (bits); ``topology/mapper_coverage`` (share of samples in a node of the layer's
     Mapper graph), ``topology/mapper_majority`` (how well the nodes separate classes: the share of their most frequent

@@ -1,13 +1,14 @@
-"""What a description says, in the words of captions: the same in pictures, loggers and pages."""
+"""What tables say of themselves, in the words of captions: the same in pictures, loggers, pages and the shell."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+import numpy as np
 
-from topocallback.records.results import Description, Table
+from topocallback.records.results import LEVEL, Description, DistanceTable
 
-__all__ = ["added_up", "with_unit"]
+__all__ = ["at_level", "how_sure", "p_value", "with_unit"]
+
+_SMALLEST_SHOWN = 1e-3
 
 
 def with_unit(about: Description) -> str:
@@ -20,17 +21,40 @@ def with_unit(about: Description) -> str:
     return f"{about.title} ({about.unit})" if about.unit else about.title
 
 
-def added_up(tables: Sequence[Table]) -> Description:
-    """What the sum of a measure's tables is, one for each homology dimension; a single table is its own sum.
+def at_level() -> str:
+    """What hatching means; the share is that of cells without any difference that are told apart all the same.
 
     Example:
-        >>> from topocallback.records.results import StatisticTable
-        >>> tables = [StatisticTable(Description("bars", dim, "Number of bars"), []) for dim in (0, 1)]
-        >>> added_up(tables).title, added_up(tables[:1]).title
-        ('Number of bars, H0 + H1', 'Number of bars, H0')
+        >>> at_level()
+        'not told apart at 5 % per cell'
     """
-    about = tables[0].about
-    if len(tables) == 1:
-        return about
-    dims = " + ".join(f"H{table.about.homology_dim}" for table in tables)
-    return dataclasses.replace(about, label=f"{about.label or about.measure}, {dims}", homology_dim=None)
+    return f"not told apart at {100 * LEVEL:g} % per cell"
+
+
+def p_value(value: float) -> str:
+    """A p-value in words.
+
+    Example:
+        >>> p_value(0.0123), p_value(1 / 2048), p_value(float("nan"))
+        ('p = 0.012', 'p < 0.001', 'not tested')
+    """
+    if np.isnan(value):
+        return "not tested"
+    return f"p < {_SMALLEST_SHOWN:g}" if value < _SMALLEST_SHOWN else f"p = {value:.2g}"
+
+
+def how_sure(table: DistanceTable) -> str:
+    """What has to be said beside a table of how sure its distances are; nothing if all of them are tested.
+
+    Example:
+        >>> how_sure(DistanceTable(Description("own"), np.array([[0.0, 2.0], [2.0, 0.0]])))
+        'not tested'
+    """
+    pairs = np.triu(np.isfinite(table.matrix), 1)
+    errors = table.errors[pairs & np.isfinite(table.errors)]
+    if errors.size:
+        return f"± {errors.max():.2g} at most (standard error)"
+    untested = int((pairs & np.isnan(table.p_values)).sum())
+    if not untested:
+        return ""
+    return "not tested" if untested == pairs.sum() else f"{untested} of {pairs.sum()} not tested"

@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 
 from topocallback.records.comparison import Comparison
 from topocallback.records.results import Description, DistanceTable
-from topocallback.views.captions import added_up
+from topocallback.views.captions import how_sure
+from topocallback.views.findings import auc, last_steps
 from topocallback.views.heatmap import Heatmap, draw_on_axes, note
 
 __all__ = ["FIGURES", "distances_figure", "map_figure", "settling_figure", "specificity_figure"]
@@ -28,20 +29,27 @@ _MOST_LAYERS_IN_LEGEND = 30
 def distances_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
     """All points against all: ordered by layer and, within a layer, by checkpoint.
 
-    The diagonal, which is 0, shows the point's noise floor instead; distances within noise are marked. What is not
-    known is left blank.
+    The diagonal, which is 0, shows the layer's own noise instead; what is not told apart is hatched, or paler where
+    cells are small. What is not known is left blank.
 
     Args:
         comparison: The comparison.
         measure: A measure; by default the first one.
-        homology_dim: A homology dimension; by default the measure is added up over all that it has.
+        homology_dim: A homology dimension; by default 1, or the measure's first if it has no H1.
 
     Returns:
         A figure.
     """
     order = np.lexsort((comparison.checkpoint_of, comparison.layer_of))
-    table = _table(comparison, measure, homology_dim)
-    ordered = DistanceTable(table.about, table.matrix[np.ix_(order, order)], table.noise[order])
+    table = comparison.table_of(measure, homology_dim)
+    square = np.ix_(order, order)
+    ordered = DistanceTable(
+        table.about,
+        table.matrix[square],
+        table.noise[order],
+        p_values=table.p_values[square],
+        errors=table.errors[square],
+    )
     layers, counts = np.unique(comparison.layer_of[order], return_counts=True)
     known = ordered.matrix[np.isfinite(ordered.matrix)]
     limit = float(np.quantile(known, 0.99)) if known.size else 1.0
@@ -51,8 +59,8 @@ def distances_figure(comparison: Comparison, measure: str | None = None, homolog
     axis = figure.add_subplot()
     title = f"Distance of every layer of every checkpoint: {table.about.title}"
     draw_on_axes(axis, heatmap, title, _unit(table.about))
-    said = ["within a layer: checkpoints in the order of runs and steps", note([heatmap])]
-    axis.set_xlabel("; ".join(filter(None, said)), fontsize=8)
+    said = ["within a layer: checkpoints in the order of runs and steps", note([heatmap]), how_sure(ordered)]
+    axis.set_xlabel("\n".join(filter(None, said)), fontsize=8)
     return figure
 
 
@@ -62,12 +70,12 @@ def map_figure(comparison: Comparison, measure: str | None = None, homology_dim:
     Args:
         comparison: The comparison.
         measure: A measure; by default the first one.
-        homology_dim: A homology dimension; by default the measure is added up over all that it has.
+        homology_dim: A homology dimension; by default 1, or the measure's first if it has no H1.
 
     Returns:
         A figure.
     """
-    about = _about(comparison, measure, homology_dim)
+    about = comparison.table_of(measure, homology_dim).about
     places = comparison.map(measure, homology_dim)
     figure = _new_figure(8.4, 5.6)
     axis = figure.add_subplot()
@@ -101,17 +109,17 @@ def map_figure(comparison: Comparison, measure: str | None = None, homology_dim:
 
 
 def specificity_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
-    """Per layer, how far it is from itself in other checkpoints and from the other layers of its own.
+    """Per layer, how far it is from itself in other checkpoints, and from the other layers of these.
 
     Args:
         comparison: The comparison.
         measure: A measure; by default the first one.
-        homology_dim: A homology dimension; by default the measure is added up over all that it has.
+        homology_dim: A homology dimension; by default 1, or the measure's first if it has no H1.
 
     Returns:
         A figure.
     """
-    about = _about(comparison, measure, homology_dim)
+    about = comparison.table_of(measure, homology_dim).about
     found = comparison.specificity(measure, homology_dim)
     layers = list(found.by_layer)
     figure = _new_figure(8.4, max(2.6, 0.27 * len(layers) + 1.3))
@@ -120,15 +128,15 @@ def specificity_figure(comparison: Comparison, measure: str | None = None, homol
     same, different = np.array([found.by_layer[layer] for layer in layers]).T
     axis.hlines(rows, same, different, color="0.8", lw=2)
     axis.plot(same, rows, "o", color=_SAME, label="the same layer in another checkpoint")
-    axis.plot(different, rows, "s", color=_DIFFERENT, label="other layers of the same checkpoint")
+    axis.plot(different, rows, "s", color=_DIFFERENT, label="other layers in another checkpoint")
     axis.set_yticks(rows, layers, fontsize=8)
     axis.set_ylim(-0.7, len(layers) - 0.3)
     axis.set_xlim(left=0)
     axis.tick_params(axis="x", labelsize=7)
-    axis.set_xlabel(f"mean distance, {_unit(about)}", fontsize=8)
+    axis.set_xlabel(f"mean {_unit(about)}", fontsize=8)
     axis.set_title(
         f"Specificity: {about.title}\n"
-        f"different layers {found.ratio:.2f} times as far apart as the same layer; AUC {found.auc:.2f}; "
+        f"{auc(found)}; different layers {found.ratio:.2f} times as far apart as the same layer; "
         f"{len(found.checkpoints)} checkpoints",
         fontsize=10,
     )
@@ -137,23 +145,29 @@ def specificity_figure(comparison: Comparison, measure: str | None = None, homol
 
 
 def settling_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
-    """Per layer, how far each checkpoint is from the run's last one; the shaded band is within noise.
+    """Per layer, how far each checkpoint is from the run's last one, and how far the last step went.
+
+    The band is the noise of these distances. A ring is where a layer has settled; a layer without one has not, or there
+    are too few checkpoints to say.
 
     Args:
         comparison: The comparison.
         measure: A measure; by default the first one.
-        homology_dim: A homology dimension; by default the measure is added up over all that it has.
+        homology_dim: A homology dimension; by default 1, or the measure's first if it has no H1.
 
     Returns:
         A figure.
 
     Raises:
-        ValueError: If no run has several checkpoints.
+        ValueError: If no run has several checkpoints, or the measure's noise is not known.
     """
-    about = _about(comparison, measure, homology_dim)
+    about = comparison.table_of(measure, homology_dim).about
     entries = comparison.settling(measure, homology_dim)
     if not entries:
-        raise ValueError("Expected a run with at least two checkpoints, got none: nothing can settle.")
+        raise ValueError(
+            f"Expected a run with at least two checkpoints, and the noise of {about.title}, got none: settling is "
+            "measured against it. Choose a measure that has noise."
+        )
     layers = [layer for layer in comparison.layers if any(entry.layer == layer for entry in entries)]
     columns = min(4, len(layers))
     rows = -(-len(layers) // columns)
@@ -161,17 +175,22 @@ def settling_figure(comparison: Comparison, measure: str | None = None, homology
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     runs = list(comparison.runs)
     for axis, layer in zip(axes.flat, layers, strict=False):
+        of_layer = [entry for entry in entries if entry.layer == layer]
         axis.set_title(layer, fontsize=8)
+        axis.set_xlabel(f"last: {last_steps(of_layer)}", fontsize=6.5)
         axis.tick_params(labelsize=7)
-        for entry in (entry for entry in entries if entry.layer == layer):
+        for entry in of_layer:
             colour = f"C{runs.index(entry.run) % 10}"
-            axis.fill_between(entry.steps, 0, entry.floor, color=colour, alpha=0.12, lw=0)
+            axis.fill_between(entry.steps, 0, entry.noise, color=colour, alpha=0.12, lw=0)
             axis.plot(entry.steps, entry.distances, "-o", ms=3, lw=1, color=colour)
-            axis.plot([entry.step], [entry.distances[entry.position]], "o", ms=8, mfc="none", mec=colour)
+            if entry.settled:
+                axis.plot([entry.step], [entry.distances[entry.position]], "o", ms=8, mfc="none", mec=colour)
     for axis in axes.flat[len(layers) :]:
         axis.set_axis_off()
     figure.suptitle(f"Distance from the last checkpoint: {about.title}", fontsize=10)
-    figure.supxlabel("step (band: noise floor; ring: settled from here on)", fontsize=8)
+    figure.supxlabel(
+        "step (band: noise; ring: settled from here on; last: from the last checkpoint but one)", fontsize=8
+    )
     figure.supylabel(_unit(about), fontsize=8)
     if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND:
         handles = [Line2D([], [], color=f"C{i % 10}", label=run) for i, run in enumerate(runs)]
@@ -202,19 +221,6 @@ def _legend(axis: Axes, handles: Sequence[Artist]) -> None:
     """To the right of the axes, where it hides nothing."""
     columns = 2 if len(handles) > 18 else 1
     axis.legend(handles=handles, fontsize=7, frameon=False, ncols=columns, loc="upper left", bbox_to_anchor=(1.01, 1))
-
-
-def _about(comparison: Comparison, measure: str | None, homology_dim: int | None) -> Description:
-    tables = comparison.distances.of(measure)
-    if homology_dim is not None:
-        return comparison.distances[tables[0].about.measure, homology_dim].about
-    return added_up(tables)
-
-
-def _table(comparison: Comparison, measure: str | None, homology_dim: int | None) -> DistanceTable:
-    """What is drawn: one table, or a measure's tables added up over the homology dimensions."""
-    choice = measure, homology_dim
-    return DistanceTable(_about(comparison, *choice), comparison.matrix(*choice), comparison.noise_of(*choice))
 
 
 def _unit(about: Description) -> str:

@@ -7,22 +7,26 @@ import io
 from collections.abc import Iterable, Sequence
 from html import escape
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from topocallback.records.comparison import Comparison
-from topocallback.views.captions import with_unit
+from topocallback.records.results import LEVEL, DistanceTable
+from topocallback.records.settling import FEWEST_BETWEEN
+from topocallback.views.captions import at_level, p_value, with_unit
 from topocallback.views.comparison import FIGURES
+from topocallback.views.findings import auc, settled
 
 __all__ = ["comparison_report", "to_png"]
 
 _MOST_ROWS = 400
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
 img { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: 13px; }
 th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child, td.text { text-align: left; }
+th, td:first-child, td.text { text-align: left; }
 .wide { overflow-x: auto; } .quiet { color: #666; } .problem { background: #fff4e5; padding: .4rem .8rem; }
 """
 
@@ -45,13 +49,14 @@ def comparison_report(comparison: Comparison, pictures: dict[str, bytes], title:
     Returns:
         HTML text.
     """
+    tables = _first_measure(comparison)
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{_summary(comparison)}</p>",
         *(f'<p class="problem">Left out: {escape(text)}</p>' for text in comparison.left_out.values()),
         *(f'<p class="problem">{escape(f"{name}: {text}")}</p>' for name, text in comparison.problems.items()),
-        *_specificity(comparison, pictures),
-        *_settling(comparison, pictures),
+        *_specificity(comparison, tables, pictures),
+        *_settling(comparison, tables, pictures),
         *_picture("All distances", "distances", pictures),
         *_picture("Map", "map", pictures),
         "<h2>Checkpoints</h2>",
@@ -70,56 +75,92 @@ def comparison_report(comparison: Comparison, pictures: dict[str, bytes], title:
     )
 
 
+def _first_measure(comparison: Comparison) -> list[DistanceTable]:
+    """The first measure in all its homology dimensions; first the one that the pictures show."""
+    shown = comparison.table_of()
+    return [shown, *(table for table in comparison.distances.of() if table is not shown)]
+
+
 def _summary(comparison: Comparison) -> str:
-    measures = "; ".join(with_unit(table.about) for table in comparison.distances.values())
-    return (
+    tables = comparison.distances.values()
+    said = [
         f"{len(comparison.checkpoints)} checkpoints of {len(comparison.runs)} runs, {len(comparison.layers)} layers, "
-        f"{len(comparison.sample_ids)} samples, the same for all. Measures: {escape(measures)}. A distance is held "
-        "against its noise floor: the distance between two random halves of a layer's own samples, the larger one of "
-        "the two layers'."
-    )
+        f"{len(comparison.sample_ids)} samples, the same for all.",
+        f"Measures: {escape('; '.join(with_unit(table.about) for table in tables))}.",
+    ]
+    if any(np.isfinite(table.noise).any() for table in tables):
+        said.append(
+            "A distance is held against noise, the distance that two independent samples of a layer, each of as many "
+            "points, have on average: “1.8 x noise” is a size, not a verdict."
+        )
+    if any(np.isfinite(table.p_values).any() for table in tables):
+        said.append(
+            "The verdict is p, how often a distance comes out at least as different where there is nothing to tell "
+            f"apart: pairs with p above {LEVEL:g} are hatched, {at_level()}."
+        )
+    return " ".join(said)
 
 
-def _specificity(comparison: Comparison, pictures: dict[str, bytes]) -> Iterable[str]:
-    found = comparison.specificity()
-    if not len(found.same) or not len(found.different):
+def _specificity(comparison: Comparison, tables: Sequence[DistanceTable], pictures: dict[str, bytes]) -> Iterable[str]:
+    found = {table.about: comparison.specificity(*table.about.key) for table in tables}
+    found = {about: each for about, each in found.items() if len(each.same) and len(each.different)}
+    if not found:
         return
+    checkpoints = next(iter(found.values())).checkpoints
     yield "<h2>Are layers told apart?</h2>"
     yield (
-        f"<p>Over the checkpoints {escape(', '.join(found.checkpoints[:12]))}: different layers of one checkpoint are "
-        f"{found.ratio:.2f} times as far apart as the same layer in two checkpoints. A random pair of different layers "
-        f"is further apart than a random pair of the same layer in {found.auc:.0%} of cases (50% is chance).</p>"
+        f"<p>Over the checkpoints {escape(', '.join(checkpoints[:12]))}. The AUC is how often a random pair of "
+        "different layers is further apart than a random pair of the same layer, both across checkpoints; 0.5 is "
+        "chance. Its p is how often it is as large when the layers of each checkpoint are shuffled.</p>"
     )
-    yield from _picture("", "specificity", pictures)
-    yield _table(
-        ("layer", "from itself", "from other layers"),
-        ((layer, f"{same:.3g}", f"{other:.3g}") for layer, (same, other) in found.by_layer.items()),
-    )
+    for about, each in found.items():
+        yield f"<h3>{escape(with_unit(about))}</h3>"
+        yield (
+            f"<p>{auc(each)}. Different layers in different checkpoints are {each.ratio:.2f} times as far apart as "
+            "the same layer in different checkpoints.</p>"
+        )
+        if about is tables[0].about:
+            yield from _picture("", "specificity", pictures)
+        yield _table(
+            ("layer", "from itself in other checkpoints", "from other layers in other checkpoints"),
+            ((layer, f"{same:.3g}", f"{other:.3g}") for layer, (same, other) in each.by_layer.items()),
+        )
 
 
-def _settling(comparison: Comparison, pictures: dict[str, bytes]) -> Iterable[str]:
-    entries = comparison.settling()
-    if not entries:
+def _settling(comparison: Comparison, tables: Sequence[DistanceTable], pictures: dict[str, bytes]) -> Iterable[str]:
+    found = {table.about: entries for table in tables if (entries := comparison.settling(*table.about.key))}
+    if not found:
         return
     yield "<h2>When did layers settle?</h2>"
     yield (
-        "<p>A layer has settled at the first checkpoint from which on it stays within noise of the run's last one. "
-        "Earliest first.</p>"
+        "<p>A layer has settled from a checkpoint on if from there on no distance from the run's last checkpoint "
+        f"exceeds its noise, and at least {FEWEST_BETWEEN} checkpoints lie in between. That is by size: a layer that "
+        "moves on by less than its noise per checkpoint may look settled, so the last step, from the last checkpoint "
+        "but one, is beside it. Earliest first.</p>"
     )
-    yield from _picture("", "settling", pictures)
-    yield _table(
-        ("layer", "run", "settled at step", "moved since the first checkpoint", "noise floor"),
-        (
+    for about, entries in found.items():
+        yield f"<h3>{escape(with_unit(about))}</h3>"
+        if about is tables[0].about:
+            yield from _picture("", "settling", pictures)
+        yield _table(
+            ("layer", "run", "settled", "moved since the first checkpoint", "last step", "p of the last step"),
             (
-                e.layer,
-                e.run,
-                e.step if e.settled else "not before the last",
-                f"{e.distances[0]:.3g}",
-                f"{e.floor[0]:.3g}",
-            )
-            for e in entries
-        ),
-    )
+                (
+                    entry.layer,
+                    entry.run,
+                    settled(entry),
+                    f"{_times(entry.distances[0], entry.noise[0]):.2g} x noise",
+                    f"{entry.last_times_noise:.2g} x noise",
+                    p_value(entry.last_p),
+                )
+                for entry in entries
+            ),
+        )
+
+
+def _times(distance: float, noise: float) -> float:
+    """Not moved at all is 0 times noise, even of a layer that has none: all of its samples are the same."""
+    return distance / noise if noise else np.inf if distance else 0.0
 
 
 def _picture(heading: str, name: str, pictures: dict[str, bytes]) -> Iterable[str]:

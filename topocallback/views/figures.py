@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from topocallback.records.results import Key
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import QUIET, canvas, heading
-from topocallback.views.captions import with_unit
+from topocallback.views.captions import how_sure, with_unit
 from topocallback.views.heatmap import Heatmap, draw_panel, note
 from topocallback.views.lettering import Lettering
 
@@ -83,8 +83,8 @@ def _round_up(value: float) -> float:
 def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
     """How far apart the layers are, one panel per measure and homology dimension.
 
-    The diagonal, which is 0, shows the layer's noise floor instead; a distance that does not exceed the larger noise
-    floor of its two layers is hatched. What is not known is left blank.
+    The diagonal, which is 0, shows the layer's own noise instead: the distance that two independent samples of it have
+    on average. Two layers that are not told apart at 5 % per cell are hatched. What is not known is left blank.
 
     Args:
         snapshot: The snapshot.
@@ -109,7 +109,8 @@ def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
         left, bottom = names + column * pitch, 20 + names + (rows - 1 - row) * row_pitch
         draw_panel(axis, lettering, heatmap, (left, bottom), side, name_rows=column == 0)
         about = lettering.shortened(with_unit(table.about), 9, side + 2 * min(names, 30))
-        lettering.write(left + side / 2, bottom + side + 12, about, size=9)
+        lettering.write(left + side / 2, bottom + side + 15, about, size=9)
+        lettering.write(left + side / 2, bottom + side + 5.5, how_sure(table), size=7, colour=QUIET)
     lettering.write(width / 2, height - 14, title, size=11)
     lettering.write(width / 2, 10, note(heatmaps), size=8, colour=QUIET)
     lettering.draw(axis)

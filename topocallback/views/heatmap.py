@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topocallback.records.results import DistanceTable
 from topocallback.views.canvas import QUIET
+from topocallback.views.captions import at_level
 from topocallback.views.lettering import Lettering
 
 __all__ = ["Heatmap", "draw_on_axes", "draw_panel", "note"]
@@ -42,21 +43,23 @@ class Heatmap:
 
     Attributes:
         values: (N, N) what stands in the cells; what is not finite is left blank.
-        within_noise: (N, N) which cells are marked as within noise.
+        not_told_apart: (N, N) which cells are hatched.
         limit: The upper end of the colour range, which begins at 0; what is beyond it has its colour.
         names: What stands beside the rows and below the columns, from the first to the last.
         counts: How many rows each name is for; by default one each. There are lines between names of several rows.
+        is_tested: Whether any distance was tested, so that a cell without hatching says something too.
     """
 
     values: NDArray[np.float64]
-    within_noise: NDArray[np.bool_]
+    not_told_apart: NDArray[np.bool_]
     limit: float
     names: Sequence[str]
     counts: Sequence[int] = ()
+    is_tested: bool = False
 
     @classmethod
     def of_table(cls, table: DistanceTable, limit: float, names: Sequence[str], counts: Sequence[int] = ()) -> Heatmap:
-        """The heatmap of a table. Its diagonal, which is 0, shows the noise floor instead.
+        """The heatmap of a table. Its diagonal, which is 0, shows each layer's own noise instead.
 
         Args:
             table: Distances.
@@ -74,11 +77,12 @@ class Heatmap:
         """
         values = table.matrix.copy()
         np.fill_diagonal(values, table.noise)
-        return cls(values, table.within_noise, limit, names, counts)
+        is_tested = bool(np.isfinite(table.p_values[~np.eye(len(values), dtype=bool)]).any())
+        return cls(values, table.not_told_apart, limit, names, counts, is_tested)
 
     @property
     def is_hatched(self) -> bool:
-        """Whether cells within noise are hatched; where cells are too small for that, they are paler."""
+        """Whether cells are hatched; where they are too small for that, they are paler instead."""
         return len(self.values) <= _MOST_ROWS_HATCHED
 
     @property
@@ -115,7 +119,9 @@ def note(heatmaps: Iterable[Heatmap]) -> str:
     shown = list(heatmaps)
     said = []
     if any(np.isfinite(np.diagonal(heatmap.values)).any() for heatmap in shown):
-        said += ["diagonal: noise floor", f"{'hatched' if shown[0].is_hatched else 'pale'}: within noise"]
+        said += ["diagonal: the layer's own noise"]
+    if any(heatmap.is_tested for heatmap in shown):
+        said += [f"{'hatched' if shown[0].is_hatched else 'pale'}: {at_level()}"]
     if not all(np.isfinite(heatmap.values).all() for heatmap in shown):
         said += ["blank: not known"]
     return "; ".join(said)
@@ -187,17 +193,17 @@ def _draw_colour_bar(axes: Axes, mesh: QuadMesh, heatmap: Heatmap, unit: str) ->
 
 
 def _paint(axes: Axes, heatmap: Heatmap, square: _Square) -> QuadMesh:
-    """The cells, what marks those within noise, and lines between names of several rows."""
+    """The cells, what marks those not told apart, and lines between names of several rows."""
     size = len(heatmap.values)
     x, y = square.x(np.arange(size + 1)), square.y(np.arange(size + 1))
     cells = _mesh(axes, heatmap.values, x, y, heatmap.limit)
     cells.set_rasterized(not heatmap.is_hatched)  # in a PDF or SVG, of very many
     if heatmap.is_hatched:
-        strokes = (np.argwhere(heatmap.within_noise)[:, None, None] + _STROKES).reshape(-1, 2, 2)
+        strokes = (np.argwhere(heatmap.not_told_apart)[:, None, None] + _STROKES).reshape(-1, 2, 2)
         lines = np.stack([square.x(strokes[..., 1]), square.y(strokes[..., 0])], axis=-1)
         axes.add_collection(LineCollection(list(lines), colors="white", linewidths=0.5, alpha=0.7), autolim=False)
     else:
-        pale = np.where(heatmap.within_noise, 1.0, np.nan)
+        pale = np.where(heatmap.not_told_apart, 1.0, np.nan)
         axes.pcolormesh(x, y, pale, cmap="Greys_r", vmin=0, vmax=1, alpha=0.45, linewidth=0, rasterized=True)
     if heatmap.counts:
         between = heatmap.edges[1:-1]

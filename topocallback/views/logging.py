@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
-from topocallback.views.captions import added_up, with_unit
+from topocallback.views.captions import with_unit
 from topocallback.views.sprite import Sprite
 
 __all__ = ["scalars", "write_for_tab", "write_pictures", "write_scalars"]
@@ -21,8 +21,9 @@ _PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
 _OF_DISTANCES = {
     "drift": "from the same layer in the previous snapshot",
     "drift_from_first": "from the same layer in the run's first snapshot",
-    "noise": "between two random halves of the layer's own samples",
+    "noise": "between two independent samples of the layer, of as many points, on average",
 }
+_DRIFT_P = "p-value of the drift: how often it comes out at least as different where nothing has changed"
 
 
 def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
@@ -33,9 +34,10 @@ def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
         separator: Between the parts of a name.
 
     Returns:
-        ``topology/<quantity>/<layer>`` to number: ``drift``, ``drift_from_first`` and ``noise`` (added up over homology
-        dimensions; those of further measures with the measure's name behind), and every statistic per homology
-        dimension. ``topology/seconds`` is what the analysis took. NaN and infinity are left out.
+        ``topology/<quantity>/<layer>`` to number: ``drift_H1``, ``drift_from_first_H1``, ``noise_H1``, ``drift_p_H1``
+        and so on for every homology dimension of the first measure, ``drift_<measure>_H1`` of further ones, without
+        ``_H1`` where a measure has no dimension; and every statistic. ``topology/seconds`` is what the analysis took.
+        NaN and infinity are left out.
     """
     return {tag: value for tag, value, _ in _described(snapshot, separator)}
 
@@ -106,11 +108,14 @@ def _described(snapshot: Snapshot, separator: str) -> Iterator[tuple[str, float,
 
 def _quantities(snapshot: Snapshot) -> Iterator[tuple[str, NDArray[np.float64], str]]:
     """Name, (L,) numbers and what they are."""
-    for position, measure in enumerate(snapshot.distances.measures):
-        suffix = f"_{measure}" if position else ""
-        distance = with_unit(added_up(snapshot.distances.of(measure)))
-        for name, between in _OF_DISTANCES.items():
-            yield f"{name}{suffix}", snapshot.total(name, measure), f"{distance}: {between}"
+    first = next(iter(snapshot.distances.measures), "")
+    for distance in snapshot.distances.values():
+        about = distance.about
+        suffix = "" if about.measure == first else f"_{about.measure}"
+        suffix += "" if about.homology_dim is None else f"_H{about.homology_dim}"
+        for name, what in _OF_DISTANCES.items():
+            yield f"{name}{suffix}", getattr(distance, name), f"{with_unit(about)}: {what}"
+        yield f"drift_p{suffix}", distance.drift_p, f"{about.title}: {_DRIFT_P}"
     for table in snapshot.statistics.values():
         meaning = f": larger means {table.about.more}" if table.about.more else ""
         yield table.about.tag, table.values, f"{with_unit(table.about)}{meaning}"

@@ -31,8 +31,8 @@ def plot(
             ``"heatmap"``, ``"diagrams"`` or ``"mapper"``; by default the first of them.
         measure: A measure's name. Of a comparison, by default the first one; in a heatmap, by default all. Diagrams and
             Mapper graphs have none.
-        homology_dim: A homology dimension. Of a comparison, by default the measure is added up over all dimensions that
-            it has; of a snapshot, by default all are shown. Mapper graphs have none.
+        homology_dim: A homology dimension. Of a comparison, by default 1, or the measure's first if it has no H1; of a
+            snapshot, by default all are shown. Mapper graphs have none.
 
     Returns:
         A matplotlib figure, which pyplot does not know of: ``figure.savefig("layers.pdf")`` writes it.

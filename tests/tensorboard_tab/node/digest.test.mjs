@@ -11,8 +11,9 @@ test("a digest keeps the curves and leaves out matrices, diagrams and graphs", (
   assert.deepEqual([kept.step, kept.epoch, kept.layers, kept.scales], [7, 0, payload.layers, [1, 2, 3]]);
   assert.deepEqual(kept.distances[1].drift, [0.01, 0.02, 0.03]);
   assert.equal(kept.distances[1].label, "Sliced Wasserstein distance");
+  assert.deepEqual(kept.distances[1].drift_p, [0.5, 0.01, null]);
   assert.deepEqual(kept.statistics, payload.statistics);
-  assert.doesNotMatch(JSON.stringify(kept), /matrix|diagrams|mappers/);
+  assert.doesNotMatch(JSON.stringify(kept), /matrix|p_values|times_noise|relative|diagrams|mappers/);
 });
 
 test("a distance's limit is its largest number or noise, and 0 where nothing is known", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  domainOf, linearScale, plural, readableNumber, readableStep, roundUp, shortNumber, ticksBetween,
+  domainOf, linearScale, plural, plusMinus, readableNumber, readableStep, roundUp, shortNumber, ticksBetween,
 } from "../../../topocallback/tensorboard_tab/static/numbers.js";
 
 test("numbers have three digits that count, and a dash where there is none", () => {
@@ -46,6 +46,11 @@ test("an axis spans zero and all values, those below zero too", () => {
   assert.deepEqual(domainOf([-10, -2]), [-10.5, 0]);
   assert.deepEqual(domainOf([-10, 10]), [-10.5, 10.5]);
   assert.deepEqual([domainOf([]), domainOf([0])], [[0, 1], [0, 1]]);
+});
+
+test("a standard error has two digits, and is not said where it is not known", () => {
+  assert.deepEqual([plusMinus(0.31234, 0.02149), plusMinus(1234.5, 56.7), plusMinus(2, 0)], ["0.312 ± 0.021", "1,235 ± 57", "2 ± 0"]);
+  assert.deepEqual([plusMinus(2, null), plusMinus(2, undefined), plusMinus(null, 1)], ["2", "2", "–"]);
 });
 
 test("one node, three nodes", () => {

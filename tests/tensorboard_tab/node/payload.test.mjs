@@ -13,21 +13,31 @@ test("a record of the newest version stays what it is", () => {
   const raw = record();
   const payload = checkPayload(structuredClone(raw));
   assert.equal(payload.damage, "");
-  for (const key of Object.keys(raw).filter((name) => name !== "distances")) assert.deepEqual(payload[key], raw[key]);
-  assert.deepEqual(payload.distances.slice(0, 2), raw.distances.slice(0, 2));
+  const tables = ["distances", "statistics"];
+  for (const key of Object.keys(raw).filter((name) => !tables.includes(name))) assert.deepEqual(payload[key], raw[key]);
+  const unknown = [null, null, null];
+  const errors = [unknown, unknown, unknown];
+  assert.deepEqual(payload.distances.slice(0, 2), raw.distances.slice(0, 2).map((table) => ({ ...table, errors })));
+  assert.deepEqual(payload.statistics, raw.statistics.map((table) => ({ ...table, errors: unknown })));
 });
 
-test("noise, drift and drift from the first step may be unknown as a whole", () => {
-  const { distances, damage } = withDistance({ noise: null, drift: undefined, drift_from_first: null });
-  const { noise, drift, drift_from_first: fromFirst } = distances.at(-1);
-  assert.deepEqual([noise, drift, fromFirst], new Array(3).fill([null, null, null]));
-  assert.equal(damage, "");
+test("all but the distances themselves may be unknown as a whole", () => {
+  const lists = ["noise", "drift", "drift_from_first", "drift_p", "drift_from_first_p"];
+  const matrices = ["p_values", "times_noise", "relative", "errors"];
+  for (const nothing of [null, undefined]) {
+    const changes = Object.fromEntries([...lists, ...matrices].map((name) => [name, nothing]));
+    const { distances, damage } = withDistance(changes);
+    const unknown = [null, null, null];
+    for (const name of lists) assert.deepEqual(distances.at(-1)[name], unknown);
+    for (const name of matrices) assert.deepEqual(distances.at(-1)[name], [unknown, unknown, unknown]);
+    assert.equal(damage, "");
+  }
 });
 
 test("a measure of the user's own is taken as it is", () => {
   const mine = { measure: "mine (eps=0.1)", homology_dim: null, unit: "mm", paired: true, direction: "similarity" };
   const table = withDistance(mine).distances.at(-1);
-  assert.deepEqual(table, distance({ label: "Mine", ...mine }));
+  assert.deepEqual({ ...table, errors: null }, distance({ label: "Mine", ...mine }));
 });
 
 test("a table without a label is called by its measure's name", () => {
@@ -47,6 +57,7 @@ for (const [name, changes] of Object.entries({
   "no matrix": { matrix: undefined },
   "noise of other layers": { noise: [1, 2] },
   "drift that is no list": { drift: 3 },
+  "p-values that are no matrix": { p_values: [0.1, 0.2, 0.3] },
   "no kind": { kind: undefined, matrix: null },
 })) {
   test(`a distance with ${name} costs itself, and that is said`, () => {
@@ -75,15 +86,16 @@ test("whatever else is damaged is said, and the rest is shown", () => {
 });
 
 test("a newer record says what to do", () => {
-  assert.throws(() => checkPayload(record({ version: 3 })), /newer version.*record version 3, this page reads up to 2.*Update/);
+  assert.throws(() => checkPayload(record({ version: 4 })), /newer version.*record version 4, this page reads up to 3.*Update/);
 });
 
 for (const [name, raw] of Object.entries({
   "nothing at all": null,
   "a number": 7,
-  "a version that is no number": record({ version: "2" }),
+  "a version that is no number": record({ version: "3" }),
   "a version that never was": record({ version: 0 }),
-  "nothing but a version": { version: 2 },
+  "nothing but a version": { version: 3 },
+  "nothing but version 2": { version: 2 },
   "nothing but version 1": { version: 1 },
   "a layer without a name": record({ layers: ["a", null, "b"] }),
   "dimensions that are text": record({ homology_dims: ["0", "1"] }),

@@ -20,7 +20,7 @@ test("every quantity has a name with its unit, and says what else it depends on"
   assert.deepEqual(listed, [
     ["Drift since the previous step (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
     ["Drift since the first step (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
-    ["Noise floor (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
+    ["The layer’s own noise (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
     ["Number of bars", "H1 · larger: more features"],
     ["Effective rank (directions)", "larger: less collapsed"],
     ["Scale of the activations (activations' units)", ""],
@@ -31,16 +31,18 @@ test("drift and noise are those of the chosen distance", () => {
   const one = digestOf();
   const noise = find([one], CHOSEN, quantityId("noise"));
   assert.deepEqual(noise.valuesOf(one), [0.5, 9, null]);
-  assert.equal(noise.floorOf(one), null);
+  assert.deepEqual([noise.noiseOf(one), noise.pOf(one)], [null, null]);
   const drift = find([one], CHOSEN, quantityId("drift"));
-  assert.deepEqual([drift.valuesOf(one), drift.floorOf(one)], [[0.01, 0.02, 0.03], [0.5, 9, null]]);
+  assert.deepEqual([drift.valuesOf(one), drift.noiseOf(one)], [[0.01, 0.02, 0.03], [0.5, 9, null]]);
+  assert.deepEqual([drift.pOf(one), drift.errorsOf(one)], [[0.5, 0.01, null], null]);
+  assert.deepEqual(find([one], CHOSEN, quantityId("drift_from_first")).pOf(one), [0.001, 0.002, 0.003]);
   assert.equal(drift.title, "Drift since the previous step (0.9 quantiles), Sliced Wasserstein distance, H1");
 });
 
 test("a distance without dimensions has its own drift and noise", () => {
   const one = digestOf();
   const noise = find([one], { measure: "cka", dim: 1 }, quantityId("noise"));
-  assert.deepEqual([noise.name, noise.detail], ["Noise floor", "1 − linear CKA (0: same, 1: unrelated)"]);
+  assert.deepEqual([noise.name, noise.detail], ["The layer’s own noise", "1 − linear CKA (0: same, 1: unrelated)"]);
   assert.deepEqual(noise.valuesOf(one), [null, null, null]);
 });
 
@@ -49,6 +51,12 @@ test("a statistic follows the chosen dimension, unless it has none", () => {
   const valuesAt = (dim, measure) => find([one], { ...CHOSEN, dim }, quantityId("statistic", measure)).valuesOf(one);
   assert.deepEqual([valuesAt(0, "bars"), valuesAt(1, "bars"), valuesAt(2, "bars")], [[1, 2, 3], [5, 6, 7], null]);
   assert.deepEqual([valuesAt(0, "rank"), valuesAt(1, "rank")], [[1, 2, 3], [1, 2, 3]]);
+});
+
+test("a statistic has its standard errors, and is compared with no noise", () => {
+  const one = digestOf({ statistics: [statistic({ errors: [0.1, null, 0.3] })] });
+  const bars = find([one], CHOSEN, quantityId("statistic", "bars"));
+  assert.deepEqual([bars.errorsOf(one), bars.noiseOf(one), bars.pOf(one)], [[0.1, null, 0.3], null, null]);
 });
 
 test("a statistic that a step lacks is still listed", () => {

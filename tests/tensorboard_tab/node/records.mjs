@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
  */
 export function record(changes = {}) {
   return {
-    version: 2,
+    version: 3,
     step: 7,
     epoch: 0,
     layers: ["net.stem", "net.block", "net.head"],
@@ -49,8 +49,14 @@ export function distance(changes) {
     more: "",
     matrix: [[0, 0.1, 0.2], [0.1, 0, 0.3], [0.2, 0.3, 0]],
     noise: [0.05, 0.06, 0.07],
+    p_values: [[null, 0.25, 0.0005], [0.25, null, 0.04], [0.0005, 0.04, null]],
+    times_noise: [[0, 1.8, 0.9], [1.8, 0, 4.6], [0.9, 4.6, 0]],
+    relative: [[0, 0.21, 0.4], [0.21, 0, 0.6], [0.4, 0.6, 0]],
+    errors: null,
     drift: [0.01, 0.02, 0.03],
     drift_from_first: [0.1, 0.2, 0.3],
+    drift_p: [0.5, 0.01, null],
+    drift_from_first_p: [0.001, 0.002, 0.003],
     ...changes,
   };
 }
@@ -67,6 +73,7 @@ export function statistic(changes) {
     paired: false,
     more: "more features",
     values: [1, 2, 3],
+    errors: null,
     ...changes,
   };
 }

@@ -38,9 +38,12 @@ class DiagramDistance(OfDiagram, Distance):
         return finite_bars(diagram)
 
     def size(self, prepared: Any) -> float:
-        """The distance from the empty diagram; NaN if that is infinite, because of essential bars."""
-        size = self.between(prepared, self.prepare_diagram(as_diagram([])))
-        return float(size) if np.isfinite(size) else float("nan")
+        """The distance from the empty diagram; NaN if that is infinite, because of essential bars, or not defined."""
+        try:
+            size = float(self.between(prepared, self.prepare_diagram(as_diagram([]))))
+        except Exception:  # a function of the user's own need not take an empty diagram
+            return float("nan")
+        return size if np.isfinite(size) else float("nan")
 
     def of_diagrams(self, first: ArrayLike, second: ArrayLike) -> float:
         """The distance between two diagrams.

@@ -2,8 +2,8 @@
 import { dropDown, element, segments } from "./dom.js";
 import { drawHeatmap, heatmapLayout } from "./heatmap_drawing.js";
 import { dimensionName, titleOf, withUnit } from "./names.js";
-import { floorText, largestNoise, verdictOf } from "./noise.js";
-import { readableNumber, roundUp } from "./numbers.js";
+import { noiseText, pairFacts } from "./noise.js";
+import { roundUp } from "./numbers.js";
 import { createPanel, createSides } from "./panel.js";
 import { withoutPoints } from "./payload.js";
 import { choiceOfMeasure, limitOf } from "./selection.js";
@@ -12,8 +12,12 @@ import { dimensionsOf, findTable, measuresOf } from "./tables.js";
 const HELP = [
   "Each cell says how differently two layers arrange the same inputs, by the chosen measure. One with H0, H1 and so on is " +
     "a distance between the layers’ persistence diagrams. Dark is alike, bright is different.",
-  "Round cells on the diagonal show noise: how much a layer differs from itself when measured on two random halves of " +
-    "the inputs. Hatched cells are no larger than that noise. Read nothing into them.",
+  "Round cells on the diagonal show the layer’s own noise: the distance that two samples of it, of this size, have on " +
+    "average. “1.8 × noise” is a distance beside the noise of its two layers: a size, not a verdict.",
+  "A test decides. Hatched cells are not told apart at 5 % per cell (p > 0.05): a difference may be there, but these " +
+    "inputs do not show it. Of 100 cells without any difference, about 5 are told apart all the same.",
+  "Relative is the share of the largest distance that there could be. It can be compared between runs with different " +
+    "numbers of inputs; the distance itself cannot.",
   "H0 compares how inputs fall into clusters, H1 how they form loops. Blocks along the diagonal are layers that are alike.",
   "Click a cell to see why two layers differ. With the keyboard: arrows move, Enter chooses.",
 ];
@@ -73,8 +77,7 @@ function createHeatmapSlot(context) {
     if (table === null) return `${noTable(payload, measure, dim)} ${payload.damage}`.trim();
     matrix = {
       layers: payload.layers,
-      values: table.matrix,
-      noise: table.noise,
+      table,
       limit: roundUp(limitOf(state, library, (one) => findTable(one.distances, measure, dim)?.limit)),
       title: withUnit(titleOf(table), table.unit),
       pair: pairIn(payload.layers, state.pair),
@@ -86,7 +89,7 @@ function createHeatmapSlot(context) {
     drawHeatmap(canvas, matrix, layout);
     canvas.setAttribute("aria-label", describe());
     const ofLayers = Object.entries(payload.problems).map(([layer, problem]) => `${layer}: ${problem}`);
-    problems.textContent = [...ofLayers, payload.damage].filter(Boolean).join(" ");
+    problems.textContent = [payload.remark, ...ofLayers, payload.damage].filter(Boolean).join(" ");
     problems.hidden = problems.textContent === "";
     return null;
   }
@@ -97,14 +100,14 @@ function createHeatmapSlot(context) {
   }
 
   function cellLines(i, j) {
-    const { layers, values, noise, title } = matrix;
+    const { layers, table, title } = matrix;
     const pair = i === j ? layers[i] : `${layers[i]} ↔ ${layers[j]}`;
     const missing = [...new Set([i, j])].map((at) => matrix.withoutPoints[at]).filter(Boolean);
     if (missing.length > 0) return [pair, ...missing];
-    if (i === j) return [pair, title, `own ${floorText(noise[i])}`];
-    const floor = largestNoise(noise[i], noise[j]);
-    const distance = `distance ${readableNumber(values[i][j])}`;
-    return [pair, title, distance, ...(floor === null ? [] : [floorText(floor)]), verdictOf(values[i][j], floor)];
+    if (i === j) return [pair, title, noiseText(table.noise[i])];
+    const { distance, size, relative, p, verdict } = pairFacts(table, i, j);
+    const lines = [[distance], [size, relative], [p, verdict]].map((parts) => parts.filter(Boolean).join(" · "));
+    return [pair, title, ...lines.filter(Boolean)];
   }
 
   function cellAt(event) {

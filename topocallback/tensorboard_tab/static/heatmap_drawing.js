@@ -3,7 +3,7 @@
  */
 import { inkOn, pageColours, viridis } from "./colours.js";
 import { shortLayerNames } from "./names.js";
-import { isWithinNoise, largestNoise } from "./noise.js";
+import { isNotToldApart } from "./noise.js";
 import { readableNumber, shortNumber } from "./numbers.js";
 
 const FONT = "Inter, system-ui, sans-serif";
@@ -13,12 +13,13 @@ const SMALLEST_CELL_WITH_NUMBER = 29;
 const SMALLEST_CELL_WITH_NAME = 9;
 const LEGEND_HEIGHT = 62;
 const HATCH_GAP = 6;
+const KEYS_WIDTH = 190;
+const KEY_SHARE = 0.3;
 
 /**
  * @typedef {Object} Matrix What is drawn.
  * @property {string[]} layers
- * @property {(?number)[][]} values L by L.
- * @property {(?number)[]} noise Of each layer.
+ * @property {import("./payload.js").DistanceTable} table
  * @property {number} limit The upper end of the colours.
  * @property {string} title What the colours stand for, with its unit; said above the colour bar.
  * @property {?[number, number]} pair The chosen cell.
@@ -75,9 +76,10 @@ function sizedPen(canvas, { width, height }) {
 
 function drawCells(pen, matrix, { left, top, cell }, colours) {
   const gap = cell > 12 ? 1 : 0;
+  const { matrix: distances, noise, p_values: pValues } = matrix.table;
   matrix.layers.forEach((_, i) => {
     matrix.layers.forEach((__, j) => {
-      const value = i === j ? matrix.noise[i] : matrix.values[i][j];
+      const value = i === j ? noise[i] : distances[i][j];
       const x = left + j * cell;
       const y = top + i * cell;
       if (value === null || value === undefined) return drawMissing(pen, x, y, cell, colours);
@@ -85,15 +87,15 @@ function drawCells(pen, matrix, { left, top, cell }, colours) {
       pen.fillStyle = viridis(share);
       if (i === j) drawDisc(pen, x + cell / 2, y + cell / 2, cell * 0.42);
       else pen.fillRect(x, y, cell - gap, cell - gap);
-      const floor = i === j ? null : largestNoise(matrix.noise[i], matrix.noise[j]);
-      if (isWithinNoise(value, floor)) hatch(pen, x, y, cell - gap, share);
-      if (cell >= SMALLEST_CELL_WITH_NUMBER) drawNumber(pen, x, y, cell, value, share);
+      const isHatched = i !== j && isNotToldApart(pValues[i][j]);
+      if (isHatched) hatch(pen, x, y, cell - gap, share);
+      if (cell >= SMALLEST_CELL_WITH_NUMBER) drawNumber(pen, x, y, cell, value, share, isHatched);
       return undefined;
     });
   });
 }
 
-/** The diagonal is round: it is not a distance between layers but a layer's own noise floor. */
+/** The diagonal is round: it is not a distance between layers but a layer's own noise. */
 function drawDisc(pen, x, y, radius) {
   pen.beginPath();
   pen.arc(x, y, radius, 0, 2 * Math.PI);
@@ -123,12 +125,20 @@ function hatch(pen, x, y, side, share) {
   pen.restore();
 }
 
-function drawNumber(pen, x, y, cell, value, share) {
-  pen.font = `${cell > 40 ? 11 : 10}px ${FONT}`;
+/** A number on a clear ground: across hatching it could not be read. */
+function drawNumber(pen, x, y, cell, value, share, isHatched) {
+  const size = cell > 40 ? 11 : 10;
+  const text = shortNumber(value);
+  pen.font = `${size}px ${FONT}`;
   pen.textAlign = "center";
   pen.textBaseline = "middle";
+  if (isHatched) {
+    const width = pen.measureText(text).width + 4;
+    pen.fillStyle = viridis(share);
+    pen.fillRect(x + (cell - width) / 2, y + (cell - size) / 2 - 1, width, size + 2);
+  }
   pen.fillStyle = inkOn(share);
-  pen.fillText(shortNumber(value), x + cell / 2, y + cell / 2 + 0.5);
+  pen.fillText(text, x + cell / 2, y + cell / 2 + 0.5);
 }
 
 function drawNames(pen, matrix, layout, colours) {
@@ -189,7 +199,7 @@ function drawMarks(pen, matrix, { left, top, cell, side }, colours) {
 function drawLegend(pen, matrix, { left, side, height, width }, colours) {
   const top = height - LEGEND_HEIGHT + 18;
   const barWidth = Math.max(Math.min(side, 220), 110);
-  const start = Math.max(Math.min(left, width - barWidth - 190), 8);
+  const start = Math.max(Math.min(left, width - barWidth - KEYS_WIDTH), 8);
   for (let x = 0; x < barWidth; x += 1) {
     pen.fillStyle = viridis(x / barWidth);
     pen.fillRect(start + x, top, 1.5, 9);
@@ -203,14 +213,28 @@ function drawLegend(pen, matrix, { left, side, height, width }, colours) {
   }
   pen.textAlign = "left";
   pen.fillText(fitted(pen, matrix.title, width - start - 8), start, top - 6);
-  const keyLeft = start + barWidth + 18;
-  pen.fillStyle = viridis(0.3);
-  drawDisc(pen, keyLeft + 6, top + 3.5, 5.5);
-  pen.fillRect(keyLeft, top + 14, 12, 12);
-  hatch(pen, keyLeft, top + 14, 12, 0.3);
-  pen.fillStyle = colours.quiet;
-  pen.fillText("a layer’s own noise floor", keyLeft + 18, top + 7.5);
-  pen.fillText("within noise: no difference", keyLeft + 18, top + 24);
+  drawKeys(pen, matrix, start + barWidth + 18, top, colours);
+}
+
+/** What round and hatched cells mean, as far as there can be any. */
+function drawKeys(pen, matrix, left, top, colours) {
+  const isKnown = (value) => value !== null;
+  const isTested = matrix.table.p_values.some((row, i) => row.some((p, j) => i !== j && isKnown(p)));
+  const keys = [];
+  if (matrix.table.noise.some(isKnown)) keys.push(["the layer’s own noise", (y) => drawDisc(pen, left + 6, y + 6, 5.5)]);
+  if (isTested) keys.push(["not told apart at 5 % per cell", (y) => drawHatchedCell(y)]);
+  keys.forEach(([text, draw], row) => {
+    const y = top - 2.5 + 16.5 * row;
+    pen.fillStyle = viridis(KEY_SHARE);
+    draw(y);
+    pen.fillStyle = colours.quiet;
+    pen.fillText(text, left + 18, y + 10);
+  });
+
+  function drawHatchedCell(y) {
+    pen.fillRect(left, y, 12, 12);
+    hatch(pen, left, y, 12, KEY_SHARE);
+  }
 }
 
 /** A text that is cut where there is no more room. */

@@ -9,6 +9,17 @@ export function readableNumber(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** Two digits that count, for what is a rough number by nature. */
+export function twoDigits(value) {
+  return readableNumber(Number(value.toPrecision(2)));
+}
+
+/** A number with its standard error, where that is known: "0.312 ± 0.021". */
+export function plusMinus(value, error) {
+  const known = value !== null && error !== null && error !== undefined;
+  return known ? `${readableNumber(value)} ± ${twoDigits(error)}` : readableNumber(value);
+}
+
 /** Two digits, for cells of a matrix. */
 export function shortNumber(value) {
   if (value >= 10 && value < 1e4) return value.toFixed(0);

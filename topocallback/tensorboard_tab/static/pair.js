@@ -5,8 +5,8 @@ import { drawBettiCurves } from "./betti.js";
 import { drawDiagrams } from "./diagrams.js";
 import { element, segments, setAttribute, shape } from "./dom.js";
 import { dimensionName, featureName, shortened, titleOf, withUnit } from "./names.js";
-import { floorText, largestNoise, verdictOf } from "./noise.js";
-import { readableNumber, roundUp } from "./numbers.js";
+import { noiseText, pairFacts } from "./noise.js";
+import { plusMinus, roundUp } from "./numbers.js";
 import { createPanel, createSides } from "./panel.js";
 import { withoutPoints } from "./payload.js";
 import { limitOf } from "./selection.js";
@@ -17,6 +17,8 @@ const HELP = [
     "(clusters in H0, loops in H1) appear at their birth and vanish at their death.",
   "Diagram: one mark per feature. Far above the diagonal: it lasts long, and hardly comes from chance. Near the diagonal: " +
     "short-lived, as any finite sample has them in numbers.",
+  "Beside the distance: how many times the noise of the two layers it is, p (how often a test finds as much where there " +
+    "is no difference), and which share of the largest distance there could be. “Told apart” says that p is at most 0.05.",
   "Barcode: the longest features as bars from birth to death. Betti curve: how many features are alive at each radius.",
 ];
 
@@ -111,21 +113,20 @@ function fillHeadline(headline, payload, { pair, dim, measure }) {
   const layers = [...new Set(pair)];
   const table = findTable(payload.distances, measure, dim);
   const [i, j] = pair.map((name) => payload.layers.indexOf(name));
-  const noise = largestNoise(table?.noise[i], table?.noise[j]);
-  const distance = table?.matrix[i][j] ?? null;
   const missing = layers.map((name) => withoutPoints(payload, name)).filter(Boolean);
   const chips = layers.map((name, at) => layerChip(name, at === 0 ? "first" : "second"));
   const arrow = element("span", { class: "quiet" }, "↔");
   headline.replaceChildren(...(chips.length === 1 ? chips : [chips[0], arrow, chips[1]]));
   if (missing.length > 0) headline.append(element("span", { class: "verdict" }, missing.join(" ")));
-  else if (i === j) headline.append(element("span", { class: "verdict" }, floorText(noise)));
-  else headline.append(element("span", { class: "verdict" }, `distance ${readableNumber(distance)}`), badge(distance, noise));
+  else if (i === j && table) headline.append(element("span", { class: "verdict" }, noiseText(table.noise[i])));
+  else headline.append(...distanceParts(pairFacts(table, i, j), payload.remark));
   if (table) headline.append(element("span", { class: "measured" }, withUnit(titleOf(table), table.unit)));
 }
 
-function badge(distance, noise) {
-  const clear = distance !== null && noise !== null && distance > noise;
-  return element("span", { class: `badge ${clear ? "badge-clear" : "badge-noise"}` }, verdictOf(distance, noise));
+function distanceParts({ distance, size, p, relative, verdict, isClear }, remark) {
+  const sizes = [size, p, relative].filter(Boolean).map((text) => element("span", { class: "fact" }, text));
+  const badge = verdict && element("span", { class: `badge ${isClear ? "badge-clear" : "badge-noise"}`, title: remark || null }, verdict);
+  return [element("span", { class: "verdict" }, distance), ...sizes, ...(badge ? [badge] : [])];
 }
 
 function layerChip(name, side, most = 30) {
@@ -149,8 +150,8 @@ function fillTable(table, payload, { pair, dim }) {
   );
 }
 
-function statisticRow({ label, unit, more, values }, places) {
-  const numbers = places.map((at) => readableNumber(values[at]));
+function statisticRow({ label, unit, more, values, errors }, places) {
+  const numbers = places.map((at) => plusMinus(values[at], errors[at]));
   return row("td", "row", withUnit(label, unit), numbers, more && `larger: ${more}`);
 }
 

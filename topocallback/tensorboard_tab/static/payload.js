@@ -16,18 +16,28 @@
  * @property {StatisticTable[]} statistics
  * @property {(?number)[]} scales What each of the L layers' distances were divided by.
  * @property {Object<string, string>} problems Layer to a sentence.
+ * @property {string} remark A sentence on what an older record lacks; empty for others. Not in the JSON.
  * @property {string} damage A sentence on what of the record could not be read; empty if all could. Not in the JSON.
  * @property {number[][][][]} diagrams Per layer, per dimension: births, deaths (null: never dies); longest bar first.
  * @property {(?MapperGraph)[]} mappers Per layer.
  *
  * @typedef {import("./tables.js").Description & DistanceNumbers} DistanceTable
- * @typedef {Object} DistanceNumbers
+ * @typedef {Object} DistanceNumbers Null: not known.
  * @property {(?number)[][]} matrix L by L.
- * @property {(?number)[]} noise The L layers' noise floors; null: not known.
+ * @property {(?number)[]} noise How far apart two samples of each of the L layers are on average.
+ * @property {(?number)[][]} p_values L by L: how often a distance comes out so large where there is no difference.
+ * @property {(?number)[][]} times_noise L by L: the distances over their noise.
+ * @property {(?number)[][]} relative L by L: the distances as shares of the largest that there could be.
+ * @property {(?number)[][]} errors L by L: standard errors of a paired distance.
  * @property {(?number)[]} drift Of the L layers, since the previous step.
  * @property {(?number)[]} drift_from_first
+ * @property {(?number)[]} drift_p The p-values of `drift`.
+ * @property {(?number)[]} drift_from_first_p
  *
- * @typedef {import("./tables.js").Description & {values: (?number)[]}} StatisticTable One number for each of L layers.
+ * @typedef {import("./tables.js").Description & StatisticNumbers} StatisticTable
+ * @typedef {Object} StatisticNumbers
+ * @property {(?number)[]} values One number for each of L layers.
+ * @property {(?number)[]} errors Their standard errors.
  *
  * @typedef {Object} MapperGraph
  * @property {number[]} x In [-1, 1], like `y`.
@@ -38,9 +48,11 @@
  */
 import { titleOf } from "./names.js";
 import { fromVersion1 } from "./payload_version1.js";
+import { fromVersion2 } from "./payload_version2.js";
 
-const VERSIONS = [1, 2];
-const NEWEST_VERSION = VERSIONS.at(-1);
+/** Each older version becomes the next one. */
+const OLDER = { 1: fromVersion1, 2: fromVersion2 };
+const NEWEST_VERSION = 3;
 
 /** Lists without which there is nothing to show. Whatever else is damaged costs itself alone. */
 const ESSENTIAL = {
@@ -52,13 +64,12 @@ const ESSENTIAL = {
 
 /** The numbers of a table. Those that are not required may be missing: they are not known then. */
 const NUMBERS = {
-  distance: [
-    { name: "matrix", isReadable: isMatrix, required: true },
-    { name: "noise", isReadable: isVector },
-    { name: "drift", isReadable: isVector },
-    { name: "drift_from_first", isReadable: isVector },
-  ],
-  statistic: [{ name: "values", isReadable: isVector, required: true }],
+  distance: {
+    required: ["matrix"],
+    matrices: ["matrix", "p_values", "times_noise", "relative", "errors"],
+    vectors: ["noise", "drift", "drift_from_first", "drift_p", "drift_from_first_p"],
+  },
+  statistic: { required: ["values"], matrices: [], vectors: ["values", "errors"] },
 };
 
 /**
@@ -76,10 +87,13 @@ export function checkPayload(raw) {
     );
   }
   const unreadable = Object.keys(ESSENTIAL).filter((key) => !isList(raw[key]) || !ESSENTIAL[key](raw));
-  if (!VERSIONS.includes(raw.version) || unreadable.length > 0) {
+  const isKnown = raw.version === NEWEST_VERSION || (typeof raw.version === "number" && Object.hasOwn(OLDER, raw.version));
+  if (!isKnown || unreadable.length > 0) {
     throw new Error(`This step's record is damaged: ${unreadable.join(", ") || "its version"} cannot be read.`);
   }
-  return readRecord(raw.version === 1 ? fromVersion1(raw) : raw);
+  let record = { ...raw, remark: "" };
+  while (record.version in OLDER) record = OLDER[record.version](record);
+  return readRecord(record);
 }
 
 function readRecord(record) {
@@ -140,14 +154,21 @@ function describe(table, kind) {
 }
 
 /** @returns {?Object<string, Array>} Null where some of the numbers cannot be read. */
-function numbersOf(table, fields, count) {
+function numbersOf(table, { required, matrices, vectors }, count) {
   const numbers = {};
-  for (const { name, isReadable, required = false } of fields) {
-    const isUnknown = !required && (table[name] ?? null) === null;
-    if (!isUnknown && !isReadable(table[name], count)) return null;
-    numbers[name] = isUnknown ? new Array(count).fill(null) : table[name];
+  for (const name of [...matrices, ...vectors]) {
+    const isMatrixOf = matrices.includes(name);
+    const isUnknown = !required.includes(name) && (table[name] ?? null) === null;
+    if (!isUnknown && !(isMatrixOf ? isMatrix : isVector)(table[name], count)) return null;
+    numbers[name] = isUnknown ? unknown(count, isMatrixOf) : table[name];
   }
   return numbers;
+}
+
+/** As many nulls. All rows of a matrix are one: none of them is ever written to. */
+function unknown(count, isMatrixOf) {
+  const row = new Array(count).fill(null);
+  return isMatrixOf ? new Array(count).fill(row) : row;
 }
 
 /** What is said of a layer that had no point at a step; null for all others. */

@@ -1,5 +1,5 @@
 /**
- * Records of version 1, which event files of older runs hold, as records of version 2. Version 1 described no table: its
+ * Records of version 1, which event files of old runs hold, as records of version 2. Version 1 described no table: its
  * keys said measure and homology dimension at once, like "sliced_wasserstein_H1". Nothing else knows such keys.
  */
 

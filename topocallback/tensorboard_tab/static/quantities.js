@@ -7,18 +7,20 @@
  * @property {string} detail What else is to be said of it: the distance, the homology dimension; may be empty.
  * @property {string} title Name and detail as one.
  * @property {function(Digest): ?(?number)[]} valuesOf The layers' numbers at one step; null where there are none.
- * @property {function(Digest): ?(?number)[]} floorOf The layers' noise that they are to be compared with.
+ * @property {function(Digest): ?(?number)[]} noiseOf The layers' own noise, for what is a distance.
+ * @property {function(Digest): ?(?number)[]} pOf The p-values of the numbers, for what is tested.
+ * @property {function(Digest): ?(?number)[]} errorsOf The standard errors of the numbers.
  *
  * @typedef {ReturnType<import("./digest.js").digest>} Digest
  */
 import { titleOf, withUnit } from "./names.js";
 import { findTable, measuresOf } from "./tables.js";
 
-/** What a distance is asked for besides its matrix, and whether it is to be compared with the noise. */
+/** What a distance is asked for besides its matrix, and where its p-values are, if it is tested. */
 const OF_DISTANCE = {
-  drift: { name: "Drift since the previous step", compared: true },
-  drift_from_first: { name: "Drift since the first step", compared: true },
-  noise: { name: "Noise floor", compared: false },
+  drift: { name: "Drift since the previous step", tested: "drift_p" },
+  drift_from_first: { name: "Drift since the first step", tested: "drift_from_first_p" },
+  noise: { name: "The layer’s own noise", tested: null },
 };
 const SCALE = { name: "Scale of the activations", unit: "activations' units" };
 
@@ -39,7 +41,7 @@ export function quantitiesOf(digests, { measure, dim }) {
   return [
     ...Object.keys(OF_DISTANCE).map((kind) => ofDistance(kind, distance, measure, dim)),
     ...statistics.map(([statistic]) => ofStatistic(statistic, digests, dim)),
-    quantity(quantityId("scale"), withUnit(SCALE.name, SCALE.unit), "", (one) => one.scales),
+    quantity(quantityId("scale"), withUnit(SCALE.name, SCALE.unit), "", { valuesOf: (one) => one.scales }),
   ];
 }
 
@@ -53,11 +55,11 @@ export function availableQuantities({ statistics }) {
 }
 
 function ofDistance(kind, about, measure, dim) {
-  const { name, compared } = OF_DISTANCE[kind];
-  const valuesOf = (one) => findTable(one.distances, measure, dim)?.[kind] ?? null;
-  const floorOf = (one) => findTable(one.distances, measure, dim)?.noise ?? null;
+  const { name, tested } = OF_DISTANCE[kind];
+  const listOf = (list) => (one) => findTable(one.distances, measure, dim)?.[list] ?? null;
+  const compared = tested === null ? {} : { noiseOf: listOf("noise"), pOf: listOf(tested) };
   const detail = about ? titleOf(about) : "";
-  return quantity(quantityId(kind), withUnit(name, about?.unit ?? ""), detail, valuesOf, compared ? floorOf : () => null);
+  return quantity(quantityId(kind), withUnit(name, about?.unit ?? ""), detail, { valuesOf: listOf(kind), ...compared });
 }
 
 function ofStatistic(measure, digests, dim) {
@@ -65,13 +67,20 @@ function ofStatistic(measure, digests, dim) {
   // Of a dimension in which it was not measured, its other dimensions say what it is; the plot then says that it is empty.
   const about = firstTable(tables, measure, dim) ?? tables.flat().find((table) => table.measure === measure);
   const details = [about.homology_dim === null ? "" : `H${dim}`, about.more && `larger: ${about.more}`];
-  const valuesOf = (one) => findTable(one.statistics, measure, dim)?.values ?? null;
-  const name = withUnit(about.label, about.unit);
-  return quantity(quantityId("statistic", measure), name, details.filter(Boolean).join(" · "), valuesOf);
+  const listOf = (list) => (one) => findTable(one.statistics, measure, dim)?.[list] ?? null;
+  const lists = { valuesOf: listOf("values"), errorsOf: listOf("errors") };
+  return quantity(
+    quantityId("statistic", measure), withUnit(about.label, about.unit), details.filter(Boolean).join(" · "), lists,
+  );
 }
 
-function quantity(id, name, detail, valuesOf, floorOf = () => null) {
-  return { id, name, detail, title: detail ? `${name}, ${detail}` : name, valuesOf, floorOf };
+function quantity(id, name, detail, lists) {
+  const title = detail ? `${name}, ${detail}` : name;
+  return { id, name, detail, title, noiseOf: nothing, pOf: nothing, errorsOf: nothing, ...lists };
+}
+
+function nothing() {
+  return null;
 }
 
 function firstTable(lists, measure, dim) {

@@ -1,22 +1,30 @@
 /** The panel of curves over the steps: one line per layer, coloured by depth. */
-import { drawAxes, label, linePath, sizeChart } from "./axes.js";
+import { drawAxes, label, sizeChart } from "./axes.js";
 import { depthColour } from "./colours.js";
+import { curvesOf, drawnCurve, isKnown, keyOf, linesOfParts, markRadius, noiseCurves, valuesIn } from "./curves.js";
 import { dropDown, element, setAttribute, shape } from "./dom.js";
-import { shortLayerNames } from "./names.js";
-import { domainOf, linearScale, readableNumber, readableStep } from "./numbers.js";
+import { shortLayerNames, shortened } from "./names.js";
+import { driftVerdict } from "./noise.js";
+import { domainOf, linearScale, plusMinus, readableStep } from "./numbers.js";
 import { createPanel } from "./panel.js";
 import { quantitiesOf } from "./quantities.js";
 import { unionOfSteps } from "./selection.js";
 
 const HELP = [
   "How each layer changes during training. Drift is a layer’s distance from itself at the previous or the first step, by the " +
-    "measure chosen in the matrix: near 0, the layer has settled.",
-  "The dashed line is the chosen layer’s noise floor. Drift below it may come from the choice of inputs alone.",
+    "measure chosen in the matrix: near 0, it hardly changes.",
+  "Filled points are beyond noise: a test finds that the layer has changed (p ≤ 0.05). Hollow ones are not told apart. " +
+    "The test decides, not the height: with the same inputs at both steps, a small change may be a sure one.",
+  "The dashed line is the chosen layer’s own noise: the distance that two samples of it, of this size, have on average. " +
+    "A band shows a statistic’s standard error.",
   "Lines run from dark (first layers) to bright (last layers); the chosen pair keeps its blue and orange. Point at a line " +
     "to find its layer in the matrix; click in a plot to go to that step.",
 ];
 
-const HEIGHT = 236;
+const HEIGHT = 250;
+const KEY_LEFT = 4;
+const KEY_LINE = 14;
+const LONGEST_NAME_IN_KEY = 18;
 const HOVER_PIXELS = 24;
 
 export function createSeriesPanel(context) {
@@ -56,7 +64,9 @@ function lineStyle(name, position, count, { pair, dark }, focus) {
   const inPair = pair?.indexOf(name) ?? -1;
   const colour = inPair === 0 ? "var(--first)" : inPair === 1 ? "var(--second)" : depthColour(position, count, dark);
   const faded = focus !== null && focus !== name;
-  return { colour, width: name === focus ? 3 : inPair >= 0 ? 2.2 : 1.3, opacity: faded ? 0.18 : inPair >= 0 ? 1 : 0.75 };
+  const width = name === focus ? 3 : inPair >= 0 ? 2.2 : 1.3;
+  const opacity = faded ? 0.18 : inPair >= 0 ? 1 : 0.75;
+  return { colour, width, opacity, hasBand: focus === null ? inPair >= 0 : name === focus };
 }
 
 function createChart(context, position) {
@@ -81,26 +91,30 @@ function createChart(context, position) {
     detail.title = detail.textContent;
     width = Math.max(Math.round(node.clientWidth), 200);
     sizeChart(chart, width, HEIGHT);
-    const frame = { left: 46, top: 14, right: width - 12, bottom: HEIGHT - 38 };
     const steps = unionOfSteps(state);
+    curves = quantity ? curvesOf(lines, quantity) : [];
+    const isEmpty = !curves.some(isKnown);
+    const noise = isEmpty ? [] : noiseCurves(lines, quantity, state.hover ?? state.layer);
+    const key = linesOfParts(keyOf(curves, noise, (layer) => shortened(layer, LONGEST_NAME_IN_KEY)), width - KEY_LEFT);
+    const frame = { left: 46, top: 15 + KEY_LINE * key.length, right: width - 12, bottom: HEIGHT - 38 };
     x = linearScale([steps[0] ?? 0, steps.at(-1) ?? 1], [frame.left + 4, frame.right - 4]);
-    curves = quantity ? curvesOf(lines, quantity.valuesOf) : [];
-    const isEmpty = valuesIn(curves).length === 0;
-    const noise = isEmpty ? [] : noiseOf(lines, quantity.floorOf, state.hover ?? state.layer);
     const y = linearScale(domainOf(valuesIn([...curves, ...noise])), [frame.bottom, frame.top]);
     drawAxes(chart, frame, { x, y, xLabel: "step", format: readableStep });
     chart.append(marker);
     setAttribute(marker, "y1", frame.top);
     setAttribute(marker, "y2", frame.bottom);
     markStep();
+    const radius = markRadius((frame.right - frame.left) / Math.max(steps.length - 1, 1));
     for (const curve of [...noise, ...curves]) {
-      curve.places = curve.points.map(([step, value]) => [x(step), value === null ? null : y(value)]);
-      chart.append(drawn(curve));
+      curve.places = curve.points.map(({ step, value }) => [x(step), value === null ? null : y(value)]);
+      chart.append(drawnCurve(curve, { x, y, radius }));
     }
+    key.forEach((line, row) => chart.append(label(KEY_LEFT, 11 + KEY_LINE * row, line, "start", "key")));
     const nothing = lines.layers.length > 0 && isEmpty ? "not known at the steps read so far" : "";
     const [middle, height] = [(frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2];
     if (nothing) chart.append(label(middle, height, nothing, "middle", "axis-name"));
-    setAttribute(chart, "aria-label", `${quantity?.title ?? ""} over ${steps.length} steps. ${nothing}`.trim());
+    const said = [nothing, ...key].filter(Boolean).join(" · ");
+    setAttribute(chart, "aria-label", `${quantity?.title ?? ""} over ${steps.length} steps. ${said}`.trim());
   }
 
   function markStep() {
@@ -129,13 +143,10 @@ function createChart(context, position) {
     const found = nearest(event);
     store.set({ hover: found?.curve.layer ?? null });
     if (!found) return tooltip.hide();
-    const [step, value] = found.point;
+    const { step, value, p, error } = found.point;
     const run = store.state.other ? ` · ${found.curve.run}` : "";
-    return tooltip.show(event, [
-      found.curve.layer,
-      quantity.title,
-      `${readableNumber(value)} at step ${readableStep(step)}${run}`,
-    ]);
+    const lines = [found.curve.layer, quantity.title, `${plusMinus(value, error)} at step ${readableStep(step)}${run}`];
+    return tooltip.show(event, p === null ? lines : [...lines, driftVerdict(p)]);
   });
   chart.addEventListener("pointerleave", () => {
     tooltip.hide();
@@ -149,45 +160,6 @@ function createChart(context, position) {
   });
 
   return { node, update, markStep, isResized: () => Math.abs(node.clientWidth - width) > 1 };
-}
-
-/** One curve per run and layer; the second run's are dotted. */
-function curvesOf({ runs, digests, layers, styles }, valuesOf) {
-  return runs.flatMap((run, second) => {
-    const read = digests[second].map((one) => ({ ...one, values: valuesOf(one) }));
-    return layers.map((layer) => ({
-      run,
-      layer,
-      dashes: second ? "1 4" : null,
-      style: styles.get(layer),
-      points: read.map((one) => [one.step, one.values?.[one.layers.indexOf(layer)] ?? null]),
-    }));
-  });
-}
-
-function noiseOf(lines, floorOf, layer) {
-  if (!lines.styles.has(layer)) return [];
-  const style = { ...lines.styles.get(layer), width: 1.2, opacity: 0.9 };
-  return curvesOf(lines, floorOf)
-    .filter((curve) => curve.layer === layer && curve.run === lines.runs[0])
-    .map((curve) => ({ ...curve, style, dashes: "5 4" }));
-}
-
-function drawn({ places, style, dashes }) {
-  const lone = places.filter(([, y]) => y !== null).length === 1;
-  const path = lone ? places.filter(([, y]) => y !== null).map(([px, py]) => `M${px} ${py}h0`).join("") : linePath(places);
-  return shape("path", {
-    class: "line",
-    d: path,
-    stroke: style.colour,
-    "stroke-width": lone ? 5 : style.width,
-    "stroke-opacity": style.opacity,
-    "stroke-dasharray": lone ? null : dashes,
-  });
-}
-
-function valuesIn(curves) {
-  return curves.flatMap((curve) => curve.points.map(([, value]) => value)).filter((value) => value !== null);
 }
 
 /** The layers as buttons: pointing at one highlights it, pressing it shows its Mapper graph. */

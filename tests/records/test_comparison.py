@@ -38,18 +38,14 @@ def test_slices_are_the_parts_of_the_matrix_that_they_name():
     np.testing.assert_array_equal(found.over_layers(-1, *H1), found.between("run 2/3", "run 2/3", *H1))
 
 
-def test_a_measure_without_its_dimension_is_added_up():
+def test_a_measure_without_its_dimension_is_that_in_h1():
     found = example()
-    np.testing.assert_array_equal(found.matrix(), 3 * found.matrix(*H1))
-    np.testing.assert_array_equal(found.matrix("sliced_wasserstein"), found.matrix())
-    np.testing.assert_array_equal(found.noise_of(), 3 * found.noise_of(*H1))
-
-
-def test_the_floor_of_a_distance_is_the_larger_noise_of_its_points():
-    matrix = example().matrix(*H1)
-    found = dataclasses.replace(example(), distances=Results([DistanceTable(described(1), matrix, np.arange(36.0))]))
-    assert found.floor(*H1)[3, 30] == found.floor(*H1)[30, 3] == 30
-    assert not np.diagonal(found.exceeds_noise(*H1)).any()
+    for asked in ((), ("sliced_wasserstein",), H1):
+        assert found.table_of(*asked) is found.distances[H1]
+        np.testing.assert_array_equal(found.matrix(*asked), found.distances[H1].matrix)
+    np.testing.assert_array_equal(found.matrix("sliced_wasserstein", 0), 2 * found.matrix())
+    np.testing.assert_array_equal(found.over_layers(0), found.over_layers(0, *H1))
+    assert [entry.position for entry in found.settling()] == [entry.position for entry in found.settling(*H1)]
 
 
 @pytest.mark.parametrize(
@@ -74,44 +70,10 @@ def test_specificity_compares_the_last_checkpoints_of_the_runs():
     specificity = found.specificity(*H1)
     assert specificity.checkpoints == ("run 0/3", "run 1/3", "run 2/3")
     assert len(specificity.same) == 9  # 3 layers, 3 pairs of runs
-    assert len(specificity.different) == 9  # 3 runs, 3 pairs of layers
+    assert len(specificity.different) == 18  # 3 pairs of runs, 6 of layers
     assert specificity.ratio == pytest.approx(specificity.different.mean() / specificity.same.mean())
     assert specificity.ratio > 10
     assert specificity.auc == 1
-
-
-def test_specificity_is_chance_where_names_of_layers_mean_nothing():
-    random = np.random.default_rng(0)
-    places = random.normal(size=(36, 2))
-    matrix = np.hypot(*(places[:, None] - places).T)
-    aucs = []
-    for seed in range(200):
-        order = np.random.default_rng(seed).permutation(36)
-        shuffled = dataclasses.replace(example(), distances=only(matrix[np.ix_(order, order)]), homology_dims=(1,))
-        aucs.append(shuffled.specificity(*H1, checkpoints=range(12)).auc)
-    assert np.mean(aucs) == pytest.approx(0.5, abs=0.02)
-
-
-def test_the_auc_counts_ties_half():
-    same = dataclasses.replace(example(), distances=only(np.ones((36, 36))), homology_dims=(1,))
-    assert same.specificity(*H1).auc == 0.5
-
-
-def test_each_layer_settles_when_it_came_to_rest():
-    settled = {(entry.run, entry.layer): entry for entry in example().settling(*H1)}
-    assert len(settled) == 9
-    for (_, layer), entry in settled.items():
-        position = ("stem", "a<b>", "head").index(layer)
-        assert (entry.position, entry.step) == (position, 10 * position)
-        assert entry.settled == (position < 3)
-    assert [entry.layer for entry in example().settling(*H1)][:3] == ["stem"] * 3
-
-
-def test_a_layer_that_leaves_again_has_not_settled_before():
-    found = example(runs=1, epochs=4, layers=("stem",))
-    places = np.array([0, 5, 0, 0.0])
-    found = dataclasses.replace(found, distances=only(abs(places[:, None] - places)), homology_dims=(1,))
-    assert found.settling(*H1)[0].step == 20
 
 
 def test_groups_of_seeds_that_differ_are_told_apart_and_equal_ones_are_not():
@@ -170,7 +132,25 @@ def test_the_tables_have_a_row_per_point_and_per_pair(tmp_path):
         written = list(csv.DictReader(file))
     assert [line["layer"] for line in written] == frame.layer.tolist()
     assert [float(line[f"from_last_{COLUMN}"]) for line in written] == frame[f"from_last_{COLUMN}"].tolist()
-    assert np.isnan(frame[frame["step"] == 0][f"from_previous_{COLUMN}"]).all()
+    for name in (f"from_previous_{COLUMN}", f"from_previous_{COLUMN}_p"):
+        assert np.isnan(frame[frame["step"] == 0][name]).all()
+        assert np.isfinite(frame[frame["step"] > 0][name]).all()
+
+
+def test_a_row_of_the_tables_says_how_sure_its_distance_is():
+    found = example()
+    size = np.arange(1.0, 37)
+    table = dataclasses.replace(found.distances[H1], sizes=size)
+    found = dataclasses.replace(found, distances=Results([table]))
+    frame, pairs = found.to_dataframe(), found.to_dataframe(pairs=True)
+    i, j = np.triu_indices(36, 1)
+    for name, values in (("", table.matrix), ("_times_noise", table.times_noise), ("_p", table.p_values)):
+        np.testing.assert_array_equal(pairs[f"{COLUMN}{name}"], values[i, j])
+    np.testing.assert_allclose(pairs[f"{COLUMN}_relative"], table.matrix[i, j] / (size[i] + size[j]))
+    rows, last = found.rows(layer="head"), found.rows(checkpoint="run 1/3", layer="head")[0]
+    of_run = [row for row in rows if found.checkpoints[found.checkpoint_of[row]].run == "run 1"]
+    np.testing.assert_array_equal(frame[f"from_last_{COLUMN}_p"][of_run], table.p_values[of_run, last])
+    np.testing.assert_array_equal(frame[f"noise_{COLUMN}"], table.noise)
 
 
 def test_without_pandas_the_message_says_what_to_install(monkeypatch):

@@ -10,7 +10,6 @@ from record_tools import ODD_NAMES, arrays_in, assert_equal, example, facts_in, 
 
 from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
-from topocallback.records.results import UnknownResultError
 from topocallback.records.schema import SCHEMA_VERSION
 from topocallback.records.snapshot import Snapshot
 
@@ -164,24 +163,3 @@ def test_a_notebook_shows_thirty_layers_and_counts_the_others():
     html = example(layers=[f"layer {i}" for i in range(35)])._repr_html_()
     assert html.count("<tr>") == 31
     assert "and 5 more" in html
-
-
-# -- Totals ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("measure", [None, "sliced_wasserstein"])
-@pytest.mark.parametrize("what", ["matrix", "noise", "drift", "drift_from_first"])
-def test_a_total_adds_up_the_homology_dimensions(what, measure):
-    snapshot = example()
-    first, second = (getattr(snapshot.distances["sliced_wasserstein", dim], what) for dim in (0, 1))
-    np.testing.assert_array_equal(snapshot.total(what, measure), first + second)
-
-
-def test_the_total_of_a_measure_without_dimensions_is_its_table():
-    snapshot = example()
-    np.testing.assert_array_equal(snapshot.total("matrix", "a/b_H7"), snapshot.distances["a/b_H7"].matrix)
-
-
-def test_a_total_of_a_measure_that_was_not_taken_names_it():
-    with pytest.raises(UnknownResultError, match="bottleneck"):
-        example().total("drift", "bottleneck")

@@ -45,6 +45,7 @@ def test_tables_come_back_equal(found, length, data):
             about,
             data.draw(hnp.arrays(np.float64, (length, length), elements=numbers)),
             data.draw(hnp.arrays(np.float64, length, elements=numbers)),
+            p_values=data.draw(hnp.arrays(np.float64, (length, length), elements=numbers)),
         )
         for about in found
     )
@@ -93,11 +94,12 @@ def no_description(path):
     [
         (damaged("distances/1/matrix"), "array 'distances/1/matrix' is damaged: Bad CRC-32"),
         (damaged("distances/1/drift_from_first"), "array 'distances/1/drift_from_first' is damaged"),
-        (lost("distances/1/noise"), "'distances/1/noise' is damaged: it is missing"),
+        (lost("distances/1/drift"), "'distances/1/drift' is damaged: it is missing"),
+        (damaged("distances/1/p_values"), "array 'distances/1/p_values' is damaged"),
         (replaced("distances/1/matrix", np.zeros((6, 5))), r"float64 \(6, 5\) instead of 'f' \(6, 6\)"),
         (replaced("distances/1/drift", np.zeros(7)), r"float64 \(7,\) instead of"),
-        (replaced("distances/1/noise", np.zeros(6, dtype=np.int64)), r"int64 \(6,\) instead of"),
-        (replaced("distances/1/noise", np.array(["x"] * 6)), "<U1"),
+        (replaced("distances/1/noise_at_n", np.zeros(6, dtype=np.int64)), r"int64 \(6,\) instead of"),
+        (replaced("distances/1/noise_at_n", np.array(["x"] * 6)), "<U1"),
         (described("distances", 1, kind="divergence"), "unknown kind 'divergence'"),
         (described("distances", 1, kind="statistic"), "unknown kind 'statistic', not 'distance'"),
         (described("distances", 1, kind=["distance"]), "unknown kind"),
@@ -140,7 +142,7 @@ def test_the_sentence_names_the_table_by_its_measure(tmp_path):
 
 def test_every_table_that_is_left_out_has_a_sentence(tmp_path):
     path = example().save(tmp_path / "step=3.npz")
-    for array in ("distances/0/matrix", "distances/0/noise", "distances/2/noise", "statistics/1"):
+    for array in ("distances/0/matrix", "distances/0/noise_at_n", "distances/2/errors", "statistics/1"):
         damage(path, array)
     with pytest.warns(UserWarning, match="Left out of") as caught:
         loaded = Snapshot.load(path)
@@ -150,7 +152,7 @@ def test_every_table_that_is_left_out_has_a_sentence(tmp_path):
 
 def test_a_damaged_table_of_a_comparison_costs_that_table_only(tmp_path):
     path = comparison().save(tmp_path / "comparison.npz")
-    damage(path, "distances/0/noise")
+    damage(path, "distances/0/noise_at_n")
     with pytest.warns(UserWarning, match=r"comparison\.npz: table sliced_wasserstein_H0 \(distances/0\)") as caught:
         loaded = Comparison.load(path)
     assert len(caught) == 1
@@ -178,8 +180,35 @@ def test_what_a_later_version_has_added_to_a_description_is_passed_over(tmp_path
 
 def test_a_part_that_a_later_version_has_added_to_a_table_is_passed_over(tmp_path):
     path = example().save(tmp_path / "step=3.npz")
-    rewrite(path, **{"distances/1/p_values": np.ones(6)})
+    rewrite(path, **{"distances/1/ranks": np.ones(6)})
     assert_equal(Snapshot.load(path), example())
+
+
+NOT_ALWAYS = ("noise_at_n", "sizes", "p_values", "drift_p", "drift_from_first_p")
+
+
+def test_the_noise_of_an_earlier_version_is_not_known_and_what_it_did_not_measure_neither(tmp_path):
+    path = example().save(tmp_path / "step=3.npz")
+    added = [f"distances/{i}/{name}" for i in range(3) for name in (*NOT_ALWAYS, "errors")] + ["statistics/0/errors"]
+    listed = [name for name in arrays_in(path) if name not in added]
+    rewrite(path, {"arrays": listed}, **dict.fromkeys(added), **{"distances/1/noise": np.ones(6)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = Snapshot.load(path).distances["sliced_wasserstein", 1]
+    assert np.isnan([found.noise, found.sizes, found.drift_p, found.drift_from_first_p, *found.p_values]).all()
+    for name in ("matrix", "drift", "drift_from_first"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(example().distances[found.about.key], name))
+
+
+def test_what_is_not_known_takes_no_room(tmp_path):
+    stored = arrays_in(example().save(tmp_path / "step=3.npz"))
+    assert {f"distances/0/{name}" for name in NOT_ALWAYS} <= stored.keys()
+    assert "distances/0/errors" not in stored
+    assert [name for name in stored if name.startswith("distances/2/")] == [
+        f"distances/2/{name}" for name in ("matrix", "errors", "drift", "drift_from_first")
+    ]
+    assert "statistics/0/errors" in stored
+    assert "statistics/1/errors" not in stored
 
 
 def test_numbers_are_stored_as_float64_whatever_they_came_as(tmp_path):

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from analysis_tools import random_clouds, replace_layer
 
-from topocallback.analysis.layers import Clock, layer_facts, measure_layer
+from topocallback.analysis.layers import Clock, layer_facts, measure_layer, prepared_distances, statistic_values
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures import Distance, MapperPurity, SlicedWasserstein, Statistic
 from topocallback.measures.mapper.options import MapperOptions
-from topocallback.measures.noise import error_of, prepare_layer
+from topocallback.measures.noise import N_QUARTERS, error_of, prepare_layer
+from topocallback.measures.sign_flips import N_PARTS
 from topocallback.records.point_clouds import PointClouds
 
 
@@ -27,7 +28,7 @@ class Counting(Distance):
 
 
 class ManyPoints(Distance):
-    """A distance that needs more points than half of the samples."""
+    """A distance that needs more points than a part of the samples has."""
 
     label = "Distance of many points"
 
@@ -40,14 +41,16 @@ class ManyPoints(Distance):
         return float(abs(first - second))
 
 
-class Spread(Statistic):
-    def value(self, facts):
-        return facts.cloud.std()
-
-
 def measured(clouds, layer="a", **options):
     options = AnalysisOptions(**options)
     return measure_layer(layer_facts(clouds, layer, options), options, Clock())
+
+
+def from_diagrams(found, **options):
+    """What is prepared, and which statistics are taken, of the diagrams that a layer left."""
+    options, problems = AnalysisOptions(**options), []
+    prepared = prepared_distances(found.facts, options, problems, from_diagrams=True)
+    return prepared, statistic_values(found.facts, options, found.mapper, problems, from_diagrams=True)
 
 
 def test_the_facts_of_a_layer_are_those_of_its_cloud_and_samples():
@@ -76,40 +79,52 @@ def test_the_facts_of_a_layer_with_several_points_per_sample_follow_their_owners
     assert facts.mapper.classes == layer_facts(clouds, "a", AnalysisOptions()).mapper.classes
 
 
-def test_a_layer_gives_what_its_measures_say_of_its_cloud():
-    measures = [Counting(), Spread()]
-    clouds, options = random_clouds(), AnalysisOptions(measures=measures)
-    found, facts = measured(clouds, measures=measures), layer_facts(clouds, "a", options)
+def test_a_layer_gives_what_its_measures_say_of_its_facts():
+    clouds = random_clouds(labels=np.arange(40) % 2)
+    options = AnalysisOptions(measures=["bottleneck", Counting()])
+    found, facts = measured(clouds, measures=options.measures), layer_facts(clouds, "a", options)
     assert (found.n_points, found.scale, found.problems) == (40, facts.scale, [])
-    assert found.prepared[0].whole == prepare_layer(Counting(), facts).whole == 40
-    position = options.statistics.index(Spread())
-    assert found.values[position] == (facts.cloud.std(), error_of(Spread(), facts.cloud.std(), facts))
-    for ours, expected in zip(found.facts.diagrams, facts.diagrams, strict=True):
-        np.testing.assert_array_equal(ours, expected)
+    prepared, values = from_diagrams(found, measures=options.measures)
+    assert sorted([*prepared, *found.prepared]) == list(range(len(options.distances)))
+    assert sorted([*values, *found.values]) == list(range(len(options.statistics)))
+    for i, (value, error) in (values | found.values).items():
+        statistic = options.statistics[i]
+        assert value == statistic.value(facts)
+        np.testing.assert_equal(error, error_of(statistic, value, facts))
+    for i, layer in prepared.items():
+        expected = prepare_layer(options.distances[i], facts)
+        np.testing.assert_array_equal(layer.whole, expected.whole)
+        assert (layer.noise, layer.size, layer.n_points.tolist()) == (expected.noise, expected.size, [3] * N_PARTS)
 
 
-def test_a_layer_is_prepared_once_and_each_of_its_parts_and_quarters():
+def test_what_a_layer_leaves_are_the_diagrams_of_the_whole_and_of_its_parts():
+    found, facts = measured(random_clouds()), layer_facts(random_clouds(), "a", AnalysisOptions())
+    assert found.facts.cloud.size == 0
+    for count in (N_PARTS, N_QUARTERS):
+        for part, expected in zip(found.facts.parts(count), facts.parts(count), strict=True):
+            assert part.n_points == expected.n_points
+            for bars, others in zip(part.diagrams, expected.diagrams, strict=True):
+                np.testing.assert_array_equal(bars, others)
+
+
+def test_a_layer_is_prepared_once_and_each_of_its_parts():
     counting = Counting()
-    found = measured(random_clouds(), measures=[counting])
-    # It knows no size, so its noise asks how distances grow from twelfths to quarters.
-    assert sorted(facts.n_points for facts in counting.seen) == [3] * 24 + [10] * 4 + [40]
-    assert (found.prepared[0].whole, found.prepared[0].noise) == (40, 0.0)
+    found = measured(random_clouds(n=48), measures=[counting])
+    # It knows no size, so its noise asks how distances grow from the twelfths to the quarters.
+    assert sorted(facts.n_points for facts in counting.seen) == [4] * 24 + [12] * 4 + [48]
+    layer = found.prepared[0]
+    assert (layer.whole, list(layer.parts), layer.noise) == (48, [4] * 12, 0.0)
 
 
-def test_a_paired_distance_has_parts_and_no_quarters():
+def test_the_noise_of_a_paired_distance_is_not_known():
     class PairedCounting(Counting):
         paired = True
 
     counting = PairedCounting()
-    found = measured(random_clouds(), measures=[counting])
-    assert sorted(facts.n_points for facts in counting.seen) == [3] * 12 + [40]
+    found = measured(random_clouds(n=48), measures=[counting, SlicedWasserstein()])
+    assert sorted(facts.n_points for facts in counting.seen) == [4] * 12 + [48]
     assert np.isnan(found.prepared[0].noise)
     assert found.problems == []
-
-
-def test_what_needs_only_diagrams_is_left_for_later():
-    found = measured(random_clouds(), measures=[SlicedWasserstein()])
-    assert (found.prepared, [part.n_points for part in found.facts.parts(12)]) == ({}, [3] * 12)
 
 
 def test_noise_that_cannot_be_measured_on_parts_of_the_samples_is_said():
@@ -120,26 +135,10 @@ def test_noise_that_cannot_be_measured_on_parts_of_the_samples_is_said():
     assert found.problems == [f"The noise of Distance of many points is not known. {reason}"]
 
 
-def test_an_error_that_cannot_be_measured_on_parts_of_the_samples_is_said():
-    class OfMany(Statistic):
-        def value(self, facts):
-            return ManyPoints().prepare(facts)
-
-    found = measured(random_clouds(), measures=[OfMany()])
-    value, error = list(found.values.values())[-1]
-    assert (value, np.isnan(error)) == (random_clouds().clouds["a"].std(), True)
-    assert found.problems == ["The error of Of many is not known. ValueError: Expected at least 30 points, got 3."]
-
-
 def test_a_measure_that_fails_on_the_whole_is_said_once():
-    found = measured(random_clouds(n=26), measures=[ManyPoints()])
-    assert found.prepared == {}
-    assert found.problems == ["It has no Distance of many points. ValueError: Expected at least 30 points, got 26."]
-
-
-def test_too_few_points_for_parts_are_said():
-    found = measured(random_clouds(n=20))
-    assert found.problems == ["It is not tested against others: 20 points are too few for 12 parts."]
+    found = measured(random_clouds(n=24), measures=[ManyPoints(), SlicedWasserstein()])
+    assert 0 not in found.prepared
+    assert found.problems == ["It has no Distance of many points. ValueError: Expected at least 30 points, got 24."]
 
 
 def test_statistics_without_their_labels_or_graph_are_not_known():
@@ -153,12 +152,14 @@ def test_statistics_without_their_labels_or_graph_are_not_known():
         raise RuntimeError("no filter today")
 
     found = measured(random_clouds(), measures=[NoGraph()])
-    assert max(found.values) < len(AnalysisOptions(measures=[NoGraph()]).statistics) - 1
+    of_no_graph = len(AnalysisOptions(measures=[NoGraph()]).statistics) - 1
+    assert of_no_graph not in found.values
     assert found.problems == []
     found = measured(
         random_clouds(labels=np.arange(40) % 2), measures=[MapperPurity()], mapper=MapperOptions(filter=fails)
     )
-    assert (found.mapper, found.values) == (None, {})
+    assert found.mapper is None
+    assert not found.values  # those of diagrams are taken later
     assert found.problems == ["It has no Mapper graph. RuntimeError: no filter today"]
 
 
@@ -170,7 +171,9 @@ def test_a_layer_without_points_is_asked_for_nothing():
     counting = Counting()
     clouds = replace_layer(random_clouds(), "a", np.full((40, 2), np.nan))
     found = measured(clouds, measures=[counting, Fails()])
-    assert (found.n_points, found.scale, found.prepared, found.values, counting.seen) == (0, 1.0, {}, {}, [])
+    assert (found.n_points, found.scale, counting.seen) == (0, 1.0, [])
+    assert (found.prepared, found.values) == ({}, {})
+    assert from_diagrams(found, measures=[counting, Fails()]) == ({}, {})
     assert found.problems == ["40 of 40 points hold NaN or infinity and were left out."]
 
 

@@ -1,12 +1,14 @@
-"""How much of a number the choice of samples explains: against what many samples show."""
+"""How much of a number the choice of samples explains: noise, standard errors and p-values of layers."""
+
+import dataclasses
 
 import numpy as np
 import pytest
-from own_measures import Procrustes
+from own_measures import LongBars, NearestAgree, Procrustes
 
-from topocallback import PointClouds, Snapshot, analyse
-from topocallback.measures import Bars, Distance, SlicedWasserstein, Statistic, TotalPersistence, Wasserstein
+from topocallback.measures import Distance, SlicedWasserstein, Statistic
 from topocallback.measures.facts import LayerFacts
+from topocallback.measures.mapper.statistics import MapperCoverage
 from topocallback.measures.noise import (
     among,
     error_of,
@@ -18,51 +20,40 @@ from topocallback.measures.noise import (
     spread_at_n,
 )
 
-H0, H1 = SlicedWasserstein().by_dimension((0, 1))
+
+def gaussian(n, dim=3, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, dim))
 
 
-def layers_of(distance, *clouds, **options):
-    return [prepare_layer(distance, LayerFacts(cloud, **options)) for cloud in clouds]
+def circle(n, seed=0):
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, n)
+    return np.column_stack([np.cos(angles), np.sin(angles)])
 
 
-def gaussians(count, n=120, d=3, seed=0):
-    return list(np.random.default_rng(seed).normal(size=(count, n, d)))
+def prepared(distance, *clouds, **options):
+    return [prepare_layer(distance, LayerFacts(cloud, scale="quantile", **options)) for cloud in clouds]
 
 
-class Means(Distance):
-    """An unpaired distance that knows no size."""
+# -- Noise -----------------------------------------------------------------------------------------------------------
 
-    def prepare(self, facts):
-        return facts.cloud.mean(axis=0)
+
+@pytest.mark.parametrize("dim", [2, 5])
+@pytest.mark.parametrize("homology_dim", [0, 1])
+def test_noise_is_what_independent_samples_have_on_average(dim, homology_dim):
+    distance = SlicedWasserstein(homology_dim=homology_dim)
+    layers = prepared(distance, *[gaussian(200, dim, seed) for seed in range(16)], homology_dims=(homology_dim,))
+    apart = distance.matrix([layer.whole for layer in layers])[np.triu_indices(16, 1)]
+    assert np.mean([layer.noise for layer in layers]) == pytest.approx(apart.mean(), rel=0.2)
+
+
+class Known(Distance):
+    """Any two prepared layers are as far apart as the first one says."""
 
     def between(self, first, second):
-        return float(np.linalg.norm(first - second))
-
-
-# -- Noise at n ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("distance", [H0, H1, Wasserstein(homology_dim=1), Means()])
-def test_noise_is_what_two_samples_of_one_layer_are_apart(distance):
-    layers = layers_of(distance, *gaussians(14, n=240))
-    apart = distance.matrix([layer.whole for layer in layers])[np.triu_indices(len(layers), 1)].mean()
-    assert np.mean([layer.noise for layer in layers]) == pytest.approx(apart, rel=0.3)
-
-
-def test_a_layer_without_bars_has_no_noise_in_that_dimension():
-    line = np.linspace(0, 1, 60)[:, None]
-    (layer,) = layers_of(H1, line)
-    assert (layer.noise, layer.size) == (0, 0)
-    table = among(H1, layers_of(H1, line, 2 * line))
-    assert table["matrix"].tolist() == [[0, 0], [0, 0]]
-    assert table["p_values"].tolist() == [[1, 1], [1, 1]]
+        return first
 
 
 def test_without_a_size_the_growth_with_the_number_of_points_is_measured():
-    class Known(Distance):
-        def between(self, first, second):
-            return first
-
     # 4 among quarters and 12 among twelfths: it falls like 1 / n, and is 1 among layers of n points.
     assert noise_at_n(Known(), np.nan, [4.0] * 4, [12.0] * 12) == pytest.approx(1.0)
     assert noise_at_n(Known(), np.nan, [5.0] * 4, [5.0] * 12) == pytest.approx(5.0)
@@ -71,130 +62,156 @@ def test_without_a_size_the_growth_with_the_number_of_points_is_measured():
     assert np.isnan(noise_at_n(Known(), np.nan, [], []))
 
 
-def test_noise_and_test_of_a_distance_of_essential_classes_which_has_no_size():
+def test_noise_of_nothing_is_nothing():
+    (layer,) = prepared(SlicedWasserstein(homology_dim=1), np.ones((48, 3)))
+    assert (layer.noise, layer.size) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("n", "parts", "is_known"), [(7, 0, False), (23, 0, True), (24, 12, True)])
+def test_noise_needs_quarters_of_two_samples_and_the_test_twelfths(n, parts, is_known):
+    (layer,) = prepared(SlicedWasserstein(homology_dim=0), gaussian(n))
+    assert len(layer.parts) == len(layer.n_points) == parts
+    assert np.isfinite(layer.noise) == is_known
+    assert np.isfinite(layer.size)
+
+
+def test_a_paired_distance_has_parts_and_no_noise():
+    (layer,) = prepared(Procrustes(), gaussian(48))
+    assert len(layer.parts) == 12
+    assert np.isnan([layer.noise, layer.size]).all()
+
+
+def test_noise_and_test_of_a_distance_whose_size_is_infinite():
     distance = SlicedWasserstein(homology_dim=0, essential=True)
-    layers = layers_of(distance, *gaussians(3))
+    layers = prepared(distance, *[gaussian(144, seed=seed) for seed in range(8)])
     assert {layer.problem for layer in layers} == {""}
-    assert np.isnan([layer.size for layer in layers]).all()
-    assert all(layer.noise > 0 for layer in layers)
+    apart = distance.matrix([layer.whole for layer in layers])[np.triu_indices(8, 1)]
+    assert np.mean([layer.noise for layer in layers]) == pytest.approx(apart.mean(), rel=0.4)
     assert np.isfinite(p_values_among(distance, layers)).all()
 
 
-@pytest.mark.parametrize("n", [1, 3, 23])
-def test_too_few_points_have_no_test(n):
-    layers = layers_of(H0, *gaussians(2, n=n))
-    assert not any(len(layer.parts) for layer in layers)
-    assert np.isnan(among(H0, layers)["p_values"]).all()
-    assert np.isnan(layers[0].noise) == (n < 8)
+def test_a_distance_that_fails_on_parts_costs_its_noise_and_says_so():
+    class ManyPoints(Distance):
+        def prepare(self, facts):
+            if facts.n_points < 20:
+                raise ValueError(f"got {facts.n_points} points")
+            return facts.cloud.mean()
 
-
-def test_constant_clouds_do_not_differ():
-    found = among(H0, layers_of(H0, np.ones((60, 2)), np.zeros((60, 3)), scale="quantile"))
-    assert found["matrix"].max() == 0
-    assert found["p_values"].tolist() == [[1, 1], [1, 1]]
-
-
-class NeedsMany(Distance):
-    def prepare(self, facts):
-        if facts.n_points < 30:
-            raise ValueError(f"Expected at least 30 points, got {facts.n_points}.")
-        return facts.cloud.std()
-
-    def between(self, first, second):
-        return abs(first - second)
-
-
-def test_a_distance_that_fails_on_parts_keeps_the_whole_and_says_why_its_noise_is_not_known():
-    (layer,) = layers_of(NeedsMany(), *gaussians(1))
-    assert layer.whole > 0
+    (layer,) = prepared(ManyPoints(), gaussian(48))
+    assert layer.whole == gaussian(48).mean()
+    assert (len(layer.parts), layer.problem) == (0, "ValueError: got 4 points")
     assert np.isnan(layer.noise)
-    assert layer.problem == "ValueError: Expected at least 30 points, got 10."
 
 
 # -- Standard errors -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("statistic", [Bars(homology_dim=1), TotalPersistence(homology_dim=0)])
-def test_the_error_of_a_statistic_is_its_spread_over_samples(statistic):
-    facts = [LayerFacts(cloud) for cloud in gaussians(30, n=240)]
-    values = [statistic.value(each) for each in facts]
-    errors = [error_of(statistic, value, each) for value, each in zip(values, facts, strict=True)]
-    assert np.median(errors) == pytest.approx(np.std(values), rel=0.5)
+def test_the_error_of_a_mean_is_that_of_the_textbook():
+    values = np.random.default_rng(0).normal(3, 1, size=(1200, 500))
+    errors = spread_at_n(values.reshape(12, 100, 500).mean(axis=1), values.mean(axis=0))
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(1 / np.sqrt(1200), rel=0.05)
 
 
-def test_values_near_zero_tell_no_growth():
-    of_parts = np.array([1.0, -1.0] * 6)
-    assert spread_at_n(of_parts, np.float64(0.0)) == pytest.approx(np.std(of_parts, ddof=1) / np.sqrt(12))
-    assert np.isnan(spread_at_n(of_parts, np.float64(np.nan)))
-    assert np.isnan(spread_at_n(np.empty(0), np.float64(1.0)))
+def test_errors_are_not_known_where_a_value_is_not_or_there_are_no_parts():
+    parts = np.array([[1.0, 1.0, np.nan], [2.0, 3.0, 1.0]])
+    found = spread_at_n(parts, np.array([np.nan, 2.0, 2.0]))
+    assert np.isnan(found).tolist() == [True, False, True]
+    assert np.isnan(spread_at_n(np.empty((0, 2)), np.ones(2))).all()
 
 
-def test_a_statistic_that_is_no_number_of_the_same_kind_on_parts_has_no_error():
-    class OfAll(Statistic):
-        on_parts = False
-
-        def value(self, facts):
-            raise AssertionError("It was asked of a part.")
-
-    assert np.isnan(error_of(OfAll(), 1.0, LayerFacts(gaussians(1)[0])))
+def test_values_near_nothing_tell_no_growth():
+    parts = np.array([[-1.0], [1.0]] * 6)
+    assert spread_at_n(parts, np.array([5.0])) <= parts.std(ddof=1) / np.sqrt(12) * 12 + 1e-9
+    assert spread_at_n(np.zeros((12, 1)), np.zeros(1)).tolist() == [0.0]
 
 
-def test_a_paired_distance_has_standard_errors_and_no_p():
-    first, other = gaussians(2)
-    found = among(Procrustes(), layers_of(Procrustes(), first, first + 0.3 * other))
-    assert found.keys() == {"matrix", "sizes", "errors"}
-    assert 0 < found["errors"][0, 1] < found["matrix"][0, 1]
+class Mean(Statistic):
+    def value(self, facts):
+        return float(facts.cloud.mean())
 
 
-# -- Tests -----------------------------------------------------------------------------------------------------------
+def test_the_error_of_a_statistic_comes_from_its_parts():
+    facts = LayerFacts(gaussian(480, 1) + 3)
+    assert error_of(Mean(), Mean().value(facts), facts) == pytest.approx(1 / np.sqrt(480), rel=0.5)
+    assert np.isnan(error_of(Mean(), 0.0, LayerFacts(gaussian(20))))
 
 
-@pytest.mark.parametrize("distance", [H1, Wasserstein(homology_dim=1)])
-def test_p_values_are_the_same_among_across_and_of_pairs(distance):
-    clouds = [*gaussians(2), 3 * gaussians(1, d=1, seed=1)[0], gaussians(1, d=8, seed=2)[0]]
-    layers = layers_of(distance, *clouds)
-    expected = p_values_among(distance, layers)
-    np.testing.assert_array_equal(expected, expected.T)
-    np.testing.assert_array_equal(np.diagonal(expected), 1)
-    np.testing.assert_array_equal(p_values_across(distance, layers[:1], layers[1:]), expected[:1, 1:])
-    np.testing.assert_array_equal(p_values_of_pairs(distance, layers[:2], layers[2:]), expected[[0, 1], [2, 3]])
-    np.testing.assert_array_equal(p_values_of_pairs(distance, layers, layers), 1)
-    np.testing.assert_array_equal(p_values_across(distance, layers, layers), expected)
+def test_parts_tell_nothing_of_a_statistic_that_is_another_one_on_them():
+    facts = LayerFacts(gaussian(48))
+    assert not MapperCoverage.on_parts
+    assert np.isnan(error_of(MapperCoverage(), 0.9, facts))
+    labels = np.arange(240) % 2
+    assert error_of(NearestAgree(), 0.5, LayerFacts(gaussian(240), labels)) < 0.1
 
 
-def test_equal_layers_are_not_told_apart_wherever_they_come_from():
-    first, same = (layers_of(H0, *gaussians(3)) for _ in range(2))
-    assert (np.diagonal(p_values_across(H0, first, same)) == 1).all()
-    assert (p_values_of_pairs(H0, first, same) == 1).all()
-    assert (np.diagonal(p_values_among(H0, [*first, *same]), 3) == 1).all()
+# -- p-values of layers ----------------------------------------------------------------------------------------------
+
+DISTANCES = [SlicedWasserstein(homology_dim=0), SlicedWasserstein(homology_dim=1), LongBars(homology_dim=0)]
 
 
-def test_a_p_value_is_of_two_layers_whatever_others_there_are():
-    layers = layers_of(H0, *gaussians(3), 1e3 * gaussians(1, seed=5)[0], 1e-3 * gaussians(1, seed=6)[0])
-    alone = p_values_among(H0, layers[:2])
-    np.testing.assert_array_equal(p_values_among(H0, layers)[:2, :2], alone)
+@pytest.fixture(scope="module")
+def clouds():
+    same = gaussian(144)
+    return [same, same + 0.1 * gaussian(144, seed=1), gaussian(144, 8, seed=2), circle(144)]
 
 
-@pytest.mark.parametrize(("lost", "is_tested"), [(2, True), (12, False)])
-def test_layers_of_which_one_lacks_many_points_are_not_tested(lost, is_tested):
-    first, second = gaussians(2)
-    second[:lost] = np.nan
-    for found in (
-        p_values_among(H0, layers_of(H0, first, second))[0, 1],
-        p_values_across(H0, layers_of(H0, first), layers_of(H0, second))[0, 0],
-        p_values_of_pairs(H0, layers_of(H0, first), layers_of(H0, second))[0],
-    ):
-        assert np.isfinite(found) == is_tested
+@pytest.mark.parametrize("distance", DISTANCES, ids=lambda distance: distance.describe().tag)
+def test_p_is_the_same_however_layers_are_asked_for(distance, clouds):
+    layers = prepared(distance, *clouds)
+    found = p_values_among(distance, layers)
+    assert (np.diagonal(found) == 1).all()
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_array_equal(p_values_among(distance, layers, n_threads=3), found)
+    np.testing.assert_array_equal(p_values_across(distance, layers[:1], layers[1:]), found[:1, 1:])
+    np.testing.assert_array_equal(p_values_across(distance, layers, layers), found)
+    rows, columns = np.triu_indices(4, 1)
+    pairs = [[layers[i] for i in side] for side in (rows, columns)]
+    np.testing.assert_array_equal(p_values_of_pairs(distance, *pairs), found[rows, columns])
 
 
-def test_two_snapshots_are_tested_from_their_files_as_they_were_with_their_clouds(tmp_path):
-    clouds = dict(zip("ab", gaussians(2), strict=True))
-    snapshot = analyse(PointClouds(clouds))
-    read = Snapshot.load(snapshot.save(tmp_path / "step=0.npz"))
-    facts = [LayerFacts.of_diagrams(read.diagrams[layer], (0, 1), read.parts[layer]) for layer in "ab"]
-    for distance in (H0, H1):
-        expected = p_values_among(distance, layers_of(distance, *clouds.values(), scale="quantile"))
-        np.testing.assert_array_equal(
-            p_values_among(distance, [prepare_layer(distance, each) for each in facts]), expected
-        )
-        np.testing.assert_array_equal(read.distances["sliced_wasserstein", distance.homology_dim].p_values, expected)
+def test_layers_that_differ_are_told_apart_and_those_that_do_not_are_not(clouds):
+    distance = SlicedWasserstein(homology_dim=0)
+    found = p_values_among(distance, prepared(distance, *clouds, gaussian(144, seed=9)))
+    assert (found[[0, 0, 2], [2, 3, 3]] <= 0.05).all()
+    assert found[0, 4] > 0.05
+
+
+def test_layers_without_parts_or_with_unequal_ones_are_not_tested(clouds):
+    distance = SlicedWasserstein(homology_dim=0)
+    layers = prepared(distance, clouds[0], clouds[1][:20], clouds[2], clouds[3][:141], clouds[3][:132])
+    assert [int(layer.n_points.sum()) for layer in layers] == [144, 0, 144, 132, 132]
+    is_known = np.isfinite(p_values_among(distance, layers))
+    expected = np.zeros((5, 5), dtype=bool)
+    expected[np.ix_([0, 2], [0, 2])] = expected[np.ix_([3, 4], [3, 4])] = True
+    np.testing.assert_array_equal(is_known, expected)
+    np.testing.assert_array_equal(np.isfinite(p_values_across(distance, layers[:2], layers[2:])), expected[:2, 2:])
+    assert np.isfinite(p_values_of_pairs(distance, layers[:3], layers[2:])).tolist() == [True, False, False]
+    assert np.isnan(p_values_among(distance, layers[1:2])).all()
+
+
+def test_parts_may_lack_two_points_in_a_hundred():
+    distance = SlicedWasserstein(homology_dim=0)
+    full, lacking = prepared(distance, gaussian(144), gaussian(144, seed=1))
+    for lost, is_known in ((2, True), (3, False)):
+        counts = full.n_points - np.eye(12, dtype=np.int64)[0] * lost
+        found = p_values_of_pairs(distance, [full], [dataclasses.replace(lacking, n_points=counts)])
+        assert np.isfinite(found).tolist() == [is_known]
+
+
+def test_what_is_known_among_layers_are_the_fields_of_their_table(clouds):
+    distance = LongBars(homology_dim=1)
+    layers = prepared(distance, *clouds)
+    known = among(distance, layers)
+    assert known.keys() == {"matrix", "sizes", "noise", "p_values"}
+    np.testing.assert_array_equal(known["matrix"], distance.matrix([layer.whole for layer in layers]))
+    np.testing.assert_array_equal(known["sizes"], [layer.whole for layer in layers])
+    np.testing.assert_array_equal(known["noise"], [layer.noise for layer in layers])
+
+
+def test_a_paired_distance_has_errors_and_no_p(clouds):
+    layers = prepared(Procrustes(), *clouds)
+    known = among(Procrustes(), layers)
+    assert known.keys() == {"matrix", "sizes", "errors"}
+    assert (known["errors"][~np.eye(4, dtype=bool)] > 0).all()
+    np.testing.assert_allclose(known["errors"], known["errors"].T)
+    assert among(Procrustes(), prepared(Procrustes(), gaussian(20), gaussian(20))).keys() == {"matrix", "sizes"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.noise import (
     PreparedLayer,
-    among,
+    how_sure,
     p_values_of_pairs,
     prepare_layer,
 )
@@ -156,12 +156,17 @@ class _Question:
     @property
     def layers(self) -> list[PreparedLayer]:
         """What is compared, of the layers that are there."""
-        return [prepared for prepared in self.prepared if prepared is not None]
+        return self.at(self.there)
 
-    @property
-    def have_the_same_samples(self) -> bool:
+    def at(self, rows: Sequence[int]) -> list[PreparedLayer]:
+        """What is compared, of the layers of some rows that are there."""
+        return [prepared for row in rows if (prepared := self.prepared[row]) is not None]
+
+    @functools.cached_property
+    def needs_common_samples(self) -> bool:
+        """Whether the distance is paired, and layers lack samples that others have."""
         samples = [self.measured[row].sample_ids for row in self.there]
-        return all(np.array_equal(samples[0], others) for others in samples[1:])
+        return self.distance.paired and any(not np.array_equal(samples[0], others) for others in samples[1:])
 
     def of_layers(self, values: ArrayLike) -> NDArray[np.float64]:
         """Numbers of the layers that are there, or of their pairs, in the places of all layers; NaN elsewhere."""
@@ -176,27 +181,42 @@ def _distance_table(
 ) -> LayerDistances:
     about = question.distance.describe(question.options.length)
     found = {"matrix": np.full((len(question.prepared),) * 2, np.nan)}
-    try:
+    # A measure that fails, be it the user's own, costs itself and no other; where it fails on parts of the samples
+    # only, which may be too few for it, it costs its test.
+    with _noted(about.title, "It could not be measured.", problems):
         with clock("distances"):
-            found |= {name: question.of_layers(values) for name, values in _among(question, problems).items()}
-        with clock("drift"):
-            for name, earlier in (("drift", previous), ("drift_from_first", first)):
-                drift, p = _drift(question, earlier)
-                found |= {name: drift, f"{name}_p": p}
-    except Exception as error:  # a measure that fails, be it the user's own, costs itself and no other
-        problems[about.title] = f"It could not be measured. {type(error).__name__}: {error}"
+            matrix = _matrix(question, problems)
+            found["matrix"] = question.of_layers(matrix)
+        with clock("distances"), _noted(about.title, "It was measured, but not tested.", problems):
+            found |= {name: question.of_layers(values) for name, values in _how_sure(question, matrix).items()}
+        for name, earlier in (("drift", previous), ("drift_from_first", first)):
+            with clock("drift"):
+                found[name], rows, before = _drift(question, earlier)
+            with clock("drift"), _noted(about.title, "Its drift was measured, but not tested.", problems):
+                found[f"{name}_p"] = _drift_p(question, rows, before)
     return LayerDistances(about, **found)
 
 
-def _among(question: _Question, problems: dict[str, str]) -> dict[str, NDArray[np.float64]]:
-    """The distance between every two layers that are there, and how sure it is."""
-    if question.distance.paired and not question.have_the_same_samples:
-        return {"matrix": _matrix_of_common_samples(question, problems)}
-    said: list[str] = []
-    found = among(question.distance, question.layers, question.n_threads, said)
-    if said:
-        problems[question.distance.describe().title] = " ".join(said)
-    return found
+@contextmanager
+def _noted(title: str, consequence: str, problems: dict[str, str]) -> Iterator[None]:
+    """What fails inside of ``with`` is noted with what it costs, unless something is noted of the measure already."""
+    try:
+        yield
+    except Exception as error:
+        problems.setdefault(title, f"{consequence} {type(error).__name__}: {error}")
+
+
+def _matrix(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
+    """The distance between every two layers that are there."""
+    if question.needs_common_samples:
+        return _matrix_of_common_samples(question, problems)
+    return question.distance.matrix([layer.whole for layer in question.layers], question.n_threads)
+
+
+def _how_sure(question: _Question, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    if question.needs_common_samples:
+        return {}
+    return how_sure(question.distance, question.layers, matrix, question.n_threads)
 
 
 def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
@@ -215,32 +235,40 @@ def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> 
     return matrix
 
 
-def _drift(question: _Question, earlier: Snapshot | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Each layer's distance from itself in an earlier snapshot, and its p-value; NaN for a layer that was not there.
+def _drift(question: _Question, earlier: Snapshot | None) -> tuple[NDArray[np.float64], list[int], list[PreparedLayer]]:
+    """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there.
 
     A record holds diagrams and no activations: whatever needs more than diagrams has no drift.
+
+    Returns:
+        The distances; the rows of the layers that were there; what they were.
     """
     distance = question.distance
-    drift, p = np.full((2, len(question.prepared)), np.nan)
+    drift = np.full(len(question.prepared), np.nan)
     if not distance.from_diagrams:
-        return drift, p
+        return drift, [], []
     if earlier is None:
         drift[question.there] = 0.0
-        return drift, p
+        return drift, [], []
     position = {layer: at for at, layer in enumerate(earlier.layers) if earlier.n_points[at]}
     if distance.describe().homology_dim not in (None, *earlier.homology_dims):
-        return drift, p
+        return drift, [], []
     rows = [row for row in question.there if question.clouds.layers[row] in position]
     names = [question.clouds.layers[row] for row in rows]
-    now = [prepared for row in rows if (prepared := question.prepared[row]) is not None]
     facts = [
         LayerFacts.of_diagrams(earlier.diagrams[name], earlier.homology_dims, earlier.parts.get(name)) for name in names
     ]
     before = [prepare_layer(distance, each) for each in facts]
+    now = question.at(rows)
     drift[rows] = [distance.between(one.whole, other.whole) for one, other in zip(now, before, strict=True)]
-    with contextlib.suppress(Exception):  # `_among` says what a distance cannot do on parts
-        p[rows] = p_values_of_pairs(distance, now, before)
-    return drift, p
+    return drift, rows, before
+
+
+def _drift_p(question: _Question, rows: list[int], before: list[PreparedLayer]) -> NDArray[np.float64]:
+    """The p-values of ``_drift``."""
+    p = np.full(len(question.prepared), np.nan)
+    p[rows] = p_values_of_pairs(question.distance, question.at(rows), before)
+    return p
 
 
 def _parts_of(facts: LayerFacts) -> LayerParts:

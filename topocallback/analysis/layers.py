@@ -112,11 +112,10 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     with clock("diagrams"):
         _ = facts.diagrams
     with clock("noise"):
-        parts = facts.parts(N_PARTS)
-        for part in [*parts, *facts.parts(N_QUARTERS)]:
+        for part in (*facts.parts(N_PARTS), *facts.parts(N_QUARTERS)):
             _ = part.diagrams
-    if facts.n_points and not parts:
-        problems.append(f"It is not tested against others: {facts.n_points} points are too few for {N_PARTS} parts.")
+    if facts.n_points and not facts.parts(N_PARTS):
+        problems.append(f"It was not tested: {facts.n_points} points are too few for {N_PARTS} parts.")
     with clock("distances"):
         prepared = prepared_distances(facts, options, problems, from_diagrams=False)
     with clock("statistics"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from topocallback.compare.jobs import run_jobs
 from topocallback.compare.store import Store, fingerprint
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
-from topocallback.measures.noise import PreparedLayer, p_values_across, p_values_among, prepare_layer, spread_at_n
+from topocallback.measures.noise import p_values_across, p_values_among, prepare_layer, spread_at_n
 from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.sign_flips import N_PARTS
 from topocallback.measures.table import is_in_table, to_record
@@ -105,20 +105,19 @@ def _block(rows: Sequence[LayerFacts], columns: Sequence[LayerFacts] | None, dis
     ours = [prepare_layer(distance, layer) for layer in rows]
     theirs = None if columns is None else [prepare_layer(distance, layer) for layer in columns]
     block[0] = _matrix(distance, [layer.whole for layer in ours], theirs and [layer.whole for layer in theirs])
-    with contextlib.suppress(Exception):  # each layer's own snapshot says what a distance cannot do on parts
+    try:
         if not distance.paired:
             block[1] = p_values_among(distance, ours) if theirs is None else p_values_across(distance, ours, theirs)
         elif all(len(layer.parts) for layer in [*ours, *(theirs or ())]):
-            block[2] = spread_at_n(np.array([_of_part(distance, k, ours, theirs) for k in range(N_PARTS)]), block[0])
+            of_parts = [
+                _matrix(distance, [layer.parts[k] for layer in ours], theirs and [layer.parts[k] for layer in theirs])
+                for k in range(N_PARTS)
+            ]
+            block[2] = spread_at_n(np.array(of_parts), block[0])
+    except Exception as error:  # as in a snapshot, what fails on parts costs its test
+        text = f"{distance.describe().title}: It was measured, but not tested. {type(error).__name__}: {error}"
+        warnings.warn(text, UserWarning, stacklevel=2)
     return block
-
-
-def _of_part(
-    distance: Distance, part: int, rows: Sequence[PreparedLayer], columns: Sequence[PreparedLayer] | None
-) -> NDArray[np.float64]:
-    """A paired distance on one part of the samples."""
-    others = None if columns is None else [layer.parts[part] for layer in columns]
-    return _matrix(distance, [layer.parts[part] for layer in rows], others)
 
 
 def _matrix(distance: Distance, rows: Sequence[Any], columns: Sequence[Any] | None) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ __all__ = [
     "PreparedLayer",
     "among",
     "error_of",
+    "how_sure",
     "noise_at_n",
     "p_values_across",
     "p_values_among",
@@ -56,28 +57,28 @@ class PreparedLayer:
 def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
     """Everything that a distance needs of a layer, its noise included.
 
-    A distance that fails on parts of the samples, which may be too few for it, or on an empty diagram, costs its noise
-    and says so in ``problem``.
+    A distance that fails on parts of the samples, which may be too few for it, or on nothing, which has no bars, costs
+    its noise and says so in ``problem``.
 
     Args:
         distance: The distance.
         facts: The layer.
     """
     whole = distance.prepare(facts)
-    parts, n_points, size, noise, problem = [], np.empty(0, dtype=np.int64), np.nan, np.nan, ""
-    # What is compared for an error is what `between` compares, and for a test what `likeness` does.
+    # What is compared for an error is what `between` compares, and for a p-value what `likeness` does.
     prepare_part = distance.prepare if distance.paired else distance.prepare_part
     try:
-        parts = [prepare_part(part) for part in facts.parts(N_PARTS)]
-        n_points = np.array([part.n_points for part in facts.parts(N_PARTS)], dtype=np.int64)
-        size = distance.size(whole)
+        size, noise = distance.size(whole), np.nan
+        parts = facts.parts(N_PARTS)
+        prepared = [prepare_part(part) for part in parts]
         if not distance.paired:
             quarters = [distance.prepare(part) for part in facts.parts(N_QUARTERS)]
-            twelfths = [] if np.isfinite(size) else [distance.prepare(part) for part in facts.parts(N_PARTS)]
+            twelfths = () if np.isfinite(size) else [distance.prepare(part) for part in parts]
             noise = noise_at_n(distance, size, quarters, twelfths)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-    return PreparedLayer(whole, parts if len(parts) == len(n_points) else [], n_points, size, noise, problem)
+        return PreparedLayer(whole, (), np.empty(0, dtype=np.int64), np.nan, np.nan, problem)
+    return PreparedLayer(whole, prepared, np.array([part.n_points for part in parts], dtype=np.int64), size, noise)
 
 
 def noise_at_n(distance: Distance, size: float, quarters: Sequence[Any], parts: Sequence[Any]) -> float:
@@ -93,7 +94,7 @@ def noise_at_n(distance: Distance, size: float, quarters: Sequence[Any], parts: 
         distance: An unpaired distance.
         size: The whole layer's distance from nothing, or NaN.
         quarters: The quarters, prepared.
-        parts: The parts, prepared as the quarters are; they are not asked where the size is known.
+        parts: The parts, prepared.
     """
     if len(quarters) < N_QUARTERS:
         return np.nan
@@ -156,32 +157,42 @@ def error_of(statistic: Statistic, value: float, facts: LayerFacts) -> float:
     return float(spread_at_n(of_parts, np.float64(value)))
 
 
-def among(
-    distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1, problems: list[str] | None = None
-) -> dict[str, NDArray[np.float64]]:
+def among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1) -> dict[str, NDArray[np.float64]]:
     """A distance among L layers of the same samples, or an unpaired one of any, and how sure it is.
 
     Args:
         distance: The distance.
         layers: The layers.
         n_threads: Threads to share the pairs among; it does not change the result.
-        problems: Takes a sentence if the distances are known, and how sure they are is not.
 
     Returns:
         The fields of a ``DistanceTable`` that are known.
     """
     matrix = distance.matrix([layer.whole for layer in layers], n_threads)
-    known = {"matrix": matrix, "sizes": np.array([layer.size for layer in layers])}
-    try:
-        if not distance.paired:
-            known["noise"] = np.array([layer.noise for layer in layers])
-            known["p_values"] = p_values_among(distance, layers, n_threads)
-        elif all(len(layer.parts) for layer in layers):
-            of_parts = [distance.matrix([layer.parts[k] for layer in layers], n_threads) for k in range(N_PARTS)]
-            known["errors"] = spread_at_n(np.array(of_parts), matrix)
-    except Exception as error:  # a distance of the user's own, which may want more than a part has
-        if problems is not None:
-            problems.append(f"How sure it is, is not known. {type(error).__name__}: {error}")
+    return {"matrix": matrix, **how_sure(distance, layers, matrix, n_threads)}
+
+
+def how_sure(
+    distance: Distance, layers: Sequence[PreparedLayer], matrix: NDArray[np.float64], n_threads: int = 1
+) -> dict[str, NDArray[np.float64]]:
+    """How sure a distance among layers is; see ``among``.
+
+    Args:
+        distance: The distance.
+        layers: L layers.
+        matrix: (L, L) their distances.
+        n_threads: Threads to share the pairs among; it does not change the result.
+
+    Returns:
+        The fields of a ``DistanceTable`` that are known, without the matrix.
+    """
+    known = {"sizes": np.array([layer.size for layer in layers])}
+    if not distance.paired:
+        noise = np.array([layer.noise for layer in layers])
+        return {**known, "noise": noise, "p_values": p_values_among(distance, layers, n_threads)}
+    if all(len(layer.parts) for layer in layers):
+        of_parts = [distance.matrix([layer.parts[k] for layer in layers], n_threads) for k in range(N_PARTS)]
+        known["errors"] = spread_at_n(np.array(of_parts), matrix)
     return known
 
 

@@ -26,9 +26,7 @@ N_PARTS = 12
 blocks of a network are told apart as often and later steps less often."""
 
 _ROUNDING = 1e-9  # of the sum of all terms: the given signs must not differ from themselves in another order
-_LAST_DIGITS = (
-    32  # by how many of them a likeness may differ from itself: a product of matrices depends on their shapes
-)
+_LAST_DIGITS = 32  # in which a likeness may differ from itself: a product of matrices depends on their shapes
 _PAIRS_AT_ONCE = 512  # 8 MB of sums
 
 

@@ -84,31 +84,46 @@ def specificity(
         (array([1., 2.]), array([6., 6.]), 1.0)
     """
     across = np.isfinite(distances) & (checkpoint_of[:, None] != checkpoint_of[None, :])
-    rows, columns = np.nonzero(np.triu(across, 1))
-    apart = distances[rows, columns]
-    is_same = layer_of[rows] == layer_of[columns]
-    ranks = rankdata(apart)
-    auc = _auc(ranks, is_same)
-    same_layer = layer_of[:, None] == layer_of[None, :]
+    pairs = np.triu(across, 1)
+    is_same = layer_of[:, None] == layer_of[None, :]
+    known = np.unique(layer_of)
     by_layer = {
         layers[layer]: (
-            _mean(distances, across & same_layer, layer_of == layer),
-            _mean(distances, across & ~same_layer, layer_of == layer),
+            _mean(distances, across & is_same, layer_of == layer),
+            _mean(distances, across & ~is_same, layer_of == layer),
         )
-        for layer in np.unique(layer_of)
+        for layer in known
     }
-    others = [(layer_of[rows] != layer) & (layer_of[columns] != layer) for layer in np.unique(layer_of)]
-    error = _jackknife_error([_auc(rankdata(apart[kept]), is_same[kept]) for kept in others])
-    p_value = _p_value(auc, ranks, rows, columns, checkpoint_of, layer_of)
-    return Specificity(apart[is_same], apart[~is_same], by_layer, auc, error, p_value, checkpoints)
+    without_one = [_Ranks(distances, pairs & _without(layer_of != layer)).auc(layer_of) for layer in known]
+    ranks = _Ranks(distances, pairs)
+    auc = ranks.auc(layer_of)
+    p_value = _p_value(auc, ranks, checkpoint_of, layer_of)
+    same, different = distances[pairs & is_same], distances[pairs & ~is_same]
+    return Specificity(same, different, by_layer, auc, _jackknife_error(without_one), p_value, checkpoints)
 
 
-def _auc(ranks: NDArray[np.float64], is_same: NDArray[np.bool_]) -> float:
-    """The area under the curve by the ranks of all distances (Mann and Whitney)."""
-    n_same, n_different = int(is_same.sum()), int((~is_same).sum())
-    if not n_same or not n_different:
-        return float("nan")
-    return float((ranks[~is_same].sum() - n_different * (n_different + 1) / 2) / (n_same * n_different))
+class _Ranks:
+    """The ranks of all distances across checkpoints, of which those of the same layer are asked for again and again."""
+
+    def __init__(self, distances: NDArray[np.float64], pairs: NDArray[np.bool_]) -> None:
+        self._counted = pairs.astype(np.float64)
+        self._ranks = np.zeros(distances.shape)
+        self._ranks[pairs] = rankdata(distances[pairs])
+        self._totals = self._counted.sum(), self._ranks.sum()
+
+    def auc(self, layer_of: NDArray[np.int64]) -> float:
+        """The area under the curve (Mann and Whitney): ties count half."""
+        member = (layer_of[:, None] == np.unique(layer_of)).astype(np.float64)
+        n_same, of_same = (((table @ member) * member).sum() for table in (self._counted, self._ranks))
+        n_different = self._totals[0] - n_same
+        if not n_same or not n_different:
+            return float("nan")
+        of_different = self._totals[1] - of_same
+        return float((of_different - n_different * (n_different + 1) / 2) / (n_same * n_different))
+
+
+def _without(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return kept[:, None] & kept[None, :]
 
 
 def _jackknife_error(without_one: list[float]) -> float:
@@ -118,14 +133,7 @@ def _jackknife_error(without_one: list[float]) -> float:
     return float(np.sqrt((count - 1) * np.var(without_one)))
 
 
-def _p_value(
-    auc: float,
-    ranks: NDArray[np.float64],
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    checkpoint_of: NDArray[np.int64],
-    layer_of: NDArray[np.int64],
-) -> float:
+def _p_value(auc: float, ranks: _Ranks, checkpoint_of: NDArray[np.int64], layer_of: NDArray[np.int64]) -> float:
     """How often ``auc`` is as large when each checkpoint's layers change names among themselves."""
     if not np.isfinite(auc):
         return float("nan")
@@ -136,7 +144,7 @@ def _p_value(
         order = np.lexsort((random.random(len(layer_of)), checkpoint_of))
         named = np.empty_like(layer_of)
         named[np.argsort(checkpoint_of, kind="stable")] = layer_of[order]
-        as_large += _auc(ranks, named[rows] == named[columns]) >= auc - _ROUNDING
+        as_large += ranks.auc(named) >= auc - _ROUNDING
     return as_large / (_PERMUTATIONS + 1)
 
 

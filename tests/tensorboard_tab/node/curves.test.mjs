@@ -13,12 +13,12 @@ const LAYERS = ["net.stem", "net.block", "net.head"];
 const CHOSEN = { measure: "sliced_wasserstein", dim: 1 };
 
 /** Lines over two steps, of which the second lacks the last layer. */
-function linesOf(hasBand = false) {
+function linesOf(isChosen = false) {
   const distances = [distance({ homology_dim: 1, drift_p: [0.01, 0.4, null] })];
   const statistics = [statistic({ errors: [0.5, null, 0.25] })];
   const whole = digest(checkPayload(record({ distances, statistics })));
   const digests = [[whole, { ...whole, step: 9, layers: LAYERS.slice(0, 2) }]];
-  const style = { colour: "red", width: 2, opacity: 1, hasBand };
+  const style = { colour: "red", width: 2, opacity: 1, isChosen };
   return { runs: ["run"], digests, layers: LAYERS, styles: new Map(LAYERS.map((layer) => [layer, style])) };
 }
 
@@ -45,8 +45,8 @@ test("noise is drawn for one layer, beside a distance alone", () => {
 });
 
 test("an axis spans the numbers, and the errors of bands alone", () => {
-  for (const [hasBand, low, high] of [[false, 1, 3], [true, 0.5, 3.25]]) {
-    const lines = linesOf(hasBand);
+  for (const [isChosen, low, high] of [[false, 1, 3], [true, 0.5, 3.25]]) {
+    const lines = linesOf(isChosen);
     const values = valuesIn(curvesOf(lines, quantity(lines, quantityId("statistic", "bars"))));
     assert.deepEqual([Math.min(...values), Math.max(...values)], [low, high]);
   }
@@ -58,13 +58,13 @@ test("a picture's key says what it holds and nothing else", () => {
   const drift = quantity(lines, quantityId("drift"));
   const noise = noiseCurves(lines, drift, "net.stem");
   const curves = curvesOf(lines, drift);
-  assert.deepEqual(keyOf(curves, noise, nameOf), [
+  assert.deepEqual(keyOf(curves, noise, nameOf, 50), [
     "filled: beyond noise (p ≤ 0.05)", "hollow: not told apart", "dashed: own noise of net.stem",
   ]);
-  assert.deepEqual(keyOf(curves.slice(0, 1), [], nameOf), ["filled: beyond noise (p ≤ 0.05)"]);
+  assert.deepEqual(keyOf(curves.slice(0, 1), [], nameOf, 50), ["filled: beyond noise (p ≤ 0.05)"]);
   const bars = curvesOf(lines, quantity(lines, quantityId("statistic", "bars")));
-  assert.deepEqual(keyOf(bars, [], nameOf), ["band: ± standard error"]);
-  assert.deepEqual(keyOf(curvesOf(lines, quantity(lines, quantityId("scale"))), [], nameOf), []);
+  assert.deepEqual(keyOf(bars, [], nameOf, 50), ["band: ± standard error"]);
+  assert.deepEqual(keyOf(curvesOf(lines, quantity(lines, quantityId("scale"))), [], nameOf, 50), []);
 });
 
 test("a key goes on in the next line where there is no more room", () => {
@@ -88,7 +88,15 @@ test("a band goes around its points, and a gap stays a gap", () => {
   assert.equal(path, "M1.0 6.0L2.0 7.0L2.0 5.0L1.0 4.0ZM5.0 7.0L6.0 7.0L6.0 3.0L5.0 3.0Z");
 });
 
-test("marks shrink where steps are close together, and stay visible", () => {
-  assert.ok(markRadius(100) === markRadius(50) && markRadius(7) < markRadius(50));
-  assert.ok(markRadius(0.1) > 1);
+test("where steps are close together, the chosen layers alone are marked, and that is said", () => {
+  const [chosen, other] = [{ style: { isChosen: true } }, { style: { isChosen: false } }];
+  assert.equal(markRadius(50, chosen), markRadius(50, other));
+  assert.ok(markRadius(3, chosen) > 1);
+  assert.equal(markRadius(3, other), 0);
+  const lines = linesOf();
+  const curves = curvesOf(lines, quantity(lines, quantityId("drift")));
+  curves[0].style = { ...curves[0].style, isChosen: true };
+  assert.deepEqual(keyOf(curves, [], (layer) => layer, 3), [
+    "filled: beyond noise (p ≤ 0.05)", "marked: the chosen layers alone",
+  ]);
 });

@@ -13,9 +13,9 @@ import { linePath } from "./axes.js";
 import { shape } from "./dom.js";
 import { isNotToldApart, isToldApart } from "./noise.js";
 
-const LARGEST_MARK = 2.8;
-const SMALLEST_MARK = 1.4;
-const MARK_PER_SPACING = 0.3;
+const MARK_RADIUS = { roomy: 2.8, dense: 1.7 };
+/** Below so many pixels between two steps, the marks of 20 layers run into each other. */
+const ROOMY = 8;
 /** In pixels, of an average letter of a chart's text. */
 const LETTER_WIDTH = 5.8;
 
@@ -57,17 +57,19 @@ export function isKnown({ points }) {
 export function valuesIn(curves) {
   const known = curves.flatMap((curve) => curve.points.filter(({ value }) => value !== null).map((point) => [curve, point]));
   return known.flatMap(([{ style }, { value, error }]) => {
-    return style.hasBand && error !== null ? [value - error, value + error] : [value];
+    return style.isChosen && error !== null ? [value - error, value + error] : [value];
   });
 }
 
 /** What a picture says of its curves, in a few parts: nothing of what it does not hold. @returns {string[]} */
-export function keyOf(curves, noise, nameOf) {
-  const has = (test) => curves.some(({ points }) => points.some(({ value, ...point }) => value !== null && test(point)));
+export function keyOf(curves, noise, nameOf, spacing) {
+  const marked = curves.filter((curve) => markRadius(spacing, curve) > 0);
+  const has = (test) => marked.some(({ points }) => points.some(({ value, ...point }) => value !== null && test(point)));
   return [
     has(({ p }) => isToldApart(p)) && "filled: beyond noise (p ≤ 0.05)",
     has(({ p }) => isNotToldApart(p)) && "hollow: not told apart",
-    curves.some(({ style, points }) => style.hasBand && points.some(({ error }) => error !== null)) && "band: ± standard error",
+    has(({ p }) => p !== null) && marked.length < curves.length && "marked: the chosen layers alone",
+    curves.some(({ style, points }) => style.isChosen && points.some(({ error }) => error !== null)) && "band: ± standard error",
     noise.length > 0 && `dashed: own noise of ${nameOf(noise[0].layer)}`,
   ].filter(Boolean);
 }
@@ -83,18 +85,21 @@ export function linesOfParts(parts, width) {
   return lines;
 }
 
-/** How large marks can be where two steps are so many pixels apart. */
-export function markRadius(spacing) {
-  return Math.min(Math.max(MARK_PER_SPACING * spacing, SMALLEST_MARK), LARGEST_MARK);
+/** How large a curve's marks are where two steps are so many pixels apart; 0 where there is no room for them. */
+export function markRadius(spacing, { style }) {
+  if (spacing >= ROOMY) return MARK_RADIUS.roomy;
+  return style.isChosen ? MARK_RADIUS.dense : 0;
 }
 
 /**
  * A curve with its band of errors and its marks.
  * @param {Curve} curve
- * @param {{x: Function, y: Function, radius: number}} scales
+ * @param {{x: Function, y: Function, spacing: number}} scales `spacing`: the pixels between two steps.
  * @returns {SVGElement}
  */
-export function drawnCurve({ points, style, dashes }, { x, y, radius }) {
+export function drawnCurve(curve, { x, y, spacing }) {
+  const { points, style, dashes } = curve;
+  const radius = markRadius(spacing, curve);
   const places = points.map(({ step, value }) => [x(step), value === null ? null : y(value)]);
   const known = places.filter(([, py]) => py !== null);
   const lone = known.length === 1;
@@ -106,11 +111,11 @@ export function drawnCurve({ points, style, dashes }, { x, y, radius }) {
     "stroke-opacity": style.opacity,
     "stroke-dasharray": lone ? null : dashes,
   });
-  const band = style.hasBand ? shape("path", { class: "band", d: bandPath(points, x, y), fill: style.colour }) : null;
+  const band = style.isChosen ? shape("path", { class: "band", d: bandPath(points, x, y), fill: style.colour }) : null;
   const marksOf = (test, className, fill) => {
     const marked = places.filter(([, py], i) => py !== null && test(points[i].p));
     const look = { class: `mark ${className}`, fill, stroke: style.colour, opacity: style.opacity };
-    return marked.length > 0 ? shape("path", { ...look, d: circlesPath(marked, radius) }) : null;
+    return radius > 0 && marked.length > 0 ? shape("path", { ...look, d: circlesPath(marked, radius) }) : null;
   };
   return shape(
     "g",

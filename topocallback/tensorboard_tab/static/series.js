@@ -1,7 +1,7 @@
 /** The panel of curves over the steps: one line per layer, coloured by depth. */
 import { drawAxes, label, sizeChart } from "./axes.js";
 import { depthColour } from "./colours.js";
-import { curvesOf, drawnCurve, isKnown, keyOf, linesOfParts, markRadius, noiseCurves, valuesIn } from "./curves.js";
+import { curvesOf, drawnCurve, isKnown, keyOf, linesOfParts, noiseCurves, valuesIn } from "./curves.js";
 import { dropDown, element, setAttribute, shape } from "./dom.js";
 import { shortLayerNames, shortened } from "./names.js";
 import { driftVerdict } from "./noise.js";
@@ -66,7 +66,7 @@ function lineStyle(name, position, count, { pair, dark }, focus) {
   const faded = focus !== null && focus !== name;
   const width = name === focus ? 3 : inPair >= 0 ? 2.2 : 1.3;
   const opacity = faded ? 0.18 : inPair >= 0 ? 1 : 0.75;
-  return { colour, width, opacity, hasBand: focus === null ? inPair >= 0 : name === focus };
+  return { colour, width, opacity, isChosen: focus === null ? inPair >= 0 : name === focus };
 }
 
 function createChart(context, position) {
@@ -95,8 +95,11 @@ function createChart(context, position) {
     curves = quantity ? curvesOf(lines, quantity) : [];
     const isEmpty = !curves.some(isKnown);
     const noise = isEmpty ? [] : noiseCurves(lines, quantity, state.hover ?? state.layer);
-    const key = linesOfParts(keyOf(curves, noise, (layer) => shortened(layer, LONGEST_NAME_IN_KEY)), width - KEY_LEFT);
-    const frame = { left: 46, top: 15 + KEY_LINE * key.length, right: width - 12, bottom: HEIGHT - 38 };
+    const frame = { left: 46, right: width - 12, bottom: HEIGHT - 38 };
+    const spacing = (frame.right - frame.left) / Math.max(steps.length - 1, 1);
+    const parts = keyOf(curves, noise, (layer) => shortened(layer, LONGEST_NAME_IN_KEY), spacing);
+    const key = linesOfParts(parts, width - KEY_LEFT);
+    frame.top = 15 + KEY_LINE * key.length;
     x = linearScale([steps[0] ?? 0, steps.at(-1) ?? 1], [frame.left + 4, frame.right - 4]);
     const y = linearScale(domainOf(valuesIn([...curves, ...noise])), [frame.bottom, frame.top]);
     drawAxes(chart, frame, { x, y, xLabel: "step", format: readableStep });
@@ -104,10 +107,9 @@ function createChart(context, position) {
     setAttribute(marker, "y1", frame.top);
     setAttribute(marker, "y2", frame.bottom);
     markStep();
-    const radius = markRadius((frame.right - frame.left) / Math.max(steps.length - 1, 1));
     for (const curve of [...noise, ...curves]) {
       curve.places = curve.points.map(({ step, value }) => [x(step), value === null ? null : y(value)]);
-      chart.append(drawnCurve(curve, { x, y, radius }));
+      chart.append(drawnCurve(curve, { x, y, spacing }));
     }
     key.forEach((line, row) => chart.append(label(KEY_LEFT, 11 + KEY_LINE * row, line, "start", "key")));
     const nothing = lines.layers.length > 0 && isEmpty ? "not known at the steps read so far" : "";

@@ -12,6 +12,7 @@ from topocallback.records.results import Description, LayerDistances, Results, S
 from topocallback.records.snapshot import Snapshot
 
 ODD_NAMES = ("layers.0/conv 1", "слой.層", "<img src=x onerror=alert(1)>", "", "facts", "../../up")
+DRIFTS = ("drift", "drift_from_first", "drift_p", "drift_from_first_p")
 OWN = Description("a/b_H7", None, "A <b>bold</b> one, 0 same", "", (-np.inf, 1.0), "distance", "similarity", True)
 
 
@@ -122,7 +123,8 @@ def assert_same_tables(found, expected, *, drift=True):
     assert found.distances.keys() == expected.distances.keys()
     assert found.statistics.keys() == expected.statistics.keys()
     for key, table in expected.distances.items():
-        for name in ("matrix", "noise", *(("drift", "drift_from_first") if drift else ())):
+        for name in ("matrix", "noise", "sizes", "p_values", "errors", *(DRIFTS if drift else ())):
             np.testing.assert_array_equal(getattr(found.distances[key], name), getattr(table, name), err_msg=f"{key}")
     for key, table in expected.statistics.items():
-        np.testing.assert_array_equal(found.statistics[key].values, table.values, err_msg=f"{key}")
+        for name in ("values", "errors"):
+            np.testing.assert_array_equal(getattr(found.statistics[key], name), getattr(table, name), err_msg=f"{key}")

@@ -199,11 +199,12 @@ def _distance_table(
 
 @contextmanager
 def _noted(title: str, consequence: str, problems: dict[str, str]) -> Iterator[None]:
-    """What fails inside of ``with`` is noted with what it costs, unless something is noted of the measure already."""
+    """What fails inside of ``with`` is noted with what it costs, behind what is noted of the measure already."""
     try:
         yield
     except Exception as error:
-        problems.setdefault(title, f"{consequence} {type(error).__name__}: {error}")
+        said, text = problems.get(title, ""), f"{consequence} {type(error).__name__}: {error}"
+        problems[title] = said if text in said else f"{said} {text}".lstrip()
 
 
 def _matrix(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:

@@ -19,7 +19,15 @@ from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.point_clouds import PointClouds
 
-__all__ = ["Clock", "LayerMeasurements", "layer_facts", "measure_layer", "prepared_distances", "statistic_values"]
+__all__ = [
+    "Clock",
+    "LayerMeasurements",
+    "layer_facts",
+    "measure_layer",
+    "measure_parts",
+    "prepared_distances",
+    "statistic_values",
+]
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
 
@@ -112,13 +120,13 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     with clock("diagrams"):
         _ = facts.diagrams
     with clock("noise"):
-        for part in (*facts.parts(N_PARTS), *facts.parts(N_QUARTERS)):
-            _ = part.diagrams
+        _ = facts.parts(N_PARTS), facts.parts(N_QUARTERS)
     with clock("distances"):
         prepared = prepared_distances(facts, options, problems, from_diagrams=False)
     with clock("statistics"):
         values = statistic_values(facts, options, mapper, problems, from_diagrams=False)
-    of_record = facts.without_cloud()
+    with clock("noise"):
+        of_record = facts.without_cloud()
     return LayerMeasurements(
         facts.n_points, facts.sample_ids, facts.scale, of_record, mapper, prepared, values, problems
     )
@@ -130,6 +138,21 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
         return ["No points: the mask kept no position of any sample."]
     left_out = count - facts.n_points
     return [f"{left_out} of {count} points hold NaN or infinity and were left out."] if left_out else []
+
+
+def measure_parts(layer: LayerMeasurements, clock: Clock) -> None:
+    """The diagrams of a layer's parts.
+
+    Apart from ``measure_layer``, because these are many small steps. Beside another thread that is at work on a layer,
+    each of them waits for Python's global lock: of 12 layers of 1000 points, in two threads, 1.0 s instead of 0.4 s.
+
+    Args:
+        layer: The layer.
+        clock: Takes the time.
+    """
+    with clock("noise"):
+        for part in (*layer.facts.parts(N_PARTS), *layer.facts.parts(N_QUARTERS)):
+            _ = part.diagrams
 
 
 def prepared_distances(

@@ -181,10 +181,19 @@ class LayerFacts:
         return dataclasses.replace(graph, labels=self._classes[0], classes=self._classes[1]) if self._classes else graph
 
     def without_cloud(self) -> LayerFacts:
-        """What is left of these facts when the cloud goes: the diagrams, and those of the parts asked for so far."""
+        """What is left of these facts when the cloud and its distances go.
+
+        Returns:
+            Facts with the diagrams and, of the parts asked for so far, the distances: their diagrams can be asked for.
+        """
         facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims)
         facts.n_points = self.n_points
-        facts._parts = {count: [part.without_cloud() for part in parts] for count, parts in self._parts.items()}
+        facts._parts = {count: [part._of_distances() for part in parts] for count, parts in self._parts.items()}
+        return facts
+
+    def _of_distances(self) -> LayerFacts:
+        facts = LayerFacts(np.empty((0, 0)), homology_dims=self.homology_dims, scale=self._scale, backend=self._backend)
+        facts.distances, facts.n_points = self.distances, self.n_points
         return facts
 
     def parts(self, count: int) -> Sequence[LayerFacts]:

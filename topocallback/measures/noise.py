@@ -239,12 +239,9 @@ def p_values_of_pairs(
     found = np.full(len(first), np.nan)
     there = [i for i in _with_parts(first) if len(second[i].parts)]
     if there:
-        ours, theirs = [first[i].parts for i in there], [second[i].parts for i in there]
-        found[there] = p_values(
-            np.array([distance.likeness(parts) for parts in ours]),
-            np.array([distance.likeness(parts) for parts in theirs]),
-            np.array([distance.likeness(*pair) for pair in zip(ours, theirs, strict=True)]),
-        )
+        both = np.array([distance.likeness([*first[i].parts, *second[i].parts]) for i in there])
+        within_first, within_second = both[:, :N_PARTS, :N_PARTS], both[:, N_PARTS:, N_PARTS:]
+        found[there] = p_values(within_first, within_second, both[:, :N_PARTS, N_PARTS:])
     found[~np.diagonal(_equally_many(first, second))] = np.nan
     return found
 

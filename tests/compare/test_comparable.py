@@ -6,16 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from own_measures import Procrustes
 from small_classifier import LAYERS, N_SAMPLES, Classifier, loader, train
 from small_study import compare
 from torch import nn
 
 from topocallback import (
+    PointClouds,
+    analyse,
     compare_checkpoints,
     compare_models,
     compare_runs,
     load_history,
 )
+from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures import Distance
 from topocallback.records.archive import archive_path
 
@@ -118,6 +122,39 @@ def test_a_measure_of_the_users_own_is_compared(study):
     found = compare(study, measures=[bar_difference])
     bars = found.statistics["bars", 1].values
     np.testing.assert_array_equal(found.matrix("bar_difference", 1), abs(bars[:, None] - bars))
+
+
+class FailsInTheTest(Spread):
+    label = "Untested distance"
+
+    def likeness(self, first, second=None, n_threads=1):
+        raise ZeroDivisionError("no test today")
+
+
+def test_a_measure_that_fails_in_its_test_is_compared_and_warned_about():
+    models = {name: nn.Sequential(nn.Linear(4, 3)) for name in "ab"}
+    with pytest.warns(UserWarning, match="Untested distance: It was measured, but not tested. ZeroDivisionError"):
+        found = compare_models(models, loader(), n_samples=120, measures=[FailsInTheTest()])
+    table = found.table_of("fails_in_the_test")
+    assert table.matrix[0, 1] > 0
+    assert np.isnan(table.p_values).all()
+    assert "not tested" in found.problems["a: Untested distance"]
+
+
+def test_a_paired_measure_has_standard_errors_as_in_its_snapshots():
+    torch.manual_seed(0)
+    models = {name: nn.Sequential(nn.Linear(4, 3), nn.ReLU()) for name in "ab"}
+    found = compare_models(models, loader(), layers=["0", "1"], n_samples=120, measures=[Procrustes()])
+    table = found.table_of("procrustes")
+    with torch.no_grad():
+        clouds = {name: model(loader().dataset.tensors[0][:120]).numpy() for name, model in models.items()}
+        firsts = {name: model[0](loader().dataset.tensors[0][:120]).numpy() for name, model in models.items()}
+    layers = {"a/0": firsts["a"], "a/1": clouds["a"], "b/0": firsts["b"], "b/1": clouds["b"]}
+    expected = analyse(PointClouds(layers), AnalysisOptions(measures=[Procrustes()])).distances["procrustes"]
+    np.testing.assert_allclose(table.matrix, expected.matrix, atol=1e-6)
+    np.testing.assert_allclose(table.errors, expected.errors, rtol=1e-3, atol=1e-6)
+    assert (table.errors[~np.eye(4, dtype=bool)] > 0).all()
+    assert np.isnan(table.p_values).all()
 
 
 class Broken(Spread):

@@ -6,8 +6,8 @@ import pytest
 from ripser import ripser
 from synthetic_comparison import H1, example
 
-from topocallback.compare.difference import clouds_differ
-from topocallback.compare.experiments import cross_heatmap, int_heatmap, sensitivity, without_components
+from topocallback.compare.experiments import Sensitivity, cross_heatmap, int_heatmap, sensitivity, without_components
+from topocallback.functional import clouds_differ
 
 
 def test_the_heatmaps_are_the_papers_blocks():
@@ -51,24 +51,52 @@ def test_clouds_of_too_few_channels_are_refused(cloud):
         sensitivity(cloud)
 
 
-def test_one_cloud_moved_rigidly_differs_from_itself_no_more_often_than_the_level_allows():
-    rng = np.random.default_rng(0)
-    trials, rejected = 60, 0
-    for trial in range(trials):
-        cloud = rng.normal(size=(120, 3))
-        turned = cloud @ np.linalg.qr(rng.normal(size=(3, 3)))[0] + 5
-        rejected += clouds_differ(cloud, turned, n_parts=4, seed=trial).p_value <= 0.1
-    assert rejected / trials <= 0.1 + 3 * np.sqrt(0.09 / trials)
+def test_the_p_values_and_the_noise_are_those_of_clouds_differ(reference_clouds):
+    cloud = reference_clouds["03_block3"][:150].astype(float)
+    for homology_dim in (0, 1):
+        curve = sensitivity(cloud, homology_dim=homology_dim, scale="quantile", seed=3)
+        for k, distance, p in zip(curve.removed[:-1], curve.distances, curve.p_values, strict=False):
+            found = clouds_differ(cloud, without_components(cloud, k), homology_dim=homology_dim, seed=3)
+            assert (distance, p) == (pytest.approx(found.distance), found.p_value)
+            assert curve.noise > 0
 
 
-def test_a_circle_differs_from_a_disc():
-    rng = np.random.default_rng(0)
-    angles, radii = rng.uniform(0, 2 * np.pi, 400), np.sqrt(rng.uniform(size=400))
-    circle = np.column_stack([np.cos(angles), np.sin(angles)])
-    found = clouds_differ(circle, radii[:, None] * circle)
-    assert found.p_value == found.smallest_p
+def curve_of(*p_values):
+    count = len(p_values)
+    share = np.arange(1, count + 1) / count
+    return Sensitivity(np.arange(count), share, np.ones(count), np.array(p_values), 0.5)
 
 
-def test_too_few_points_for_the_parts_are_refused():
-    with pytest.raises(ValueError, match="48 points"):
-        clouds_differ(np.zeros((40, 2)), np.zeros((40, 2)))
+@pytest.mark.parametrize(
+    ("p_values", "detected"),
+    [
+        ((0.3, 0.05, 0.01, 0.001), 0.5),
+        ((0.01, 0.3, 0.01, 0.001), 0.75),  # a single one below may be chance
+        ((0.01, 0.01, 0.01, 0.01), 0.25),
+        ((0.01, 0.01, 0.01, 0.051), np.nan),
+        ((np.nan,) * 4, np.nan),
+    ],
+)
+def test_detected_is_where_this_removal_and_all_larger_ones_are_told_apart(p_values, detected):
+    assert curve_of(*p_values).detected == pytest.approx(detected, nan_ok=True)
+
+
+def test_a_curve_prints_from_where_on_removals_are_told_apart():
+    expected = "Sensitivity(4 removals, told apart from 0.5 of the components on)"
+    assert repr(curve_of(0.3, 0.05, 0.01, 0.001)) == expected
+
+
+def test_on_too_few_points_nothing_is_told_apart():
+    curve = sensitivity(np.random.default_rng(0).normal(size=(20, 8)))
+    assert np.isfinite(curve.distances).all()
+    assert np.isnan([*curve.p_values, curve.detected]).all()
+
+
+def test_what_holds_nothing_is_not_missed():
+    cloud = np.random.default_rng(0).normal(size=(150, 16))
+    cloud[:, 8:] = 0
+    curve = sensitivity(cloud, homology_dim=0)
+    assert curve.removed.tolist() == [4, 8, 12, 16]
+    np.testing.assert_allclose(curve.distances[:2], 0, atol=1e-6)
+    assert (curve.p_values[:2] == 1).all()
+    assert curve.detected == 0.75

@@ -1,5 +1,7 @@
 """The functions that compare checkpoints, models and recorded runs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from topocallback import (
     compare_runs,
     load_history,
 )
+from topocallback.records.archive import archive_path
 
 H1 = "sliced_wasserstein_H1"
 
@@ -24,9 +27,9 @@ def test_drift_within_a_run_is_the_monitors(study):
         of_run = np.array(table["run"]) == f"seed={seed}"
         for snapshot in load_history(study / f"seed={seed}")[1:]:
             rows = of_run & (np.array(table["step"]) == snapshot.step)
-            np.testing.assert_array_equal(
-                table[f"from_previous_{H1}"][rows], snapshot.distances["sliced_wasserstein", 1].drift
-            )
+            recorded = snapshot.distances["sliced_wasserstein", 1]
+            np.testing.assert_array_equal(table[f"from_previous_{H1}"][rows], recorded.drift)
+            np.testing.assert_array_equal(table[f"from_previous_{H1}_p"][rows], recorded.drift_p)
 
 
 def test_recorded_runs_compare_without_a_model_as_their_checkpoints_do(study):
@@ -34,8 +37,10 @@ def test_recorded_runs_compare_without_a_model_as_their_checkpoints_do(study):
     by_checkpoint = compare(study)
     assert by_run.runs == by_checkpoint.runs == ("seed=0", "seed=1")
     for key, table in by_checkpoint.distances.items():
-        np.testing.assert_array_equal(by_run.distances[key].matrix, table.matrix)
-        np.testing.assert_array_equal(by_run.distances[key].noise, by_checkpoint.distances[key].noise)
+        for name in ("matrix", "noise", "sizes", "p_values"):
+            found = getattr(by_run.distances[key], name)
+            assert np.isfinite(found).all()
+            np.testing.assert_array_equal(found, getattr(table, name))
 
 
 @pytest.mark.parametrize("how", ["class", "instance", "factory", "data module"])
@@ -68,9 +73,24 @@ def test_a_batch_of_tensors_alone_is_enough_for_a_plain_model():
     assert found.points == [("one", "0")]
 
 
-def test_distances_without_a_noise_floor_are_not_said_to_be_within_it(study):
-    with pytest.warns(UserWarning, match="recorded without .*wasserstein.*: there is no noise floor|no noise floor"):
+def test_distances_that_were_not_recorded_have_no_size_of_noise_and_are_tested_all_the_same(study):
+    with pytest.warns(UserWarning, match="recorded without .*Wasserstein distance.*noise is not known"):
         comparison = compare_runs(study / "seed=0", study / "seed=1", measures=["wasserstein"])
-    assert not comparison.exceeds_noise().any()
+    table = comparison.table_of("wasserstein", 0)
+    assert np.isnan([*table.noise, *table.sizes]).all()
+    assert np.isfinite(table.p_values).all()
     assert comparison.settling() == []
-    assert "noise" in comparison.problems
+    assert "tested all the same" in comparison.problems["noise"]
+
+
+def test_archives_without_parts_are_compared_and_not_tested(study, tmp_path):
+    history = load_history(study / "seed=0")
+    for snapshot in history:
+        dataclasses.replace(snapshot, parts={}).save(archive_path(tmp_path / "old" / "topology", snapshot.step))
+    found, expected = compare_runs(tmp_path / "old", study / "seed=1"), compare_runs(study / "seed=0", study / "seed=1")
+    is_old = np.isin(found.checkpoint_of, [c for c, each in enumerate(found.checkpoints) if each.run == found.runs[0]])
+    for key, table in expected.distances.items():
+        np.testing.assert_array_equal(found.distances[key].matrix, table.matrix)
+        p_values = np.where(is_old[:, None] | is_old, np.nan, table.p_values)
+        np.testing.assert_array_equal(found.distances[key].p_values, p_values)
+        assert not found.distances[key].not_told_apart[is_old].any()

@@ -60,10 +60,10 @@ def test_the_order_of_the_layers_only_orders_the_numbers():
         np.testing.assert_array_equal(backwards.distances[key].noise, table.noise[::-1])
 
 
-def test_other_ids_split_other_halves_and_change_nothing_but_the_noise():
+def test_other_ids_give_other_parts_and_change_nothing_but_how_sure_the_numbers_are():
     snapshot, other = analyse(random_clouds()), analyse(random_clouds(sample_ids=np.arange(7, 47)))
     noise = [("noise", SLICED, dim) for dim in (0, 1)]
-    assert_same(other, snapshot, but=[("sample_ids",), *noise])
+    assert_same(other, snapshot, but=[("sample_ids",), *noise, *[("p_values", SLICED, dim) for dim in (0, 1)]])
     assert all((numbers_of(other)[name] != numbers_of(snapshot)[name]).all() for name in noise)
 
 

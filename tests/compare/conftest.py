@@ -2,6 +2,7 @@
 
 import pytest
 from small_classifier import train
+from small_study import compare
 
 
 @pytest.fixture(scope="module")
@@ -11,3 +12,9 @@ def study(tmp_path_factory):
     for seed in range(2):
         train(folder / f"seed={seed}", seed)
     return folder
+
+
+@pytest.fixture(scope="module")
+def compared(study):
+    """The comparison of its checkpoints."""
+    return compare(study)

@@ -6,20 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from own_measures import Procrustes
 from small_classifier import LAYERS, N_SAMPLES, Classifier, loader, train
 from small_study import compare
 from torch import nn
 
 from topocallback import (
-    PointClouds,
-    analyse,
     compare_checkpoints,
     compare_models,
     compare_runs,
     load_history,
 )
-from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures import Distance
 from topocallback.records.archive import archive_path
 
@@ -141,22 +137,6 @@ def test_a_measure_that_fails_in_its_test_is_compared_and_warned_about():
     assert "not tested" in found.problems["a: Untested distance"]
 
 
-def test_a_paired_measure_has_standard_errors_as_in_its_snapshots():
-    torch.manual_seed(0)
-    models = {name: nn.Sequential(nn.Linear(4, 3), nn.ReLU()) for name in "ab"}
-    found = compare_models(models, loader(), layers=["0", "1"], n_samples=120, measures=[Procrustes()])
-    table = found.table_of("procrustes")
-    with torch.no_grad():
-        clouds = {name: model(loader().dataset.tensors[0][:120]).numpy() for name, model in models.items()}
-        firsts = {name: model[0](loader().dataset.tensors[0][:120]).numpy() for name, model in models.items()}
-    layers = {"a/0": firsts["a"], "a/1": clouds["a"], "b/0": firsts["b"], "b/1": clouds["b"]}
-    expected = analyse(PointClouds(layers), AnalysisOptions(measures=[Procrustes()])).distances["procrustes"]
-    np.testing.assert_allclose(table.matrix, expected.matrix, atol=1e-6)
-    np.testing.assert_allclose(table.errors, expected.errors, rtol=1e-3, atol=1e-6)
-    assert (table.errors[~np.eye(4, dtype=bool)] > 0).all()
-    assert np.isnan(table.p_values).all()
-
-
 class Broken(Spread):
     """A distance of clouds that fails in the middle."""
 
@@ -171,3 +151,24 @@ def test_a_measure_that_fails_costs_itself_and_one_warning():
     assert np.isnan(found.matrix("broken")).all()
     assert np.isfinite(found.matrix("spread")).all()
     assert "ZeroDivisionError" in found.problems["Broken"]
+
+
+class NeedsMany(Spread):
+    """A distance of clouds that cannot be taken of the parts of the samples."""
+
+    def prepare(self, facts):
+        if facts.n_points < N_SAMPLES:
+            raise ValueError(f"Expected at least {N_SAMPLES} points, got {facts.n_points}.")
+        return super().prepare(facts)
+
+
+def test_a_measure_that_fails_on_parts_of_the_samples_costs_how_sure_it_is():
+    torch.manual_seed(0)
+    models = {name: nn.Sequential(nn.Linear(4, 3)) for name in "ab"}
+    found = compare_models(models, loader(), n_samples=N_SAMPLES, measures=[NeedsMany(), Spread()])
+    table, whole = found.distances["needs_many"], found.distances["spread"]
+    np.testing.assert_array_equal(table.matrix, whole.matrix)
+    assert np.isnan(table.p_values).all()
+    assert np.isnan(table.noise).all()
+    assert np.isfinite(whole.p_values).all()
+    assert any(f"at least {N_SAMPLES} points, got 5" in text for text in found.problems.values())

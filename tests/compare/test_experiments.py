@@ -6,7 +6,13 @@ import pytest
 from ripser import ripser
 from synthetic_comparison import H1, example
 
-from topocallback.compare.experiments import Sensitivity, cross_heatmap, int_heatmap, sensitivity, without_components
+from topocallback.compare.experiments import (
+    Sensitivity,
+    cross_heatmap,
+    int_heatmap,
+    sensitivity,
+    without_components,
+)
 from topocallback.functional import clouds_differ
 
 
@@ -40,63 +46,52 @@ def test_the_curve_is_ripsers_and_persims(reference_clouds):
 
 
 def test_on_real_activations_the_curve_rises_with_the_components_removed(reference_clouds):
-    curve = sensitivity(reference_clouds["03_block3"])
+    cloud = reference_clouds["03_block3"]
+    curve = sensitivity(cloud)
     assert (np.diff(curve.distances)[:-1] > 0).all()
     assert 0 < curve.detected <= 1
+    assert curve.noise > 0
+    halfway = clouds_differ(cloud, without_components(cloud, curve.removed[3]), scale="none")
+    assert (curve.distances[3], curve.p_values[3]) == (halfway.distance, halfway.p_value)
+
+
+def curve_of(p_values, times_noise=1.0):
+    removed = 4 * np.arange(1, len(p_values) + 1)
+    return Sensitivity(removed, removed / removed[-1], np.full(len(removed), times_noise), np.array(p_values), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "detected"),
+    [
+        ([0.5, 0.3, 0.05, 0.001], 0.75),
+        ([0.01, 0.3, 0.01, 0.001], 0.75),  # one alone may be chance
+        ([0.01, 0.01, 0.01, 0.01], 0.25),
+        ([0.01, np.nan, 0.01, 0.01], 0.75),
+        ([0.01, 0.01, 0.01, 0.06], np.nan),
+        ([np.nan] * 4, np.nan),
+    ],
+)
+def test_detected_is_the_share_from_which_on_every_removal_is_told_apart_by_p(p_values, detected):
+    for times_noise in (0.1, 10):
+        np.testing.assert_equal(curve_of(p_values, times_noise).detected, detected)
+
+
+def test_a_cloud_of_too_few_points_for_a_test_has_a_curve_in_which_nothing_is_detected():
+    curve = sensitivity(np.random.default_rng(0).normal(size=(20, 8)))
+    assert (curve.distances > 0).all()
+    assert np.isnan(curve.p_values).all()
+    assert np.isnan(curve.detected)
+
+
+def test_components_without_any_spread_are_not_missed():
+    cloud = np.random.default_rng(0).normal(size=(120, 16)) * ([1.0] * 4 + [0.0] * 12)
+    curve = sensitivity(cloud)
+    np.testing.assert_allclose(curve.distances[:-1], 0, atol=1e-9)
+    assert (curve.p_values[:-1] > 0.9).all()
+    assert curve.detected == 1
 
 
 @pytest.mark.parametrize("cloud", [np.zeros((5, 3)), np.zeros(5)])
 def test_clouds_of_too_few_channels_are_refused(cloud):
     with pytest.raises(ValueError, match="at least 4"):
         sensitivity(cloud)
-
-
-def test_the_p_values_and_the_noise_are_those_of_clouds_differ(reference_clouds):
-    cloud = reference_clouds["03_block3"][:150].astype(float)
-    for homology_dim in (0, 1):
-        curve = sensitivity(cloud, homology_dim=homology_dim, scale="quantile", seed=3)
-        for k, distance, p in zip(curve.removed[:-1], curve.distances, curve.p_values, strict=False):
-            found = clouds_differ(cloud, without_components(cloud, k), homology_dim=homology_dim, seed=3)
-            assert (distance, p) == (pytest.approx(found.distance), found.p_value)
-            assert curve.noise > 0
-
-
-def curve_of(*p_values):
-    count = len(p_values)
-    share = np.arange(1, count + 1) / count
-    return Sensitivity(np.arange(count), share, np.ones(count), np.array(p_values), 0.5)
-
-
-@pytest.mark.parametrize(
-    ("p_values", "detected"),
-    [
-        ((0.3, 0.05, 0.01, 0.001), 0.5),
-        ((0.01, 0.3, 0.01, 0.001), 0.75),  # a single one below may be chance
-        ((0.01, 0.01, 0.01, 0.01), 0.25),
-        ((0.01, 0.01, 0.01, 0.051), np.nan),
-        ((np.nan,) * 4, np.nan),
-    ],
-)
-def test_detected_is_where_this_removal_and_all_larger_ones_are_told_apart(p_values, detected):
-    assert curve_of(*p_values).detected == pytest.approx(detected, nan_ok=True)
-
-
-def test_a_curve_prints_from_where_on_removals_are_told_apart():
-    expected = "Sensitivity(4 removals, told apart from 0.5 of the components on)"
-    assert repr(curve_of(0.3, 0.05, 0.01, 0.001)) == expected
-
-
-def test_on_too_few_points_nothing_is_told_apart():
-    curve = sensitivity(np.random.default_rng(0).normal(size=(20, 8)))
-    assert np.isfinite(curve.distances).all()
-    assert np.isnan([*curve.p_values, curve.detected]).all()
-
-
-def test_what_holds_nothing_is_not_missed():
-    cloud = np.random.default_rng(0).normal(size=(150, 16))
-    cloud[:, 8:] = 0
-    curve = sensitivity(cloud, homology_dim=0)
-    assert curve.removed.tolist() == [4, 8, 12, 16]
-    np.testing.assert_allclose(curve.distances[:2], 0, atol=1e-6)
-    assert (curve.p_values[:2] == 1).all()
-    assert curve.detected == 0.75

@@ -25,7 +25,7 @@ found.save(sys.argv[3])
 """
 
 
-def test_killed_at_random_moments_and_started_again_it_ends_with_the_identical_result(study, tmp_path):
+def test_killed_at_random_moments_and_started_again_it_ends_with_the_identical_result(study, compared, tmp_path):
     command = [sys.executable, "-c", SCRIPT, checkpoints_of(study), tmp_path / "kept", tmp_path / "found.npz"]
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
@@ -41,7 +41,7 @@ def test_killed_at_random_moments_and_started_again_it_ends_with_the_identical_r
         process.wait()
     assert kills
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    assert_same(Comparison.load(tmp_path / "found.npz"), compare(study))
+    assert_same(Comparison.load(tmp_path / "found.npz"), compared)
 
 
 def test_what_is_kept_is_not_computed_again_and_other_options_or_data_are(study, tmp_path, monkeypatch):

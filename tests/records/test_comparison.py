@@ -7,17 +7,11 @@ import sys
 import numpy as np
 import pytest
 from record_tools import assert_equal, files_below
-from synthetic_comparison import H1, described, example
+from synthetic_comparison import H1, example, with_distances
 
 from topocallback.records.comparison import Comparison
-from topocallback.records.results import DistanceTable, Results
 
 COLUMN = "sliced_wasserstein_H1"
-
-
-def only(matrix):
-    """One measure in one homology dimension, under the noise of the example."""
-    return Results([DistanceTable(described(1), matrix, np.full(len(matrix), 0.5))])
 
 
 # -- Slices ----------------------------------------------------------------------------------------------------------
@@ -38,14 +32,13 @@ def test_slices_are_the_parts_of_the_matrix_that_they_name():
     np.testing.assert_array_equal(found.over_layers(-1, *H1), found.between("run 2/3", "run 2/3", *H1))
 
 
-def test_a_measure_without_its_dimension_is_that_in_h1():
+def test_a_question_without_a_dimension_is_asked_of_h1():
     found = example()
-    for asked in ((), ("sliced_wasserstein",), H1):
-        assert found.table_of(*asked) is found.distances[H1]
-        np.testing.assert_array_equal(found.matrix(*asked), found.distances[H1].matrix)
-    np.testing.assert_array_equal(found.matrix("sliced_wasserstein", 0), 2 * found.matrix())
+    for table in (found.table_of(), found.table_of("sliced_wasserstein"), found.table_of(*H1)):
+        assert table is found.distances[H1]
+    np.testing.assert_array_equal(found.matrix(), found.distances[H1].matrix)
     np.testing.assert_array_equal(found.over_layers(0), found.over_layers(0, *H1))
-    assert [entry.position for entry in found.settling()] == [entry.position for entry in found.settling(*H1)]
+    np.testing.assert_array_equal(found.matrix(homology_dim=0), found.distances["sliced_wasserstein", 0].matrix)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +48,7 @@ def test_a_measure_without_its_dimension_is_that_in_h1():
         (lambda c: c.over_layers("run 9/9"), "got 'run 9/9'"),
         (lambda c: c.over_layers(99), "below 12, got 99"),
         (lambda c: c.matrix("other"), "Expected one of .*got 'other'"),
+        (lambda c: c.settling(homology_dim=2), r"Expected one of .*got \('sliced_wasserstein', 2\)"),
     ],
 )
 def test_what_is_not_there_is_named(call, said):
@@ -66,14 +60,20 @@ def test_what_is_not_there_is_named(call, said):
 
 
 def test_specificity_compares_the_last_checkpoints_of_the_runs():
-    found = example()
-    specificity = found.specificity(*H1)
+    specificity = example().specificity()
     assert specificity.checkpoints == ("run 0/3", "run 1/3", "run 2/3")
     assert len(specificity.same) == 9  # 3 layers, 3 pairs of runs
-    assert len(specificity.different) == 18  # 3 pairs of runs, 6 of layers
+    assert len(specificity.different) == 18  # 3 pairs of runs, 3 times 2 layers
     assert specificity.ratio == pytest.approx(specificity.different.mean() / specificity.same.mean())
     assert specificity.ratio > 10
     assert specificity.auc == 1
+    assert specificity.p_value < 0.05
+
+
+def test_specificity_of_a_single_run_compares_its_checkpoints():
+    found = example(runs=1)
+    assert found.specificity().checkpoints == ("run 0/0", "run 0/1", "run 0/2", "run 0/3")
+    assert found.specificity(checkpoints=[0, -1]).checkpoints == ("run 0/0", "run 0/3")
 
 
 def test_groups_of_seeds_that_differ_are_told_apart_and_equal_ones_are_not():
@@ -81,7 +81,7 @@ def test_groups_of_seeds_that_differ_are_told_apart_and_equal_ones_are_not():
     rows = found.rows(layer="head")
     places = np.random.default_rng(1).normal(size=20)
     places[rows[:5]] += 8
-    found = dataclasses.replace(found, distances=only(abs(places[:, None] - places)), homology_dims=(1,))
+    found = with_distances(found, abs(places[:, None] - places))
     assert found.permutation_test("head", range(5), range(5, 10)).p_value == pytest.approx(2 / 252)
     assert found.permutation_test("stem", range(5), range(5, 10)).p_value > 0.05
 
@@ -96,7 +96,7 @@ def test_the_map_keeps_distances_that_lie_in_a_plane():
 def test_points_without_distances_have_no_place_on_the_map():
     matrix = example().matrix(*H1).copy()
     matrix[4] = matrix[:, 4] = np.nan
-    found = dataclasses.replace(example(), distances=only(matrix), homology_dims=(1,))
+    found = with_distances(example(), matrix)
     assert np.flatnonzero(np.isnan(found.map(*H1)).any(axis=1)).tolist() == [4]
     assert np.isfinite(found.specificity(*H1, checkpoints=range(12)).same).all()
 
@@ -121,6 +121,22 @@ def test_a_damaged_file_is_named(tmp_path, content):
         Comparison.load(path)
 
 
+def test_the_tables_hold_what_is_known_of_each_distance():
+    found = example()
+    table, frame, pairs = found.table_of(), found.to_dataframe(), found.to_dataframe(pairs=True)
+    np.testing.assert_array_equal(frame[f"noise_{COLUMN}"], table.noise)
+    at = found.points.index(("run 1/2", "head"))
+    previous, last = (found.points.index((name, "head")) for name in ("run 1/1", "run 1/3"))
+    assert frame[f"from_previous_{COLUMN}"][at] == table.matrix[at, previous]
+    assert frame[f"from_previous_{COLUMN}_p"][at] == table.p_values[at, previous]
+    assert frame[f"from_last_{COLUMN}_p"][at] == table.p_values[at, last]
+    assert np.isnan(frame[frame["step"] == 0][f"from_previous_{COLUMN}_p"]).all()
+    above = np.triu_indices(36, 1)
+    columns = ["", "_times_noise", "_p", "_relative"]
+    for name, values in zip(columns, (table.matrix, table.times_noise, table.p_values, table.relative), strict=True):
+        np.testing.assert_array_equal(pairs[COLUMN + name], values[above])
+
+
 def test_the_tables_have_a_row_per_point_and_per_pair(tmp_path):
     found = example()
     frame, pairs = found.to_dataframe(), found.to_dataframe(pairs=True)
@@ -132,25 +148,7 @@ def test_the_tables_have_a_row_per_point_and_per_pair(tmp_path):
         written = list(csv.DictReader(file))
     assert [line["layer"] for line in written] == frame.layer.tolist()
     assert [float(line[f"from_last_{COLUMN}"]) for line in written] == frame[f"from_last_{COLUMN}"].tolist()
-    for name in (f"from_previous_{COLUMN}", f"from_previous_{COLUMN}_p"):
-        assert np.isnan(frame[frame["step"] == 0][name]).all()
-        assert np.isfinite(frame[frame["step"] > 0][name]).all()
-
-
-def test_a_row_of_the_tables_says_how_sure_its_distance_is():
-    found = example()
-    size = np.arange(1.0, 37)
-    table = dataclasses.replace(found.distances[H1], sizes=size)
-    found = dataclasses.replace(found, distances=Results([table]))
-    frame, pairs = found.to_dataframe(), found.to_dataframe(pairs=True)
-    i, j = np.triu_indices(36, 1)
-    for name, values in (("", table.matrix), ("_times_noise", table.times_noise), ("_p", table.p_values)):
-        np.testing.assert_array_equal(pairs[f"{COLUMN}{name}"], values[i, j])
-    np.testing.assert_allclose(pairs[f"{COLUMN}_relative"], table.matrix[i, j] / (size[i] + size[j]))
-    rows, last = found.rows(layer="head"), found.rows(checkpoint="run 1/3", layer="head")[0]
-    of_run = [row for row in rows if found.checkpoints[found.checkpoint_of[row]].run == "run 1"]
-    np.testing.assert_array_equal(frame[f"from_last_{COLUMN}_p"][of_run], table.p_values[of_run, last])
-    np.testing.assert_array_equal(frame[f"noise_{COLUMN}"], table.noise)
+    assert np.isnan(frame[frame["step"] == 0][f"from_previous_{COLUMN}"]).all()
 
 
 def test_without_pandas_the_message_says_what_to_install(monkeypatch):

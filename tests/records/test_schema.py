@@ -54,7 +54,7 @@ def test_what_a_later_version_has_added_is_passed_over(tmp_path):
 # -- Damage ----------------------------------------------------------------------------------------------------------
 
 
-ESSENTIAL = ["facts", "sample_ids", "scales", "n_points", "labels", "diagrams/1/H0", "owners/0"]
+ESSENTIAL = ["facts", "sample_ids", "scales", "n_points", "labels", "diagrams/1/H0", "owners/0", "parts/0/H0"]
 
 
 @pytest.mark.parametrize("array", ESSENTIAL)
@@ -125,7 +125,7 @@ def test_a_file_with_a_flipped_bit_is_the_same_or_refused_or_says_what_it_left_o
     path = snapshot.save(tmp_path / "step=3.npz")
     whole, rng = path.read_bytes(), np.random.default_rng(0)
     refused, left_out, unexpected = 0, 0, set()
-    for position in np.unique(rng.integers(len(whole), size=1500)):
+    for position in np.unique(rng.integers(len(whole), size=300)):
         damaged = bytearray(whole)
         damaged[position] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
@@ -143,10 +143,20 @@ def test_a_file_with_a_flipped_bit_is_the_same_or_refused_or_says_what_it_left_o
             distances, statistics = without(snapshot, sentences)
             assert_equal(loaded.distances, distances)
             assert_equal(loaded.statistics, statistics)
-            for name in ("layers", "n_points", "sample_ids", "labels", "diagrams", "scales", "owners", "options"):
+            for name in (
+                "layers",
+                "n_points",
+                "sample_ids",
+                "labels",
+                "diagrams",
+                "scales",
+                "parts",
+                "owners",
+                "options",
+            ):
                 assert_equal(getattr(loaded, name), getattr(snapshot, name))
-    assert refused > 100
-    assert left_out > 100
+    assert refused > 20
+    assert left_out > 20
     assert not unexpected
 
 

@@ -18,15 +18,26 @@ def test_every_number_of_a_snapshot_is_the_one_in_the_file(snapshot):
         facts = json.loads(str(file["facts"]))
         assert facts["schema"] == 1
         for key, table in snapshot.distances.items():
-            for stored, name in (("distances", "matrix"), ("drift", "drift")):
+            for stored, name in (("distances", "matrix"), ("drift", "drift"), ("drift_from_first", "drift_from_first")):
                 np.testing.assert_array_equal(getattr(table, name), file[f"{stored}/{key[0]}_H{key[1]}"])
-            # Its noise was that of halves, which cannot be held against distances of all samples.
-            assert np.isnan([table.noise, table.sizes, table.drift_p, *table.p_values]).all()
-        assert snapshot.parts == {}
         for table in snapshot.statistics.values():
             np.testing.assert_array_equal(table.values, file[f"statistics/{table.about.tag}"])
         assert len(snapshot.distances) == sum(name.startswith("distances/") for name in file.files)
         assert len(snapshot.statistics) == sum(name.startswith("statistics/") for name in file.files)
+
+
+def test_how_sure_a_number_is_was_not_recorded():
+    """Its noise was the distance between two halves, which cannot be held against distances between whole samples."""
+    for snapshot in load_history(RUN):
+        assert snapshot.parts == {}
+        for table in snapshot.distances.values():
+            for name in ("noise", "sizes", "p_values", "errors", "drift_p", "drift_from_first_p"):
+                assert np.isnan(getattr(table, name)).all()
+            assert not table.not_told_apart.any()
+        assert all(np.isnan(table.errors).all() for table in snapshot.statistics.values())
+    for table in Comparison.load(OLD).distances.values():
+        assert np.isnan(table.noise).all()
+        assert np.isnan(table.p_values).all()
 
 
 def test_tables_say_what_they_are_and_a_layer_without_points_is_known():
@@ -46,7 +57,6 @@ def test_runs_of_schema_1_are_compared_by_what_they_were_recorded_with():
             np.testing.assert_array_equal(found.over_layers(number, *key), table.matrix)
             assert np.isnan(found.distances[key].p_values).all()  # without parts nothing is tested
     assert found.settling() == []
-    assert np.isfinite(found.specificity().auc)
     old = Comparison.load(OLD)
     for key, table in old.distances.items():
         np.testing.assert_array_equal(found.distances[key].matrix, table.matrix)
@@ -63,5 +73,4 @@ def test_a_measure_with_options_of_its_own_is_read_with_them(tmp_path):
     name = "sliced_wasserstein(n_directions=7)"
     recorded = load_history(tmp_path)[0].distances[name, 1]
     assert recorded.about.title == "Sliced Wasserstein distance (n_directions=7), H1"
-    found = compare_runs(tmp_path).distances[name, 1].matrix
-    np.testing.assert_allclose(found, recorded.matrix, rtol=0.05)  # recorded with 50 directions, and measured with 7
+    assert compare_runs(tmp_path).distances[name, 1].about == recorded.about

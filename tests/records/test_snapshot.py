@@ -57,6 +57,26 @@ def test_mapper_graphs_come_back_with_the_samples_and_classes_of_their_points(tm
     assert_equal(Snapshot.load(snapshot.save(tmp_path / "step=3.npz")), snapshot)
 
 
+def test_what_is_not_known_takes_no_room_in_the_file(tmp_path):
+    snapshot = example()  # whose own measure has errors and nothing else
+    arrays = arrays_in(snapshot.save(tmp_path / "step=3.npz"))
+    own = {name.removeprefix("distances/2/") for name in arrays if name.startswith("distances/2/")}
+    assert own == {"matrix", "errors", "drift", "drift_from_first"}
+    assert [name for name in arrays if name.startswith("statistics/")] == [
+        "statistics/0", "statistics/0/errors", "statistics/1",
+    ]  # fmt: skip
+
+
+def test_parts_are_kept_for_the_layers_that_have_them(tmp_path):
+    snapshot = example()
+    (layer,) = snapshot.parts
+    loaded = Snapshot.load(snapshot.save(tmp_path / "step=3.npz"))
+    assert list(loaded.parts) == [layer]
+    assert_equal(loaded.parts[layer], snapshot.parts[layer])
+    without = dataclasses.replace(snapshot, parts={})
+    assert Snapshot.load(without.save(tmp_path / "step=4.npz")).parts == {}
+
+
 def test_saving_makes_missing_folders_and_returns_the_path(tmp_path):
     path = tmp_path / "not" / "yet" / "step=3.npz"
     assert example().save(str(path)) == path

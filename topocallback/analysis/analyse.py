@@ -306,6 +306,9 @@ def _problems(
     found = dict(clouds.problems)
     for name, layer in zip(clouds.layers, measured, strict=True):
         found |= {name: " ".join(layer.problems)} if layer.problems else {}
+    if not any(layer.facts.parts(N_PARTS) for layer in measured):
+        # Of the step and not of each layer: a small validation set must not give a warning per layer.
+        found["noise"] = f"Nothing was tested: {clouds.n_points} samples are too few for {N_PARTS} parts."
     return found | dict(of_measures)
 
 

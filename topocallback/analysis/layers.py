@@ -114,8 +114,6 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     with clock("noise"):
         for part in (*facts.parts(N_PARTS), *facts.parts(N_QUARTERS)):
             _ = part.diagrams
-    if facts.n_points and not facts.parts(N_PARTS):
-        problems.append(f"It was not tested: {facts.n_points} points are too few for {N_PARTS} parts.")
     with clock("distances"):
         prepared = prepared_distances(facts, options, problems, from_diagrams=False)
     with clock("statistics"):

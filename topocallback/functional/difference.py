@@ -13,7 +13,7 @@ from torch import Tensor
 from topocallback.functional.arrays import points_of
 from topocallback.hashing import sample_priorities
 from topocallback.measures.facts import LayerFacts
-from topocallback.measures.noise import among, prepare_layer
+from topocallback.measures.noise import how_sure, prepare_layer
 from topocallback.measures.sign_flips import N_PARTS
 from topocallback.measures.table import MeasureLike, resolve_distance
 from topocallback.records.results import LEVEL, DistanceTable
@@ -96,7 +96,7 @@ def clouds_differ(
         TypeError: If ``measure`` is no distance, nor stands for one.
 
     Warns:
-        UserWarning: If there are too few points for a test.
+        UserWarning: If there are too few points for a test, or the distance fails on parts of the samples.
 
     References:
         The test: Fisher, "The design of experiments" (1935), section 21, on the statistic of Szekely and Rizzo, "Energy
@@ -133,7 +133,16 @@ def clouds_differ(
         for cloud, chosen in zip(clouds, ids, strict=True)
     ]
     layers = [prepare_layer(distance, each) for each in facts]
-    table = DistanceTable(distance.describe(), **among(distance, layers))
+    matrix = distance.matrix([layer.whole for layer in layers])
+    known, problems = {}, [layer.problem for layer in layers if layer.problem]
+    try:
+        known = how_sure(distance, layers, matrix)
+    except Exception as error:  # as in a snapshot, what fails on parts, which may be too few, costs its test
+        problems.append(f"{type(error).__name__}: {error}")
+    if problems:
+        message = f"{distance.describe().title}: It was measured, but not tested. {problems[0]}"
+        warnings.warn(message, UserWarning, stacklevel=2)
+    table = DistanceTable(distance.describe(), matrix, **known)
     return CloudDifference(
         float(table.matrix[0, 1]),
         float(table.times_noise[0, 1]),

@@ -50,7 +50,9 @@ class Specificity:
     @property
     def ratio(self) -> float:
         """Mean distance of different layers over mean distance of the same layer: above 1, layers are told apart."""
-        same = float(self.same.mean()) if len(self.same) else np.nan
+        if not len(self.same) or not len(self.different):
+            return float("nan")
+        same = float(self.same.mean())
         return float(self.different.mean()) / same if same else np.inf
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from topocallback import ActivationRecorder, Positions, analyse
 from topocallback.analysis.layers import layer_facts
 from topocallback.analysis.options import AnalysisOptions
-from topocallback.measures.noise import halves
+from topocallback.measures.noise import N_QUARTERS
 from topocallback.records.snapshot import Snapshot
 
 WIDE = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 3, stride=2))
@@ -109,13 +109,13 @@ def test_channels_that_come_last_are_the_vectors():
     assert sorted(map(tuple, points)) == [tuple(row) for row in tokens[0].tolist()]
 
 
-def test_the_two_halves_of_the_noise_floor_share_no_sample():
+def test_the_points_of_one_sample_are_in_one_part():
     clouds = record(Positions(3))
     for layer in clouds:
-        first, second = halves(layer_facts(clouds, layer, AnalysisOptions()))
-        assert first.n_points == second.n_points == 30
-        assert not set(first.sample_ids) & set(second.sample_ids)
-        assert set(np.bincount(first.sample_ids)) == set(np.bincount(second.sample_ids)) == {0, 3}
+        parts = layer_facts(clouds, layer, AnalysisOptions()).parts(N_QUARTERS)
+        assert {part.n_points for part in parts} == {3 * len(np.unique(part.sample_ids)) for part in parts}
+        samples = [set(part.sample_ids.tolist()) for part in parts]
+        assert len(set().union(*samples)) == sum(map(len, samples)) == 20
     assert (analyse(clouds).distances["sliced_wasserstein", 0].noise > 0).all()
 
 
@@ -143,7 +143,7 @@ def test_layers_with_one_number_per_sample_give_it():
     assert recorder.point_clouds().clouds["1"].shape == (6, 1)
 
 
-def test_points_of_a_single_sample_have_no_noise_floor_rather_than_one_of_zero():
+def test_points_of_a_single_sample_have_no_noise_rather_than_one_of_zero():
     def first_only(activations, sample_ids):
         inside = torch.ones(len(activations), *activations.shape[2:], dtype=torch.bool)
         inside[torch.from_numpy(sample_ids > 0)] = False

@@ -120,6 +120,23 @@ def test_a_measure_of_the_users_own_is_compared(study):
     np.testing.assert_array_equal(found.matrix("bar_difference", 1), abs(bars[:, None] - bars))
 
 
+class FailsInTheTest(Spread):
+    label = "Untested distance"
+
+    def likeness(self, first, second=None, n_threads=1):
+        raise ZeroDivisionError("no test today")
+
+
+def test_a_measure_that_fails_in_its_test_is_compared_and_warned_about():
+    models = {name: nn.Sequential(nn.Linear(4, 3)) for name in "ab"}
+    with pytest.warns(UserWarning, match="Untested distance: It was measured, but not tested. ZeroDivisionError"):
+        found = compare_models(models, loader(), n_samples=120, measures=[FailsInTheTest()])
+    table = found.table_of("fails_in_the_test")
+    assert table.matrix[0, 1] > 0
+    assert np.isnan(table.p_values).all()
+    assert "not tested" in found.problems["a: Untested distance"]
+
+
 class Broken(Spread):
     """A distance of clouds that fails in the middle."""
 

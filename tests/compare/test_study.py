@@ -40,7 +40,12 @@ def test_each_checkpoint_gives_the_snapshot_that_the_monitor_wrote(study, tmp_pa
         for layer, graph in snapshot.mappers.items():
             assert [node.tolist() for node in ours.mappers[layer].members] == [n.tolist() for n in graph.members]
         for key, table in snapshot.distances.items():
-            np.testing.assert_array_equal(comparison.over_layers(number, *key), table.matrix)
+            rows = comparison.rows(checkpoint=number)
+            for name in ("matrix", "p_values"):
+                found = getattr(comparison.distances[key], name)[np.ix_(rows, rows)]
+                np.testing.assert_array_equal(found, getattr(table, name))
+            for name in ("noise", "sizes"):
+                np.testing.assert_array_equal(getattr(comparison.distances[key], name)[rows], getattr(table, name))
         assert comparison.checkpoints[number].step == snapshot.step
         assert comparison.checkpoints[number].epoch == snapshot.epoch
 

@@ -13,11 +13,14 @@ synthetic clouds. Marks are at 5 %: a null rate above 0.07 is a defect.
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -39,6 +42,7 @@ from mnist_resnet import Classifier, mnist_loaders
 
 Cloud = NDArray[np.floating]
 Pair = tuple[Cloud, Cloud]
+Make = Callable[[np.random.Generator, int], Pair]
 DIMENSIONS = (0, 1)
 SIZED = 10  # times noise in every tenth trial
 JITTER = 0.05  # of each channel's standard deviation
@@ -129,53 +133,50 @@ def jittered(random: np.random.Generator, cloud: Cloud, share: float) -> Cloud:
     return cloud + share * cloud.std(axis=0) * random.normal(size=cloud.shape)
 
 
-def drawn(random: np.random.Generator, layers: Sequence[Cloud], n: int) -> tuple[Cloud, Cloud]:
+def drawn(random: np.random.Generator, n: int, layers: Sequence[Cloud]) -> Pair:
     """Two disjoint samples of one of the layers."""
-    layer = layers[random.integers(len(layers))]
+    layer = layers[int(random.integers(len(layers)))]
     rows = random.permutation(len(layer))
     return layer[rows[:n]], layer[rows[n : 2 * n]]
 
 
-def null_pairs(layers: dict[str, list[Cloud]]) -> Iterator[tuple[str, Callable[[np.random.Generator, int], Pair]]]:
+def null_pairs(layers: dict[str, list[Cloud]]) -> Iterator[tuple[str, Make]]:
     """Kinds of pairs with nothing to tell apart."""
-    sources: dict[str, Callable[[np.random.Generator, int], Pair]] = {
-        name: lambda random, n, own=layers[name]: drawn(random, own, n) for name in ("ResNet-18", "tanh network")
-    }
-    sources |= {f.__name__: lambda random, n, f=f: (f(random, n), f(random, n)) for f in FAMILIES}
+    sources: dict[str, Make] = {name: partial(drawn, layers=layers[name]) for name in ("ResNet-18", "tanh network")}
+    sources |= {family.__name__: partial(independent, family=family) for family in FAMILIES}
     for name, source in sources.items():
         yield f"{name}: two samples", source
-        yield f"{name}: seen twice", lambda random, n, source=source: twice(random, source(random, n)[0])
+        yield f"{name}: seen twice", partial(twice, source=source)
 
 
-def twice(random: np.random.Generator, cloud: Cloud) -> Pair:
+def independent(random: np.random.Generator, n: int, family: Callable[[np.random.Generator, int], Cloud]) -> Pair:
+    return family(random, n), family(random, n)
+
+
+def twice(random: np.random.Generator, n: int, source: Make) -> Pair:
+    cloud = source(random, n)[0]
     return jittered(random, cloud, JITTER), jittered(random, cloud, JITTER)
 
 
-def different_pairs(layers: dict[str, list[Cloud]]) -> Iterator[tuple[str, Callable[[np.random.Generator, int], Pair]]]:
+def different_pairs(layers: dict[str, list[Cloud]]) -> Iterator[tuple[str, Make]]:
     """Kinds of pairs that differ, on the same samples."""
     own, later = layers["ResNet-18"], layers["an epoch later"]
+    blocks = own[1:-1]  # between stem and logits
     for share in (0.05, 0.1, 0.2):
+        yield f"{share:.0%} noise on one side", partial(noisy, layers=own, share=share)
+    yield "adjacent blocks", partial(same_samples, pairs=list(itertools.pairwise(blocks)))
+    yield "one epoch later", partial(same_samples, pairs=list(zip(own, later, strict=True)))
 
-        def noisy(random: np.random.Generator, n: int, share: float = share) -> Pair:
-            cloud = drawn(random, own, n)[0]
-            return cloud, jittered(random, cloud, share)
 
-        yield f"{share:.0%} noise on one side", noisy
+def noisy(random: np.random.Generator, n: int, layers: Sequence[Cloud], share: float) -> Pair:
+    cloud = drawn(random, n, layers)[0]
+    return cloud, jittered(random, cloud, share)
 
-    def same_rows(random: np.random.Generator, n: int, first: Cloud, second: Cloud) -> Pair:
-        rows = random.permutation(len(first))[:n]
-        return first[rows], second[rows]
 
-    def adjacent(random: np.random.Generator, n: int) -> Pair:
-        block = random.integers(1, len(own) - 2)  # of the eight blocks, between stem and logits
-        return same_rows(random, n, own[block], own[block + 1])
-
-    def after(random: np.random.Generator, n: int) -> Pair:
-        layer = random.integers(len(own))
-        return same_rows(random, n, own[layer], later[layer])
-
-    yield "adjacent blocks", adjacent
-    yield "one epoch later", after
+def same_samples(random: np.random.Generator, n: int, pairs: Sequence[Pair]) -> Pair:
+    first, second = pairs[int(random.integers(len(pairs)))]
+    rows = random.permutation(len(first))[:n]
+    return first[rows], second[rows]
 
 
 # -- Trials -----------------------------------------------------------------------------------------------------------
@@ -244,7 +245,8 @@ def main() -> None:
     else:
         LAYERS.update(real_layers(options.epochs))
         if options.keep:
-            np.savez(options.keep, **{f"{name}/{i}": c for name, own in LAYERS.items() for i, c in enumerate(own)})
+            clouds: dict[str, Any] = {f"{name}/{i}": c for name, own in LAYERS.items() for i, c in enumerate(own)}
+            np.savez(options.keep, **clouds)
     start = time.perf_counter()
     with multiprocessing.get_context("fork").Pool(options.processes) as pool:
         worst = report("Nothing to tell apart", [name for name, _ in null_pairs(LAYERS)], options, pool)

@@ -93,7 +93,7 @@ def main() -> None:
         start = time.perf_counter()
         facts = [LayerFacts.of_diagrams([diagram], (1,)) for diagram in diagrams]
         distance = SlicedWasserstein(n_directions=DIRECTIONS, homology_dim=1)
-        matrix = all_distances(facts, distance, store=Store(folder))
+        matrix = all_distances(facts, distance, store=Store(folder)).matrix
         ours = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"distances: {ours:.0f} s ({1e6 * ours / pairs:.0f} us per pair); peak memory of the process {peak:.0f} MiB")

@@ -143,7 +143,7 @@ def main() -> None:
     first = analyse(recorded, n_threads=2)
     whole = analyse(recorded, previous=first, first=first, n_threads=2)
     stages = ", ".join(f"{stage} {spent:.3f}" for stage, spent in whole.seconds.items())
-    print(f"\nA whole snapshot, with scale, noise floor, drift and statistics, in thread-seconds: {stages} (wall)")
+    print(f"\nA whole snapshot, with scale, noise, tests, drift and statistics, in thread-seconds: {stages} (wall)")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class TanhNetwork(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=2e-3)
 
 
-def recorded(net: nn.Module, layers: Sequence[str]) -> list[Cloud]:
+def recorded(net: Any, layers: Sequence[str]) -> list[Cloud]:
     """(5000, channels) of each layer on all images."""
     images = torch.from_numpy(mnist_data()[0].reshape(-1, 1, 28, 28) / 255).float()
     with ActivationRecorder(net.eval(), layers, n_samples=len(images)) as recorder, torch.no_grad():
@@ -78,7 +78,7 @@ def recorded(net: nn.Module, layers: Sequence[str]) -> list[Cloud]:
     return [cloud.astype(np.float32) for cloud in recorder.point_clouds().clouds.values()]
 
 
-def trained(model: pl.LightningModule, epochs: int, data: DataLoader) -> pl.LightningModule:
+def trained(model: pl.LightningModule, epochs: int, data: DataLoader[Any]) -> pl.LightningModule:
     trainer = pl.Trainer(
         max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
@@ -116,7 +116,7 @@ def circle(random: np.random.Generator, n: int) -> Cloud:
 
 def clusters(random: np.random.Generator, n: int) -> Cloud:
     centres = np.random.default_rng(7).normal(size=(10, 16))
-    return 3 * centres[random.integers(10, size=n)] + random.normal(size=(n, 16))
+    return np.asarray(3 * centres[random.integers(10, size=n)] + random.normal(size=(n, 16)))
 
 
 def heavy_tails(random: np.random.Generator, n: int) -> Cloud:

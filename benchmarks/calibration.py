@@ -130,7 +130,7 @@ FAMILIES = (gaussian, flat_gaussian, circle, clusters, heavy_tails)
 
 
 def jittered(random: np.random.Generator, cloud: Cloud, share: float) -> Cloud:
-    return cloud + share * cloud.std(axis=0) * random.normal(size=cloud.shape)
+    return np.asarray(cloud + share * cloud.std(axis=0) * random.normal(size=cloud.shape))
 
 
 def drawn(random: np.random.Generator, n: int, layers: Sequence[Cloud]) -> Pair:

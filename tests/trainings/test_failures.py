@@ -107,7 +107,7 @@ class FailsOnce:
         self.calls = 0
 
     def __call__(self, first, second):
-        self.calls += 1
+        self.calls += bool(len(first) and len(second))  # how far a layer is from nothing need not be defined
         if self.calls == 1:
             raise ArithmeticError("not yet")
         return 0.0

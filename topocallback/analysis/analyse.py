@@ -320,10 +320,11 @@ def _statistic_tables(
 def _problems(
     clouds: PointClouds, measured: Sequence[LayerMeasurements], of_measures: Mapping[str, str]
 ) -> dict[str, str]:
-    """What went wrong with layers, and with measures."""
+    """What went wrong with layers, and with measures; what fails among layers is not said again of each one's noise."""
     found = dict(clouds.problems)
     for name, layer in zip(clouds.layers, measured, strict=True):
-        found |= {name: " ".join(layer.problems)} if layer.problems else {}
+        own = [text for text in layer.problems if not any(f"noise of {title} " in text for title in of_measures)]
+        found |= {name: " ".join(own)} if own else {}
     if not any(layer.facts.parts(N_PARTS) for layer in measured):
         # Of the step and not of each layer: a small validation set must not give a warning per layer.
         found["noise"] = f"Nothing was tested: {clouds.n_points} samples are too few for {N_PARTS} parts."

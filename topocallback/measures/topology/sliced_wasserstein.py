@@ -98,11 +98,11 @@ class SlicedWasserstein(DiagramDistance):
         second = first if second is None else second
         # A pair is seen on the grid of the larger of its two diagrams, so that no third one changes what it gives.
         level = np.maximum.outer([part.level for part in first], [part.level for part in second])
-        alike = np.zeros(level.shape, dtype=np.float32)
+        alike = np.zeros(level.shape)
         for one in np.unique(level):
             ours = _see(first, int(one), self.n_directions)
             theirs = ours if second is first else _see(second, int(one), self.n_directions)
-            alike = np.where(level == one, ours @ theirs.T, alike)
+            alike = np.where(level == one, (ours @ theirs.T) * (4.0**one / _FINENESS**2), alike)
         return alike
 
 
@@ -139,6 +139,8 @@ def _project(diagram: Diagram, n_directions: int, essential: bool) -> _Projectio
 # told apart in 98 % of cases in H0, and in 82 % and 84 % in H1.
 _DIRECTIONS_SEEN = 8
 _CELLS = 128
+# Features are whole numbers, so that products of matrices are exact: otherwise p would depend on the machine's threads.
+_FINENESS = 4096.0  # 140 steps for a bar, and exact for up to 10,000 bars of a part
 _EMPTY = -500  # the level of a diagram without bars
 
 
@@ -147,7 +149,7 @@ class _Seen:
     """A diagram's (bars, 2) bars that die, and what was seen of them: features by level, see ``_see``."""
 
     bars: Diagram
-    features: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    features: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
     @functools.cached_property
     def level(self) -> int:
@@ -156,7 +158,7 @@ class _Seen:
         return max(int(np.ceil(np.log2(largest) / 2)), _EMPTY) if largest > 0 else _EMPTY
 
 
-def _see(parts: Sequence[_Seen], level: int, n_directions: int) -> NDArray[np.float32]:
+def _see(parts: Sequence[_Seen], level: int, n_directions: int) -> NDArray[np.float64]:
     """(parts, features) what ``_features`` gives, computed once for each diagram."""
     unseen = [part for part in parts if level not in part.features]
     for part, features in zip(unseen, _features([each.bars for each in unseen], 4.0**level, n_directions), strict=True):
@@ -164,7 +166,7 @@ def _see(parts: Sequence[_Seen], level: int, n_directions: int) -> NDArray[np.fl
     return np.array([part.features[level] for part in parts])
 
 
-def _features(diagrams: Sequence[Diagram], reach: float, n_directions: int) -> NDArray[np.float32]:
+def _features(diagrams: Sequence[Diagram], reach: float, n_directions: int) -> NDArray[np.float64]:
     r"""(diagrams, directions x cells) :math:`\phi_\theta(x)` as means over cells, the same cells for all.
 
     :math:`\phi_\theta(x)` is the number of a diagram's points whose projection on :math:`\theta` is at most x, less
@@ -188,8 +190,8 @@ def _features(diagrams: Sequence[Diagram], reach: float, n_directions: int) -> N
         places = (np.outer(cosines, x) + np.outer(sines, y) - low[:, None]) / width[:, None]
         steps += sign * _steps(np.clip(places, 0, _CELLS), owners, len(diagrams))
     means = np.cumsum(steps, axis=2)[:, :, :_CELLS]
-    seen = np.asarray(means * np.sqrt(width / len(angles))[:, None], dtype=np.float32)
-    return seen.reshape(len(diagrams), len(angles) * _CELLS)
+    weights = np.sqrt(width / (reach * len(angles)))
+    return np.rint(_FINENESS * means * weights[:, None]).reshape(len(diagrams), len(angles) * _CELLS)
 
 
 def _steps(places: NDArray[np.float64], owners: NDArray[np.int64], count: int) -> NDArray[np.float64]:

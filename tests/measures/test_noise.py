@@ -10,8 +10,8 @@ from topocallback.measures import Distance, SlicedWasserstein, Statistic
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperCoverage
 from topocallback.measures.noise import (
-    among,
     error_of,
+    how_sure,
     noise_at_n,
     p_values_across,
     p_values_among,
@@ -32,6 +32,10 @@ def circle(n, seed=0):
 
 def prepared(distance, *clouds, **options):
     return [prepare_layer(distance, LayerFacts(cloud, scale="quantile", **options)) for cloud in clouds]
+
+
+def sure(distance, layers):
+    return how_sure(distance, layers, distance.matrix([layer.whole for layer in layers]))
 
 
 # -- Noise -----------------------------------------------------------------------------------------------------------
@@ -201,17 +205,16 @@ def test_parts_may_lack_two_points_in_a_hundred():
 def test_what_is_known_among_layers_are_the_fields_of_their_table(clouds):
     distance = LongBars(homology_dim=1)
     layers = prepared(distance, *clouds)
-    known = among(distance, layers)
-    assert known.keys() == {"matrix", "sizes", "noise", "p_values"}
-    np.testing.assert_array_equal(known["matrix"], distance.matrix([layer.whole for layer in layers]))
+    known = sure(distance, layers)
+    assert known.keys() == {"sizes", "noise", "p_values"}
     np.testing.assert_array_equal(known["sizes"], [layer.whole for layer in layers])
     np.testing.assert_array_equal(known["noise"], [layer.noise for layer in layers])
 
 
 def test_a_paired_distance_has_errors_and_no_p(clouds):
     layers = prepared(Procrustes(), *clouds)
-    known = among(Procrustes(), layers)
-    assert known.keys() == {"matrix", "sizes", "errors"}
+    known = sure(Procrustes(), layers)
+    assert known.keys() == {"sizes", "errors"}
     assert (known["errors"][~np.eye(4, dtype=bool)] > 0).all()
     np.testing.assert_allclose(known["errors"], known["errors"].T)
-    assert among(Procrustes(), prepared(Procrustes(), gaussian(20), gaussian(20))).keys() == {"matrix", "sizes"}
+    assert sure(Procrustes(), prepared(Procrustes(), gaussian(20), gaussian(20))).keys() == {"sizes"}

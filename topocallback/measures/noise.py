@@ -16,7 +16,6 @@ from topocallback.measures.sign_flips import N_PARTS, p_values
 __all__ = [
     "N_QUARTERS",
     "PreparedLayer",
-    "among",
     "error_of",
     "how_sure",
     "noise_at_n",
@@ -157,25 +156,10 @@ def error_of(statistic: Statistic, value: float, facts: LayerFacts) -> float:
     return float(spread_at_n(of_parts, np.float64(value)))
 
 
-def among(distance: Distance, layers: Sequence[PreparedLayer], n_threads: int = 1) -> dict[str, NDArray[np.float64]]:
-    """A distance among L layers of the same samples, or an unpaired one of any, and how sure it is.
-
-    Args:
-        distance: The distance.
-        layers: The layers.
-        n_threads: Threads to share the pairs among; it does not change the result.
-
-    Returns:
-        The fields of a ``DistanceTable`` that are known.
-    """
-    matrix = distance.matrix([layer.whole for layer in layers], n_threads)
-    return {"matrix": matrix, **how_sure(distance, layers, matrix, n_threads)}
-
-
 def how_sure(
     distance: Distance, layers: Sequence[PreparedLayer], matrix: NDArray[np.float64], n_threads: int = 1
 ) -> dict[str, NDArray[np.float64]]:
-    """How sure a distance among layers is; see ``among``.
+    """How sure a distance is among L layers of the same samples, or an unpaired one among any.
 
     Args:
         distance: The distance.

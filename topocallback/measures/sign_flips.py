@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 __all__ = ["N_PARTS", "p_values"]
 
 N_PARTS = 12
-"""How many parts: 2^11 signs, so that p goes down to 1 / 2048. With eighths, whose smallest p is 1 / 128, adjacent
-blocks of a network are told apart as often and later steps less often."""
+"""How many parts: 2^11 signs, so that p goes down to 1 / 2048. Eighths, whose smallest p is 1 / 128, tell adjacent
+blocks of a network apart about as often: of 70 pairs in .74 and .47 of cases in H0 and H1, and twelfths in .70 and .44."""
 
 _ROUNDING = 1e-9  # of the sum of all terms: the given signs must not differ from themselves in another order
-_LAST_DIGITS = 32  # in which a likeness may differ from itself: a product of matrices depends on their shapes
+_LAST_DIGITS = 32  # units of the last digit by which a likeness may differ from itself, added up in another order
 _PAIRS_AT_ONCE = 512  # 8 MB of sums
 
 

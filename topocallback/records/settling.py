@@ -14,7 +14,7 @@ __all__ = ["FEWEST_BETWEEN", "Settling", "settled_from", "settling"]
 
 FEWEST_BETWEEN = 3
 """How many checkpoints have to lie between the one from which on a layer has settled and the last one. A layer that
-walks on by 0.8 noise per checkpoint is then said to have settled in 14 % of cases, with none in 90 %."""
+walks on by 0.8 noise per checkpoint is then said to have settled in 14 % of cases."""
 
 
 @dataclass(frozen=True, eq=False)

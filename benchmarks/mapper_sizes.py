@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset, DataLoader
+from training import trained
 
 from topocallback import ActivationRecorder, MapperOptions
 from topocallback.measures import LayerFacts, MapperStability
@@ -33,16 +34,7 @@ def trained_clouds(seed: int) -> dict[str, Cloud]:
     """Every layer's cloud of all images, after four epochs of training."""
     pl.seed_everything(seed)
     train, validation = mnist_loaders()
-    model = Classifier()
-    trainer = pl.Trainer(
-        max_epochs=4,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(model, train)
+    model = trained(Classifier(), 4, train)
     everything: DataLoader[Any] = DataLoader(ConcatDataset([train.dataset, validation.dataset]), batch_size=250)
     with ActivationRecorder(model.net.eval(), n_samples=5000, length=5000) as recorder, torch.no_grad():
         for images, _ in everything:

@@ -23,6 +23,7 @@ import torch
 from gudhi.sklearn.rips_persistence import RipsPersistence
 from numpy.typing import NDArray
 from ripser import ripser
+from training import trained
 
 from topocallback import ActivationRecorder, PointClouds, analyse
 from topocallback.measures import LayerFacts, SlicedWasserstein
@@ -40,16 +41,7 @@ def real_clouds(n_samples: int) -> PointClouds:
     """The stem, its norm, the eight blocks, the last convolution and the logits, after one epoch of training."""
     pl.seed_everything(0)
     train, validation = mnist_loaders()
-    model = Classifier()
-    trainer = pl.Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(model, train)
+    model = trained(Classifier(), 1, train)
     layers = ["stem", "norm", "blocks.?", "blocks.7.conv2", "fc"]
     with ActivationRecorder(model.net.eval(), layers, n_samples=n_samples) as recorder, torch.no_grad():
         for images, _ in validation:

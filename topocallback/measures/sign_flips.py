@@ -23,7 +23,7 @@ __all__ = ["N_PARTS", "p_values"]
 
 N_PARTS = 12
 """How many parts: 2^11 signs, so that p goes down to 1 / 2048. Eighths, whose smallest p is 1 / 128, tell adjacent
-blocks of a network apart about as often: of 70 pairs in .74 and .47 of cases in H0 and H1, and twelfths in .70 and .44."""
+blocks of a network apart about as often: .74 of 70 pairs in H0 and .47 in H1, where twelfths do .70 and .44."""
 
 _ROUNDING = 1e-9  # of the sum of all terms: the given signs must not differ from themselves in another order
 _LAST_DIGITS = 32  # units of the last digit by which a likeness may differ from itself, added up in another order

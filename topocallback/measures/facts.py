@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from topocallback.measures.mapper.graph import undrawn_graph
 from topocallback.measures.mapper.layout import lay_out
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
 from topocallback.measures.mapper.options import MapperOptions
+from topocallback.measures.parallel import computed_once
 from topocallback.measures.scale import scale_of
 from topocallback.measures.topology.diagrams import Diagram
 from topocallback.measures.topology.rips import rips_diagrams
@@ -130,7 +130,7 @@ class LayerFacts:
         """(m,) which sample each point comes from."""
         return self.rows if self._recorded_ids is None else self._recorded_ids[self.rows]
 
-    @functools.cached_property
+    @computed_once
     def distances(self) -> NDArray[np.float64]:
         """(m, m) Euclidean distances between the points, in the units of the cloud."""
         if self._whole is None:
@@ -138,12 +138,12 @@ class LayerFacts:
         whole, points = self._whole
         return whole.distances[np.ix_(points, points)]
 
-    @functools.cached_property
+    @computed_once
     def scale(self) -> float:
         """The length by which the cloud is divided before diagrams are made."""
         return scale_of(self.distances, self._scale)
 
-    @functools.cached_property
+    @computed_once
     def diagrams(self) -> list[Diagram]:
         """One persistence diagram per homology dimension, in units of ``scale``."""
         return rips_diagrams(self.distances / self.scale, self.homology_dims, self._backend)
@@ -158,17 +158,17 @@ class LayerFacts:
             raise ValueError(f"Expected `homology_dim` to be one of {self.homology_dims}, got {homology_dim}.")
         return self.diagrams[self.homology_dims.index(homology_dim)]
 
-    @functools.cached_property
+    @computed_once
     def neighbours(self) -> MatrixNeighbours:
         """Which points are near each other."""
         return MatrixNeighbours(self.distances)
 
-    @functools.cached_property
+    @computed_once
     def mapper(self) -> MapperGraph:
         """The Mapper graph of the points as they were recorded: those that are not finite are in no node."""
         return lay_out(self.undrawn_mapper, self._previous_mapper)
 
-    @functools.cached_property
+    @computed_once
     def undrawn_mapper(self) -> MapperGraph:
         """The same before its nodes have positions, which take half of the time."""
         graph = undrawn_graph(

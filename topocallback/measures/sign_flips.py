@@ -27,7 +27,7 @@ blocks of a network apart about as often: .74 of 70 pairs in H0 and .47 in H1, w
 
 _ROUNDING = 1e-9  # of the sum of all terms: the given signs must not differ from themselves in another order
 _LAST_DIGITS = 32  # units of the last digit by which a likeness may differ from itself, added up in another order
-_PAIRS_AT_ONCE = 512  # 8 MB of sums
+_PAIRS_AT_ONCE, _SIGNS_AT_ONCE = 60, 64  # so few that BLAS does not wake threads, which would spin on afterwards
 
 
 def p_values(
@@ -67,16 +67,18 @@ def p_values(
     found = np.empty(len(terms))
     for start in range(0, len(terms), _PAIRS_AT_ONCE):
         some = terms[start : start + _PAIRS_AT_ONCE]
-        sums = some @ signs
         given = some.sum(axis=1) - rounding[start : start + _PAIRS_AT_ONCE]
-        found[start : start + _PAIRS_AT_ONCE] = (sums >= given[:, None]).mean(axis=1)
+        as_large = [(some @ part >= given[:, None]).sum(axis=1) for part in signs]
+        found[start : start + _PAIRS_AT_ONCE] = np.sum(as_large, axis=0) / 2 ** (across.shape[1] - 1)
     found[~np.isfinite(terms).all(axis=1)] = np.nan
     return found
 
 
 @functools.cache
-def _signs(n_parts: int) -> NDArray[np.float64]:
-    """(terms, 2^(K-1)) the sign of every term for every choice of signs; that of the first part is fixed."""
+def _signs(n_parts: int) -> list[NDArray[np.float64]]:
+    """(terms, some) the sign of every term, for all 2^(K-1) choices of signs; that of the first part is fixed."""
     choices = np.array([(1.0, *rest) for rest in itertools.product((1.0, -1.0), repeat=n_parts - 1)])
     rows, columns = np.triu_indices(n_parts, 1)
-    return np.ascontiguousarray((choices[:, rows] * choices[:, columns]).T)
+    of_terms = (choices[:, rows] * choices[:, columns]).T
+    starts = range(0, of_terms.shape[1], _SIGNS_AT_ONCE)
+    return [np.ascontiguousarray(of_terms[:, start : start + _SIGNS_AT_ONCE]) for start in starts]

@@ -102,7 +102,7 @@ class SlicedWasserstein(DiagramDistance):
         for one in np.unique(level):
             ours = _see(first, int(one), self.n_directions)
             theirs = ours if second is first else _see(second, int(one), self.n_directions)
-            alike = np.where(level == one, (ours @ theirs.T) * (4.0**one / _FINENESS**2), alike)
+            alike = np.where(level == one, _products(ours, theirs) * (4.0**one / _FINENESS**2), alike)
         return alike
 
 
@@ -141,6 +141,7 @@ _DIRECTIONS_SEEN = 8
 _CELLS = 128
 # Features are whole numbers, so that products of matrices are exact: otherwise p would depend on the machine's threads.
 _FINENESS = 4096.0  # 140 steps for a bar, and exact for up to 10,000 bars of a part
+_SQUARE = 12
 _EMPTY = -500  # the level of a diagram without bars
 
 
@@ -192,6 +193,18 @@ def _features(diagrams: Sequence[Diagram], reach: float, n_directions: int) -> N
     means = np.cumsum(steps, axis=2)[:, :, :_CELLS]
     weights = np.sqrt(width / (reach * len(angles)))
     return np.rint(_FINENESS * means * weights[:, None]).reshape(len(diagrams), len(angles) * _CELLS)
+
+
+def _products(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``ours @ theirs.T``, in squares so small that BLAS does not wake threads, which would spin on after each product.
+
+    Beside the other work of an analysis these took 0.3 s of processor time for 12 layers of 1000 points.
+    """
+    found = np.empty((len(ours), len(theirs)))
+    for i in range(0, len(ours), _SQUARE):
+        for j in range(0, len(theirs), _SQUARE):
+            found[i : i + _SQUARE, j : j + _SQUARE] = ours[i : i + _SQUARE] @ theirs[j : j + _SQUARE].T
+    return found
 
 
 def _steps(places: NDArray[np.float64], owners: NDArray[np.int64], count: int) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,9 +16,6 @@ from topocallback.analysis.layers import (
     LayerMeasurements,
     layer_facts,
     measure_layer,
-    measure_parts,
-    prepared_distances,
-    statistic_values,
 )
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.base import Distance
@@ -39,7 +36,6 @@ from topocallback.records.snapshot import Snapshot
 
 __all__ = ["analyse"]
 
-_LAYERS_AT_ONCE = 4
 _PACKAGES = ("topocallback", "numpy", "torch", "lightning", "redzed-tda", "gudhi", "ripser")
 
 
@@ -90,16 +86,11 @@ def analyse(
         return measure_layer(layer_facts(clouds, layer, options, graph), options, clock)
 
     with clock("total"):
-        measured = _in_chunks(measure, lambda layer: measure_parts(layer, clock), clouds.layers, n_threads)
+        measured = map_threads(measure, clouds.layers, n_threads)
         problems: dict[str, str] = {}
-        with clock("distances"):
-            prepared = [
-                {**prepared_distances(layer.facts, options, layer.problems, from_diagrams=True), **layer.prepared}
-                for layer in measured
-            ]
         tables = [
             _distance_table(
-                _Question(clouds, measured, [found.get(i) for found in prepared], options, i, n_threads),
+                _Question(clouds, measured, [layer.prepared.get(i) for layer in measured], options, i, n_threads),
                 previous, first, clock, problems,
             )
             for i in range(len(options.distances))
@@ -133,22 +124,6 @@ def analyse(
         options=options.describe(),
         versions=_versions(),
     )
-
-
-def _in_chunks(
-    measure: Callable[[str], LayerMeasurements],
-    then: Callable[[LayerMeasurements], None],
-    layers: Sequence[str],
-    n_threads: int,
-) -> list[LayerMeasurements]:
-    """A few layers at a time, whose parts take room until they are measured: 66 MB for 5,000 points."""
-    measured: list[LayerMeasurements] = []
-    size = _LAYERS_AT_ONCE * n_threads
-    for start in range(0, len(layers), size):
-        some = map_threads(measure, layers[start : start + size], n_threads)
-        map_threads(then, some, n_threads)
-        measured += some
-    return measured
 
 
 @dataclass(frozen=True)
@@ -301,10 +276,6 @@ def _statistic_tables(
     clouds: PointClouds, measured: Sequence[LayerMeasurements], options: AnalysisOptions, problems: dict[str, str]
 ) -> list[StatisticTable]:
     tables = []
-    values = [
-        {**layer.values, **statistic_values(layer.facts, options, layer.mapper, layer.problems, from_diagrams=True)}
-        for layer in measured
-    ]
     chosen = {measure.name for measure in options.chosen}
     for i, statistic in enumerate(options.statistics):
         about = statistic.describe(options.length)
@@ -312,7 +283,7 @@ def _statistic_tables(
             if statistic.name in chosen:
                 problems[about.title] = "It needs labels, and the samples have none."
             continue
-        of_layers = np.array([found.get(i, (np.nan, np.nan)) for found in values], dtype=np.float64)
+        of_layers = np.array([layer.values.get(i, (np.nan, np.nan)) for layer in measured], dtype=np.float64)
         tables.append(StatisticTable(about, *of_layers.reshape(-1, 2).T))
     return tables
 

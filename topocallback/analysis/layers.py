@@ -24,9 +24,6 @@ __all__ = [
     "LayerMeasurements",
     "layer_facts",
     "measure_layer",
-    "measure_parts",
-    "prepared_distances",
-    "statistic_values",
 ]
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
@@ -58,8 +55,8 @@ class LayerMeasurements:
         scale: The length by which its cloud was divided.
         facts: What a record keeps of it: its diagrams, and those of parts of its samples.
         mapper: Its Mapper graph, if one was made.
-        prepared: The position of a distance among the options' to what it compares, for those that need the cloud.
-        values: The position of a statistic to its value and its standard error, for those that need the cloud.
+        prepared: The position of a distance among the options' to what it compares.
+        values: The position of a statistic to its value and its standard error.
         problems: What went wrong, in sentences.
     """
 
@@ -120,11 +117,12 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     with clock("diagrams"):
         _ = facts.diagrams
     with clock("noise"):
-        _ = facts.parts(N_PARTS), facts.parts(N_QUARTERS)
+        for part in (*facts.parts(N_PARTS), *facts.parts(N_QUARTERS)):
+            _ = part.diagrams
     with clock("distances"):
-        prepared = prepared_distances(facts, options, problems, from_diagrams=False)
+        prepared = _prepared_distances(facts, options, problems)
     with clock("statistics"):
-        values = statistic_values(facts, options, mapper, problems, from_diagrams=False)
+        values = _statistic_values(facts, options, mapper, problems)
     with clock("noise"):
         of_record = facts.without_cloud()
     return LayerMeasurements(
@@ -140,54 +138,27 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
     return [f"{left_out} of {count} points hold NaN or infinity and were left out."] if left_out else []
 
 
-def measure_parts(layer: LayerMeasurements, clock: Clock) -> None:
-    """The diagrams of a layer's parts.
-
-    Apart from ``measure_layer``, because these are many small steps. Beside another thread that is at work on a layer,
-    each of them waits for Python's global lock: for 12 layers of 1000 points, in two threads of a busy machine, that
-    made 1.0 to 1.1 thread-seconds of 0.8 to 0.9.
-
-    Args:
-        layer: The layer.
-        clock: Takes the time.
-    """
-    with clock("noise"):
-        for part in (*layer.facts.parts(N_PARTS), *layer.facts.parts(N_QUARTERS)):
-            _ = part.diagrams
-
-
-def prepared_distances(
-    facts: LayerFacts, options: AnalysisOptions, problems: list[str], *, from_diagrams: bool
-) -> dict[int, PreparedLayer]:
-    """What the options' distances compare of a layer, by their positions.
-
-    Args:
-        facts: The layer.
-        options: What to measure.
-        problems: Takes a sentence for every distance that fails.
-        from_diagrams: Whether those that need nothing but diagrams, or those that need the cloud. The first need not be
-            prepared where the cloud is: their many small steps would wait for the large ones of another thread.
-    """
+def _prepared_distances(facts: LayerFacts, options: AnalysisOptions, problems: list[str]) -> dict[int, PreparedLayer]:
+    """What the options' distances compare of a layer, by their positions."""
     prepared = {}
     for i, distance in enumerate(options.distances if facts.n_points else ()):
-        if distance.from_diagrams is from_diagrams:
-            with _noted(f"It has no {distance.describe().title}.", problems):
-                prepared[i] = prepare_layer(distance, facts)
-                if prepared[i].problem:
-                    title = distance.describe().title
-                    problems.append(f"The noise of {title} is not known. {prepared[i].problem}")
+        title = distance.describe().title
+        with _noted(f"It has no {title}.", problems):
+            prepared[i] = prepare_layer(distance, facts)
+            if prepared[i].problem:
+                problems.append(f"The noise of {title} is not known. {prepared[i].problem}")
     return prepared
 
 
-def statistic_values(
-    facts: LayerFacts, options: AnalysisOptions, mapper: MapperGraph | None, problems: list[str], *, from_diagrams: bool
+def _statistic_values(
+    facts: LayerFacts, options: AnalysisOptions, mapper: MapperGraph | None, problems: list[str]
 ) -> dict[int, tuple[float, float]]:
-    """The options' statistics of a layer and their standard errors, by their positions; see ``prepared_distances``."""
+    """The options' statistics of a layer and their standard errors, by their positions."""
     values = {}
     for i, statistic in enumerate(options.statistics if facts.n_points else ()):
         lacks_labels = statistic.needs_labels and facts.labels is None
         lacks_graph = isinstance(statistic, MapperStatistic) and mapper is None
-        if statistic.from_diagrams is from_diagrams and not lacks_labels and not lacks_graph:
+        if not lacks_labels and not lacks_graph:
             with _noted(f"It has no {statistic.describe().title}.", problems):
                 values[i] = float(statistic.value(facts)), np.nan
             with _noted(f"The error of {statistic.describe().title} is not known.", problems):

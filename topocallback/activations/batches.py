@@ -1,169 +1,215 @@
-"""What a validation's data loaders and batches say about their samples: indices and labels."""
+"""What a batch is: its parts, and how many samples it has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
-from typing import Any
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import (
-    DistributedSampler,
-    IterableDataset,
-    RandomSampler,
-    SubsetRandomSampler,
-    WeightedRandomSampler,
-)
+from torch.nn.utils.rnn import PackedSequence
 
-from topocallback.activations.tensors import first_tensor
+from topocallback.activations.graphs import node_counts
 
-__all__ = ["BatchIndices", "batch_size", "find_labels", "flatten_loaders"]
+__all__ = ["Part", "SampleCount", "batch_parts", "count_samples", "select_part", "tensors_in"]
 
-_LABEL_KEYS = ("label", "labels", "y", "target")
-_RANDOM_SAMPLERS = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
+_IMAGE_CHANNELS = (1, 3)
 
 
-def flatten_loaders(loaders: Any) -> list[Any]:
-    """The data loaders in the order in which a Trainer numbers them.
+class Part(NamedTuple):
+    """A part of a batch: how Python reaches it, its index or key, and what it is."""
+
+    place: str
+    key: Any
+    value: Any
+
+
+class SampleCount(NamedTuple):
+    """How many samples a batch has, ``None`` if nothing tells, and a sentence if it might be another number."""
+
+    size: int | None
+    doubt: str | None = None
+
+
+def batch_parts(batch: Any) -> list[Part]:
+    """The parts of a batch.
 
     Args:
-        loaders: A data loader, ``None`` for none, or lists, tuples and mappings of them, nested as deep as they like.
+        batch: What the data loader gave: a mapping, a tuple or list, or an object with its parts as attributes.
 
     Returns:
-        The data loaders.
+        The parts in their order; of anything else none.
 
     Example:
-        >>> flatten_loaders({"clean": "a", "noisy": ["b", "c"]})
-        ['a', 'b', 'c']
+        >>> [part.place for part in batch_parts({"x": 1, "y": 2})], [part.place for part in batch_parts((1, 2))]
+        (["batch['x']", "batch['y']"], ['batch[0]', 'batch[1]'])
     """
-    if isinstance(loaders, (list, tuple)):
-        return [leaf for loader in loaders for leaf in flatten_loaders(loader)]
-    if isinstance(loaders, Mapping):
-        return flatten_loaders(list(loaders.values()))
-    return [] if loaders is None else [loaders]
-
-
-class BatchIndices:
-    """The sample indices of a data loader's batches, one batch after the other.
-
-    A sample's index is its place in the loader's order: for a loader that does not shuffle, its index in the data set.
-    Under a distributed sampler, process r's j-th sample is number j * world_size + r; so it is for an iterable data
-    set, whose processes are taken to read different shares.
-
-    Args:
-        loader: A ``DataLoader``, or any iterable.
-        max_batches: How many batches will be run; ``inf`` for all.
-        rank: This process's number.
-        world_size: How many processes there are.
-
-    Attributes:
-        length: How many samples there will be on all processes together, or ``None`` if that cannot be known.
-        shuffled: Whether the order, and with it the sample, differs from one pass to the next.
-
-    Example:
-        >>> from torch.utils.data import DataLoader
-        >>> indices = BatchIndices(DataLoader(range(10), batch_size=4))
-        >>> indices.length, indices.take(4).tolist(), indices.take(4).tolist()
-        (10, [0, 1, 2, 3], [4, 5, 6, 7])
-    """
-
-    def __init__(self, loader: Any, max_batches: float = float("inf"), *, rank: int = 0, world_size: int = 1) -> None:
-        sampler = getattr(loader, "sampler", None)
-        if getattr(loader, "batch_size", None) is None:  # under a batch sampler of the user's own, its sampler counts
-            sampler = getattr(getattr(loader, "batch_sampler", None), "sampler", sampler)
-        if not isinstance(getattr(loader, "dataset", None), IterableDataset):
-            rank, world_size = int(getattr(sampler, "rank", 0)), int(getattr(sampler, "num_replicas", 1))
-        self._rank, self._world_size = rank, world_size
-        self._seen = 0
-        self.shuffled = isinstance(sampler, _RANDOM_SAMPLERS) or bool(
-            isinstance(sampler, DistributedSampler) and sampler.shuffle
-        )
-        self.length = self._length(loader, sampler, max_batches)
-
-    def take(self, size: int) -> NDArray[np.int64]:
-        """The indices of the next ``size`` samples."""
-        places = np.arange(self._seen, self._seen + size, dtype=np.int64)
-        self._seen += size
-        return places * self._world_size + self._rank
-
-    def _length(self, loader: Any, sampler: Any, max_batches: float) -> int | None:
-        # A distributed sampler pads its own length; the data set's length tells padding from samples.
-        counted = getattr(loader, "dataset", None) if self._world_size > 1 else sampler
-        size = getattr(loader, "batch_size", None)  # None under a custom batch sampler
-        if not isinstance(counted, Sized) or not isinstance(sampler, Sized) or not isinstance(size, int):
-            return None
-        batches = min(len(loader), max_batches)  # fewer than the samples need, if the loader drops the last one
-        return int(min(len(counted), len(sampler) * self._world_size, batches * size * self._world_size))
-
-
-def batch_size(batch: Any) -> int | None:
-    """The number of samples in a batch: the length of the first tensor in it.
-
-    Args:
-        batch: What the data loader gave.
-
-    Returns:
-        The size, or ``None`` if there is no tensor that tells.
-
-    Example:
-        >>> import torch
-        >>> batch_size({"x": torch.zeros(3, 2), "y": torch.zeros(3)}), batch_size("text")
-        (3, None)
-    """
-    try:
-        tensor = first_tensor(batch)
-    except TypeError:
-        return None
-    return tensor.size(0) if tensor.dim() else 1
-
-
-def find_labels(batch: Any, labels: str | int | None, size: int | None) -> Tensor | None:
-    """The labels of a batch.
-
-    Args:
-        batch: What the data loader gave.
-        labels: An index or a key into the batch; ``"auto"``: the second element of a tuple or list, or the value under
-            ``label``, ``labels``, ``y`` or ``target``, if it is one number per sample; ``None``: no labels.
-        size: Number of samples in the batch.
-
-    Returns:
-        (size,) labels, or ``None``.
-
-    Raises:
-        ValueError: If ``labels`` names a place where the batch has nothing, or something other than one number per
-            sample.
-
-    Example:
-        >>> import torch
-        >>> find_labels((torch.zeros(3, 2), torch.tensor([1, 0, 2])), "auto", 3)
-        tensor([1, 0, 2])
-    """
-    if labels is None or size is None:
-        return None
-    if labels == "auto":
-        return _one_per_sample(_automatic(batch), size)
-    try:
-        value = batch[labels]
-    except (KeyError, IndexError, TypeError) as error:
-        has = f"the keys {list(batch)}" if isinstance(batch, Mapping) else f"type {type(batch).__name__}"
-        raise ValueError(f"Expected `labels={labels!r}` to be in the batch, which has {has}.") from error
-    found = _one_per_sample(value, size)
-    if found is None:
-        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(f"Expected `labels={labels!r}` to hold one number for each of {size} samples, got {got}.")
-    return found
-
-
-def _automatic(batch: Any) -> Any:
-    if isinstance(batch, (tuple, list)) and len(batch) > 1:
-        return batch[1]
     if isinstance(batch, Mapping):
-        return next((batch[key] for key in _LABEL_KEYS if key in batch), None)
+        return [Part(f"batch[{key!r}]", key, value) for key, value in batch.items()]
+    if isinstance(batch, PackedSequence):
+        return []
+    if isinstance(batch, (tuple, list)):
+        return [Part(f"batch[{i}]", i, value) for i, value in enumerate(batch)]
+    return [Part(f"batch.{name}", name, value) for name, value in _attributes(batch).items()]
+
+
+def _attributes(batch: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        return {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    if isinstance(batch, (Tensor, np.ndarray, str, int, float, type)):
+        return {}
+    keys = getattr(batch, "keys", None)
+    if callable(keys):  # PyTorch Geometric's data, whose attributes lie in a store
+        return {str(key): batch[key] for key in keys()}
+    return {name: value for name, value in getattr(batch, "__dict__", {}).items() if not name.startswith("_")}
+
+
+def tensors_in(batch: Any, depth: int = 6) -> list[Tensor]:
+    """All tensors in a batch, in their order; the data of packed sequences."""
+    if isinstance(batch, Tensor):
+        return [batch]
+    if isinstance(batch, PackedSequence):
+        return [batch.data]
+    parts = batch_parts(batch) if depth else []
+    return [tensor for part in parts for tensor in tensors_in(part.value, depth - 1)]
+
+
+def select_part(batch: Any, loaders: Any, number: int) -> Any:
+    """One data loader's share of a batch that holds one of each.
+
+    Args:
+        batch: What a combined loader gave: lists and mappings as deep as its loaders are.
+        loaders: The loaders, nested in the same way.
+        number: Which one, counted as ``flatten_loaders`` does.
+
+    Returns:
+        That loader's batch; ``None`` if it is exhausted, or the batch is of another form.
+
+    Example:
+        >>> select_part({"a": 1, "b": [2, 3]}, {"a": "first", "b": ["second", "third"]}, 2)
+        3
+    """
+    leaves: list[Any] = []
+    _pair(batch, loaders, leaves)
+    return leaves[number] if number < len(leaves) else None
+
+
+def _pair(batch: Any, loaders: Any, leaves: list[Any]) -> None:
+    if isinstance(loaders, Mapping):
+        for key, loader in loaders.items():
+            _pair(batch.get(key) if isinstance(batch, Mapping) else None, loader, leaves)
+    elif isinstance(loaders, (list, tuple)):
+        parts = batch if isinstance(batch, (list, tuple)) and len(batch) == len(loaders) else [None] * len(loaders)
+        for part, loader in zip(parts, loaders, strict=True):
+            _pair(part, loader, leaves)
+    else:
+        leaves.append(batch)
+
+
+def count_samples(batch: Any, expected: int | None = None) -> SampleCount:
+    """How many samples a batch has.
+
+    Every part has its say: a tensor is as many samples as it is long, packed sequences as many as there are sequences,
+    batched graphs as there are graphs, a list either as many as it has elements (images of different sizes) or as many
+    as all of these say (several views of the same samples). What all parts agree on is the number. Where more than one
+    is possible, the number that the sampler put into the batch decides.
+
+    Args:
+        batch: What the data loader gave.
+        expected: How many samples the sampler put into it, if that is known.
+
+    Returns:
+        The number, with a sentence where another one is as likely.
+
+    Example:
+        >>> import torch
+        >>> count_samples({"x": torch.zeros(3, 2), "y": torch.zeros(3)})
+        SampleCount(size=3, doubt=None)
+        >>> images = [torch.zeros(3, 8, 8), torch.zeros(3, 9, 7)]
+        >>> count_samples((images, [{"label": 1}, {"label": 0}]))
+        SampleCount(size=2, doubt=None)
+    """
+    if expected is not None and expected in _possible(batch):
+        return SampleCount(expected)
+    if isinstance(batch, list) and _holds_samples(batch):
+        return SampleCount(len(batch))
+    possible = _agreed(batch)
+    if len(possible) > 1:
+        first = _first_length(batch)
+        size = first if first in possible else min(possible)
+        others = " or ".join(map(str, sorted(possible - {size})))
+        return SampleCount(size, f"a batch is taken to have {size} samples, and could as well have {others}.")
+    return SampleCount(next(iter(possible), None))
+
+
+def _holds_samples(batch: Sequence[Any]) -> bool:
+    """Whether a list is one of samples, as it is where a collate function gives back what it gets."""
+    if not batch:
+        return False
+    if all(isinstance(part, Tensor) for part in batch):
+        shapes = [part.shape for part in batch]
+        return all(len(shape) == 3 and shape[0] in _IMAGE_CHANNELS for shape in shapes)
+    return all(isinstance(part, Mapping) for part in batch) or all(
+        isinstance(part, tuple) and any(isinstance(value, (int, float, str)) for value in part) for part in batch
+    )
+
+
+def _possible(batch: Any) -> set[int]:
+    """All numbers of samples that any part of a batch could stand for."""
+    own = _lengths(batch)
+    if own is not None:
+        return own
+    inside = [number for part in batch_parts(batch) for number in _possible(part.value)]
+    return {*inside, *({len(batch)} if isinstance(batch, (list, tuple)) else ())}
+
+
+def _agreed(batch: Any) -> set[int]:
+    """The numbers of samples on which all parts of a batch agree; of parts that disagree, those of the first."""
+    own = _lengths(batch)
+    return _common(part.value for part in batch_parts(batch)) if own is None else own
+
+
+def _common(parts: Iterable[Any]) -> set[int]:
+    # A single number, such as a temperature, is of the batch and not of one sample.
+    said = [_of_part(part) for part in parts if not (isinstance(part, Tensor) and not part.dim())]
+    said = [numbers for numbers in said if numbers]
+    if not said:
+        return set()
+    common = set.intersection(*said)
+    return common or said[0]
+
+
+def _of_part(part: Any) -> set[int]:
+    own = _lengths(part)
+    if own is not None:
+        return own
+    if isinstance(part, (list, tuple)) and _holds_samples(part):
+        return {len(part)}
+    inside = _common(inner.value for inner in batch_parts(part))
+    # A list of views, or of samples: its elements are of one kind either way.
+    is_list = isinstance(part, (list, tuple)) and len({type(element) for element in part}) == 1
+    return inside | ({len(part)} if is_list else set())
+
+
+def _lengths(part: Any) -> set[int] | None:
+    """The number of samples that something without parts stands for, nothing if it is one value, else ``None``."""
+    if isinstance(part, PackedSequence):
+        return {int(part.batch_sizes[0])} if len(part.batch_sizes) else {0}
+    counts = node_counts(part)
+    if counts is not None:
+        return {len(counts)}
+    if isinstance(part, Mapping) and isinstance(part.get("offsets"), Tensor):  # of an embedding bag
+        return {len(part["offsets"])}
+    if isinstance(part, Tensor):
+        return {part.size(0) if part.dim() else 1}
+    if isinstance(part, np.ndarray):
+        return {len(part) if part.ndim else 1}
+    if part is None or isinstance(part, (str, bytes, int, float)):
+        return set()
     return None
 
 
-def _one_per_sample(value: Any, size: int) -> Tensor | None:
-    if not isinstance(value, Tensor) or value.is_complex() or value.numel() != size or len(value.shape) > 2:
-        return None
-    return value.detach().reshape(size)
+def _first_length(batch: Any) -> int | None:
+    first = next(iter(tensors_in(batch)), None)
+    return None if first is None or not first.dim() else first.size(0)

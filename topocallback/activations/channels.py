@@ -1,12 +1,15 @@
-"""Where a layer's output has its channels and its samples, by the layer's type."""
+"""Where a layer's output has its channels and its samples, by what the layer is made of."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from torch import nn
 
 from topocallback.activations.layers import unwrap
 
-__all__ = ["batch_first", "channel_axis"]
+__all__ = ["ChannelAxis", "batch_first", "channel_axis"]
 
 _CHANNELS_FIRST = (
     nn.modules.conv._ConvNd,
@@ -20,34 +23,78 @@ _CHANNELS_FIRST = (
     nn.PixelShuffle,
 )
 _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.Embedding, nn.RNNBase)
+# What a layer's module says about how many channels it gives.
+_WIDTHS = ("out_channels", "out_features", "num_features", "num_channels", "embedding_dim", "embed_dim")
 
 
-def channel_axis(module: nn.Module, ndim: int) -> int:
-    """Where a layer's output has its channels: 1 or -1.
+class ChannelAxis(NamedTuple):
+    """Where channels are, 1 or -1, and whether nothing speaks for the other one."""
 
-    The layer's own type decides (convolutions, batch norms and pooling: 1; linear layers, layer norms, attention and
-    recurrent layers: -1). A block takes after the layers in it: four axes and more are images (1) if there is a
-    convolution or nothing that puts channels last; three axes are sequences (-1) unless it holds one-dimensional
-    convolutions and nothing that puts channels last.
+    axis: int
+    is_certain: bool
+
+
+def channel_axis(module: nn.Module, shape: Sequence[int], around: Sequence[nn.Module] = ()) -> ChannelAxis:
+    """Where a layer's output has its channels.
+
+    The type of a layer decides where it can (convolutions, batch norms and pooling: 1; linear layers, layer norms,
+    attention and recurrent layers: -1). The output of a block has as many channels as some layer in it gives: of the
+    first and the last axis it is the one that is as long, be the layers convolutions, linear layers or both. Where the
+    lengths do not tell, the modules around the block are asked; and in the end the kinds of layers: four axes and more
+    are images (1) if there is a convolution or nothing that puts channels last; three axes are sequences (-1) unless
+    there are one-dimensional convolutions and nothing that puts channels last.
 
     Args:
         module: The layer.
-        ndim: Number of axes of its output.
+        shape: Its output's shape, samples first.
+        around: The modules that hold it, from the inside to the outside.
 
     Returns:
-        1 or -1.
+        1 or -1, and whether that is certain: not so where lengths allow both and the block has layers of both kinds.
 
     Example:
-        >>> channel_axis(nn.Conv2d(1, 1, 1), 4), channel_axis(nn.LayerNorm(8), 3)
-        (1, -1)
+        >>> channel_axis(nn.Conv2d(1, 1, 1), (5, 1, 8, 8))
+        ChannelAxis(axis=1, is_certain=True)
+        >>> to_tokens = nn.Sequential(nn.Conv2d(3, 96, 4, 4), nn.LayerNorm(96))  # with a permutation between them
+        >>> channel_axis(to_tokens, (5, 56, 56, 96)).axis
+        -1
     """
     inner = unwrap(module)
+    if len(shape) < 3 or isinstance(inner, _CHANNELS_LAST):
+        return ChannelAxis(-1, True)
     if isinstance(inner, _CHANNELS_FIRST):
-        return 1
-    if isinstance(inner, _CHANNELS_LAST):
-        return -1
-    has_last = any(isinstance(layer, _CHANNELS_LAST) for layer in inner.modules())
-    convolutions = [layer for layer in inner.modules() if isinstance(layer, nn.modules.conv._ConvNd)]
+        return ChannelAxis(1, True)
+    for asked in (inner, *around):
+        widths = set(_widths(asked))
+        first, last = shape[1] in widths, shape[-1] in widths
+        if first != last:
+            return ChannelAxis(1 if first else -1, True)
+        if first:
+            break  # whoever holds it has these widths, too
+    kinds = {kind for layer in inner.modules() for kind in _kinds(layer)}
+    return ChannelAxis(_by_kinds(inner, len(shape)), len(kinds) < 2)
+
+
+def _widths(module: nn.Module) -> Iterator[int]:
+    """How many channels the layers in a module give."""
+    for layer in module.modules():
+        yield from (width for name in _WIDTHS if isinstance(width := getattr(layer, name, None), int))
+        if isinstance(layer, nn.LayerNorm | nn.RMSNorm):
+            yield layer.normalized_shape[-1]
+        if isinstance(layer, nn.RNNBase):
+            yield (layer.proj_size or layer.hidden_size) * (2 if layer.bidirectional else 1)
+
+
+def _kinds(layer: nn.Module) -> Iterator[int]:
+    if isinstance(layer, _CHANNELS_FIRST):
+        yield 1
+    if isinstance(layer, _CHANNELS_LAST):
+        yield -1
+
+
+def _by_kinds(module: nn.Module, ndim: int) -> int:
+    has_last = any(isinstance(layer, _CHANNELS_LAST) for layer in module.modules())
+    convolutions = [layer for layer in module.modules() if isinstance(layer, nn.modules.conv._ConvNd)]
     if ndim >= 4:
         return 1 if convolutions or not has_last else -1
     return 1 if any(isinstance(layer, nn.Conv1d) for layer in convolutions) and not has_last else -1

@@ -18,11 +18,20 @@ from topocallback.activations.positions import Positions
 from topocallback.activations.tensors import densify, join_parts, take_rows
 from topocallback.hashing import sample_priorities
 
-__all__ = ["POOLINGS", "Pooling", "check_lengths", "check_pooling", "rows_to_vectors", "to_vectors"]
+__all__ = [
+    "POOLINGS",
+    "Pooling",
+    "check_lengths",
+    "check_pooling",
+    "describe_pooling",
+    "resolve_pooling",
+    "rows_to_vectors",
+    "to_vectors",
+]
 
 Pooling = str | Callable[[Tensor], Tensor]
 
-POOLINGS = ("auto", "max_norm", "random", "mean", "flatten", "token", "rows")
+POOLINGS = ("auto", "max_norm", "random", "mean", "flatten", "token", "last", "rows")
 
 # Keeps the position drawn for a sample apart from the draw that chose the sample.
 _POSITION_SEED = 0x706F736974696F6E
@@ -53,6 +62,7 @@ def rows_to_vectors(
     seed: int = 0,
     *,
     samples_axis: int = 0,
+    inside: Tensor | None = None,
 ) -> Tensor:
     """One vector for each of some samples in a layer's output, of whatever layout and type it is.
 
@@ -64,6 +74,7 @@ def rows_to_vectors(
         ids: (n,) sample indices.
         seed: Seed of the draws of ``"random"``.
         samples_axis: The axis of the samples: 0, or 1.
+        inside: (samples, positions...) which positions of a sample count; ``None``: all.
 
     Returns:
         (n, d) float32 on the output's device, sharing no memory with it.
@@ -79,7 +90,8 @@ def rows_to_vectors(
                 [0., 1.]])
     """
     if not output.is_nested or pooling in ("flatten", "rows"):
-        return _to_vectors_of_rows(densify(output).movedim(samples_axis, 0), rows, pooling, axis, ids, seed)
+        dense = densify(output).movedim(samples_axis, 0)
+        return _to_vectors_of_rows(dense, rows, pooling, axis, ids, seed, inside)
     # Every sequence for itself: how much it is padded depends on the rest of the batch.
     sequences, only = output.unbind(), np.zeros(1, dtype=np.intp)
     parts = [
@@ -97,11 +109,14 @@ def _to_vectors_of_rows(
     axis: int,
     ids: NDArray[np.int64],
     seed: int,
+    inside: Tensor | None = None,
 ) -> Tensor:
     values = take_rows(tensor, rows)
     if values.numel() == 0:
         raise ValueError(f"Expected at least one value per sample, got an output of shape {tuple(tensor.shape)}.")
-    return to_vectors(join_parts(values, axis) if tensor.is_complex() else values, pooling, axis, ids, seed)
+    if inside is not None:
+        inside = inside.to(tensor.device)[torch.from_numpy(rows).to(tensor.device, non_blocking=True)]
+    return to_vectors(join_parts(values, axis) if tensor.is_complex() else values, pooling, axis, ids, seed, inside)
 
 
 def check_lengths(*vectors: Tensor) -> None:
@@ -125,7 +140,12 @@ def check_lengths(*vectors: Tensor) -> None:
 
 
 def to_vectors(
-    values: Tensor, pooling: Pooling | Positions, axis: int, ids: NDArray[np.int64], seed: int = 0
+    values: Tensor,
+    pooling: Pooling | Positions,
+    axis: int,
+    ids: NDArray[np.int64],
+    seed: int = 0,
+    inside: Tensor | None = None,
 ) -> Tensor:
     """One vector per sample.
 
@@ -138,7 +158,8 @@ def to_vectors(
               every layer of that size, step and batch size;
             - ``"mean"``: the mean channel vector;
             - ``"token"``: the channel vector at the first position;
-            - ``"flatten"``: all C * P values;
+            - ``"last"``: the channel vector at the last position;
+            - ``"flatten"``: all C * P values, zeros at positions that do not count;
             - ``"rows"``: the row as it is; every row of the layer's output counts as a sample of its own (graph nodes);
             - ``"auto"``: ``"max_norm"`` where channels come first (images), ``"mean"`` where they come last;
             - ``Positions``: several positions of a sample, packed into one row, to be points of their own;
@@ -146,6 +167,8 @@ def to_vectors(
         axis: Where the channels are, as in ``channel_axis``.
         ids: (n,) sample indices, for ``"random"``.
         seed: Seed of the draws of ``"random"``.
+        inside: (n, positions...) true at the positions that count: those that are not padding. ``None``: all count. A
+            sample gives what it would give without its other positions; without any it gives NaN.
 
     Returns:
         (n, d) float32: d is C, or C * P for ``"flatten"``.
@@ -159,28 +182,84 @@ def to_vectors(
         tensor([[3., 4.]])
     """
     if isinstance(pooling, Positions):
-        return pooling.pack(values, axis, ids, seed)
+        return pooling.pack(values, axis, ids, seed, inside)
     if not isinstance(pooling, str):
         return _checked(pooling(values), len(values), pooling)
     check_pooling(pooling)
+    if inside is not None and values.ndim > 2 and pooling != "rows":
+        values = values.masked_fill(~inside.unsqueeze(axis), 0)
     if values.ndim <= 2 or pooling in ("flatten", "rows"):
         return values.reshape(len(values), values.numel() // max(1, len(values)))
     positions = values.movedim(axis, 1).flatten(2)  # (n, C, P)
-    if pooling == "auto":
-        pooling = "max_norm" if axis == 1 else "mean"
+    pooling = resolve_pooling(pooling, axis)
+    if inside is not None:
+        return _pool_inside(positions, inside.flatten(1), pooling, ids, seed)
     if pooling == "mean":
         return positions.mean(dim=2)
     return _at(positions, _chosen_position(positions, pooling, ids, seed))
+
+
+def resolve_pooling(pooling: str, axis: int) -> str:
+    """What ``"auto"`` stands for: ``"max_norm"`` where channels come first, ``"mean"`` where they come last."""
+    if pooling != "auto":
+        return pooling
+    return "max_norm" if axis == 1 else "mean"
+
+
+def describe_pooling(pooling: Pooling | Positions, axis: int, n_positions: int, *, masked: bool) -> str:
+    """What is done with a layer's positions, in words.
+
+    Example:
+        >>> describe_pooling("auto", -1, 40, masked=True)
+        'mean over 40 positions, masked'
+    """
+    if not isinstance(pooling, str):
+        name = repr(pooling) if isinstance(pooling, Positions) else getattr(pooling, "__name__", type(pooling).__name__)
+        return name + (", masked" if masked and isinstance(pooling, Positions) else "")
+    if pooling == "rows":
+        return "every row is a point"
+    if n_positions <= 1:
+        return "one vector"
+    return f"{resolve_pooling(pooling, axis)} over {n_positions} positions" + (", masked" if masked else "")
 
 
 def _chosen_position(positions: Tensor, pooling: str, ids: NDArray[np.int64], seed: int) -> Tensor:
     if pooling == "max_norm":
         # The square has the same maximum, and `norm` over this axis is 50 times as slow on a CPU (10 ms to 0.2 ms).
         return positions.square().sum(dim=1).argmax(dim=1)
-    if pooling == "token":
-        return torch.zeros(len(positions), dtype=torch.long, device=positions.device)
-    drawn = sample_priorities(ids, int(seed) ^ _POSITION_SEED) % np.uint64(positions.shape[2])
+    if pooling in ("token", "last"):
+        place = 0 if pooling == "token" else positions.shape[2] - 1
+        return torch.full((len(positions),), place, dtype=torch.long, device=positions.device)
+    drawn = _draws(ids, seed) % np.uint64(positions.shape[2])
     return torch.from_numpy(drawn.astype(np.int64)).to(positions.device, non_blocking=True)
+
+
+def _pool_inside(positions: Tensor, inside: Tensor, pooling: str, ids: NDArray[np.int64], seed: int) -> Tensor:
+    """The same of the positions that count; the others are zeros by now. Nothing is read back from the device."""
+    counts = inside.sum(dim=1)
+    if pooling == "mean":
+        return positions.sum(dim=2) / counts[:, None]
+    if pooling == "max_norm":
+        chosen = positions.square().sum(dim=1).masked_fill(~inside, -1.0).argmax(dim=1)
+    else:
+        number = {"token": torch.zeros_like(counts), "last": counts - 1}.get(pooling)
+        if number is None:
+            # As many bits of the draw as a signed number has: without padding it is the same position.
+            drawn = torch.from_numpy(_draws(ids, seed).view(np.int64)).to(positions.device, non_blocking=True)
+            number = _unsigned_remainder(drawn, counts.clamp(min=1))
+        chosen = (inside.cumsum(dim=1) == (number + 1)[:, None]).int().argmax(dim=1)
+    return _at(positions, chosen).masked_fill((counts == 0)[:, None], float("nan"))
+
+
+def _draws(ids: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+    return sample_priorities(ids, int(seed) ^ _POSITION_SEED)
+
+
+def _unsigned_remainder(values: Tensor, divisors: Tensor) -> Tensor:
+    """The remainders of unsigned 64-bit numbers, which torch holds as signed ones."""
+    low = torch.remainder(values & (2**63 - 1), divisors)
+    high = torch.remainder(torch.remainder(torch.full_like(divisors, 2**62), divisors) * 2, divisors)
+    return torch.remainder(low + (values < 0) * high, divisors)
 
 
 def _at(positions: Tensor, chosen: Tensor) -> Tensor:

@@ -62,7 +62,9 @@ class Positions:
         if self.mask is not None and not callable(self.mask):
             raise TypeError(f"Expected `mask` to be a function or None, got {type(self.mask).__name__}.")
 
-    def pack(self, values: Tensor, axis: int, ids: NDArray[np.int64], seed: int) -> Tensor:
+    def pack(
+        self, values: Tensor, axis: int, ids: NDArray[np.int64], seed: int, inside: Tensor | None = None
+    ) -> Tensor:
         """The kept positions of every sample in one row: how many there are, and their channel vectors.
 
         Args:
@@ -70,6 +72,7 @@ class Positions:
             axis: Where the channels are: 1 or -1.
             ids: (n,) sample indices.
             seed: Seed of the draw.
+            inside: (n, positions...) which positions are no padding; ``None``: all.
 
         Returns:
             (n, 1 + per_sample * C): the number of positions, and their C channels each, then zeros.
@@ -80,7 +83,7 @@ class Positions:
         channels = values.movedim(axis, 1) if values.ndim > 2 else values.reshape(len(values), -1)
         shape = tuple(channels.shape[2:])
         positions = channels.reshape(*channels.shape[:2], math.prod(shape))  # (n, C, P)
-        chosen, counts = self._choose(values, shape, ids, seed)
+        chosen, counts = self._choose(values, shape, ids, seed, inside)
         index = torch.from_numpy(chosen).to(values.device)
         vectors = positions.gather(2, index[:, None, :].expand(-1, positions.shape[1], -1))  # (n, C, per_sample)
         number = torch.from_numpy(counts).to(values)[:, None]
@@ -103,13 +106,15 @@ class Positions:
         return points[filled], np.repeat(np.arange(len(rows)), counts)
 
     def _choose(
-        self, values: Tensor, shape: tuple[int, ...], ids: NDArray[np.int64], seed: int
+        self, values: Tensor, shape: tuple[int, ...], ids: NDArray[np.int64], seed: int, unpadded: Tensor | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(n, per_sample) numbers of positions, those that count first, and (n,) how many of them count."""
         size = math.prod(shape)
         if size >= _MOST_POSITIONS:
             raise ValueError(f"Expected fewer than {_MOST_POSITIONS} positions per sample, got {size}.")
         inside = self._inside(values, shape, ids)
+        if unpadded is not None and shape:
+            inside &= unpadded.flatten(1).cpu().numpy()
         keys = ids[:, None] * _MOST_POSITIONS + np.arange(size)
         priorities = sample_priorities(keys.ravel(), int(seed) ^ _SEED).reshape(keys.shape)
         first = np.argsort(np.where(inside, priorities, _LAST), axis=1, kind="stable")[:, : self.per_sample]
@@ -124,4 +129,4 @@ class Positions:
         if not isinstance(inside, Tensor) or inside.shape != (len(ids), *shape):
             got = tuple(inside.shape) if isinstance(inside, Tensor) else type(inside).__name__
             raise ValueError(f"Expected `mask` to give a tensor of shape {(len(ids), *shape)}, got {got}.")
-        return np.asarray(inside.detach().bool().flatten(1).cpu().numpy())
+        return np.array(inside.detach().bool().flatten(1).cpu().numpy())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import contextlib
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -12,50 +13,49 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from topocallback.activations.channels import batch_first, channel_axis
+from topocallback.activations.batches import count_samples, tensors_in
+from topocallback.activations.channels import batch_first
 from topocallback.activations.compiled import EagerStance, is_compiled
+from topocallback.activations.graphs import node_counts
+from topocallback.activations.hooks import CallHooks, Hook
+from topocallback.activations.layer_record import LayerRecord
 from topocallback.activations.layers import LayerSpec, choose_layers
-from topocallback.activations.pooling import Pooling, check_lengths, check_pooling, rows_to_vectors
+from topocallback.activations.masks import MaskFinder
+from topocallback.activations.outputs import Arranged, RowsOfBatch, arrange
+from topocallback.activations.pooling import Pooling, check_pooling, describe_pooling, rows_to_vectors
 from topocallback.activations.positions import Positions
 from topocallback.activations.recording import Recording
 from topocallback.activations.samples import start_sample
 from topocallback.activations.slots import Slots, arrived
-from topocallback.activations.tensors import first_tensor, padded_shape
+from topocallback.activations.tensors import check_is_plain, first_tensor, padded_shape
+from topocallback.activations.views import find_arrangement
 from topocallback.records.point_clouds import PointClouds
+from topocallback.records.wording import some_names
 
-__all__ = ["ActivationRecorder"]
+__all__ = ["CALLS", "ActivationRecorder", "check_recorded"]
 
-# Of one layer: 4 GiB in single precision.
-_MOST_VALUES = 1 << 30
+CALLS = ("first", "last", "each")
+
 # Of a batch whose size is told by nothing but a layer's output.
 _MOST_ROWS = 1 << 24
-
-
-@dataclass
-class _Layer:
-    """One hooked layer and what it has given so far."""
-
-    module: nn.Module
-    vectors: Slots
-    calls: int = 0
-    last_batch: int = -1
-    repeated: bool = False
-    problem: str | None = None
-    samples_axis: int | None = None
+_PADDING_ARGUMENTS = ("src_key_padding_mask", "key_padding_mask", "padding_mask")
 
 
 class ActivationRecorder:
     """Records one vector per sampled input from chosen layers, with nothing but PyTorch.
 
-    A context manager: hooks are there inside of ``with`` and gone after it, however it is left. A hook touches only
-    the rows that are kept, a batch without such rows costs nothing, and nothing is read back from the device to decide
-    what is kept. Memory is ``n_samples`` vectors per layer, on the layer's device, whatever the size of the data set.
+    A context manager: nothing is watched before ``with`` and after it, however it is left, and hooks are on the layers
+    during calls of the model only. A hook touches only the rows that are kept, and a batch without such rows costs
+    nothing. Memory is ``n_samples`` vectors per layer, on the layer's device, whatever the size of the data set.
 
     Samples are numbered in the order in which they come. Each call of ``module`` is one batch, until ``start_batch`` or
-    ``end_batch`` is called: from then on, these say where batches begin and end. A layer that runs several times in a
-    batch gives its first output.
+    ``end_batch`` is called: from then on, these say where batches begin and end. (A part of the model that is called
+    alone, as in ``net.encoder(x)``, makes a batch of each of its calls, if it is the first to be called.) How many
+    samples a batch has is told by what the model is called with: packed sequences and batched graphs count as what
+    they are, and layers that give their steps or nodes give a sequence's or a graph's positions.
 
     Args:
         module: The model.
@@ -65,13 +65,17 @@ class ActivationRecorder:
         length: Number of samples in the data set, if known: then rows that will not be kept are never touched.
         seed: Seed of the choice of samples.
         select: Takes the tensor out of a layer's output; by default the first tensor in it.
-        channels: Where channels are in outputs with three and more axes: 1, -1, or ``None`` to tell from the layer's
-            type (see ``channel_axis``).
+        channels: Where channels are in outputs with three and more axes: 1, -1, or ``None`` to tell from what the
+            layer is made of (see ``channel_axis``).
+        calls: Which output of a layer that runs several times in a batch: the ``"first"``, the ``"last"``, or ``"each"``
+            as a cloud of its own, ``layer@0``, ``layer@1`` and so on. Several views of the samples in one call count as
+            calls.
         automatic_batches: Whether each call of ``module`` is one batch, as long as neither ``start_batch`` nor
             ``end_batch`` is called. ``False`` records nothing before the first ``start_batch``.
 
     Raises:
-        ValueError: If ``layers`` matches nothing, ``pooling`` is unknown, or ``n_samples`` is under 1.
+        ValueError: If ``layers`` matches nothing, ``pooling`` or ``calls`` is unknown, ``channels`` is neither 1 nor -1,
+            or ``n_samples`` is under 1.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -93,26 +97,37 @@ class ActivationRecorder:
         seed: int = 0,
         select: Callable[[Any], Tensor] | None = None,
         channels: int | None = None,
+        calls: str = "first",
         automatic_batches: bool = True,
     ) -> None:
         check_pooling(pooling)
+        check_recorded(calls, channels, select)
         if n_samples < 1:
             raise ValueError(f"Expected `n_samples` to be at least 1, got {n_samples}.")
         self.module = module
         self.pooling = pooling
         self.seed = seed
+        self.before_call: Callable[[], None] | None = None
         # Rows are samples of their own: how many there will be is not the length of the data set.
         self._sample = start_sample(n_samples, None if pooling == "rows" else length, seed)
         slots = len(self._sample.ids)
-        self._layers = {name: _Layer(layer, Slots(slots)) for name, layer in choose_layers(module, layers).items()}
+        chosen = choose_layers(module, layers)
+        holders = _holders(module)
+        self._layers = {name: LayerRecord(layer, holders(layer), slots) for name, layer in chosen.items()}
         self._labels = Slots(slots)
         self._select = select or first_tensor
         self._channels = channels
-        self._handles: list[RemovableHandle] = []
+        self._calls = calls
+        self._hooks = CallHooks(module, chosen, self._on_call, self._on_output)
+        self._root_hook: RemovableHandle | None = None
         self._eager = False
-        self._batch = -1
         self._active = False
         self._automatic = automatic_batches
+        self._opener: nn.Module | None = None
+        self._samples_first = all(map(batch_first, module.modules()))
+        self._find_mask = MaskFinder("auto")
+        self._arrangements: dict[tuple[int, int], str | None] = {}
+        self._outside = "while no batch was open"
         self._seen = 0
         self._forget_batch()
 
@@ -127,9 +142,14 @@ class ActivationRecorder:
         return {name: layer.calls for name, layer in self._layers.items()}
 
     @property
-    def repeated(self) -> list[str]:
-        """The layers that ran more than once in some batch, and gave their first output."""
-        return [name for name, layer in self._layers.items() if layer.repeated]
+    def calls_per_batch(self) -> dict[str, int]:
+        """How often each chosen layer ran in one batch, at most."""
+        return {name: layer.most_calls for name, layer in self._layers.items()}
+
+    @property
+    def pooled(self) -> dict[str, str]:
+        """What was done with each layer's positions, in words."""
+        return {name: layer.pooled for name, layer in self._layers.items() if layer.pooled is not None}
 
     def __enter__(self) -> ActivationRecorder:
         self.attach()
@@ -141,24 +161,24 @@ class ActivationRecorder:
         self.detach()
 
     def attach(self) -> None:
-        """Register the hooks. Doing so twice changes nothing."""
-        if self._handles:
+        """Watch the model's calls. Doing so twice changes nothing."""
+        if self._hooks.attached:
             return
         if is_compiled(self.module):
             self._eager = True
             EagerStance.enter()
-        try:
-            self._handles.append(self.module.register_forward_pre_hook(self._on_model_call))
-            for name, layer in self._layers.items():
-                self._handles.append(layer.module.register_forward_hook(functools.partial(self._on_output, name)))
-        except BaseException:
-            self.detach()
-            raise
+        self._hooks.attach()
+        if self._automatic:
+            # It sees named arguments, which the hook on all modules does not.
+            with contextlib.suppress(RuntimeError):  # of scripted modules
+                self._root_hook = self.module.register_forward_pre_hook(Hook(self._on_model_call), with_kwargs=True)
 
     def detach(self) -> None:
-        """Remove the hooks. Doing so twice changes nothing."""
-        while self._handles:
-            self._handles.pop().remove()
+        """Watch them no longer. Doing so twice changes nothing."""
+        self._hooks.detach()
+        if self._root_hook is not None:
+            self._root_hook.remove()
+            self._root_hook = None
         if self._eager:
             self._eager = False
             EagerStance.leave()
@@ -170,6 +190,9 @@ class ActivationRecorder:
         *,
         sample_ids: Sequence[int] | NDArray[np.int64] | None = None,
         labels: Tensor | None = None,
+        mask: Tensor | None = None,
+        batch: Any = None,
+        others: Sequence[Tensor] = (),
     ) -> None:
         """Say that a batch begins; from then on only batches that are started in this way are recorded.
 
@@ -177,12 +200,15 @@ class ActivationRecorder:
             size: Number of samples in the batch; by default the length of the first recorded output.
             sample_ids: (size,) indices of the batch's samples; by default they go on counting.
             labels: (size,) labels, kept beside the vectors.
+            mask: (size, positions...) which positions of the samples are no padding.
+            batch: What the data loader gave: it tells packed sequences, graphs and several views of a sample apart.
+            others: Tensors of other data loaders in the same batch: what the model is given of them is not recorded.
 
         Raises:
             ValueError: If ``labels`` is not of shape (size,), or ``sample_ids`` holds a negative index.
         """
         self._automatic = False
-        self._begin()
+        self._begin(batch, mask, others)
         self._batch_labels = labels
         if sample_ids is not None:
             ids = np.asarray(sample_ids, dtype=np.int64)
@@ -196,10 +222,15 @@ class ActivationRecorder:
         """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
         self._automatic = False
         self._active = False
+        self._hooks.end_call()
         self._forget_batch()
 
-    def recording(self) -> Recording:
+    def recording(self, calls: Mapping[str, int] | None = None) -> Recording:
         """What was recorded so far, one row per slot; see ``Recording``.
+
+        Args:
+            calls: How often each layer runs in a batch, under ``calls="each"``, where other processes may know of
+                more calls than this one.
 
         Returns:
             The recording. A layer that never ran, did not run in every batch, or gave something that is no vector per
@@ -207,16 +238,20 @@ class ActivationRecorder:
         """
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
-        ids = arrived(self._sample, (layer.vectors for layer in self._layers.values()))
-        for name, layer in self._layers.items():
-            problem = layer.problem or self._incomplete(layer, ids)
+        ids = arrived(self._sample, (table for layer in self._layers.values() for table in layer.slots))
+        for name, of_call, layer, call in self._clouds(calls or self.calls_per_batch):
+            problem = layer.problem or self._incomplete(layer, call, ids)
             if problem:
-                problems[name] = problem
-            elif layer.vectors.rows is not None:
-                complete[name] = layer.vectors.rows
+                problems[name if layer.problem else of_call] = problem
+            elif call < len(layer.slots) and (rows := layer.slots[call].rows) is not None:
+                complete[of_call] = rows
         labels = self._labels.rows if (self._labels.held == ids)[ids >= 0].all() else None
         positions = self.pooling if isinstance(self.pooling, Positions) else None
         return Recording(ids, complete, labels, problems, positions)
+
+    def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
+        """The names of all clouds: those of the layers, or of their calls; see ``recording``."""
+        return tuple(of_call for _, of_call, _, _ in self._clouds(calls))
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
@@ -226,24 +261,78 @@ class ActivationRecorder:
         """
         return self.recording().to_point_clouds()
 
-    def _incomplete(self, layer: _Layer, ids: NDArray[np.int64]) -> str | None:
+    def notes(self) -> list[str]:
+        """What a user should know of how layers were recorded: a sentence for each thing that is not certain."""
+        found = [
+            (
+                [name for name, layer in self._layers.items() if layer.most_calls > 1 and self._calls == "first"],
+                "{} run several times in one batch, and the first output is recorded. `calls='each'` makes a cloud of "
+                "each, `calls='last'` takes the last.",
+            ),
+            (
+                [name for name, layer in self._layers.items() if layer.doubt is not None and self._channels is None],
+                "the output of {} may have its channels in the second axis or in the last one: `channels=1` or "
+                "`channels=-1` says which.",
+            ),
+            (
+                [name for name, layer in self._layers.items() if layer.unmasked is not None],
+                "padding may have entered the clouds of {}: they have other positions than the mask of the batch. "
+                "`select=` can leave padded positions out.",
+            ),
+        ]
+        return [f"layers: {sentence.format(some_names(names))}" for names, sentence in found if names]
+
+    def counting_positions(self) -> list[str]:
+        """The layers whose vectors are made of several positions, without a mask."""
+        return [name for name, layer in self._layers.items() if layer.counts_positions]
+
+    def _clouds(self, calls: Mapping[str, int]) -> Iterator[tuple[str, str, LayerRecord, int]]:
+        for name, layer in self._layers.items():
+            count = max(1, calls.get(name, 1)) if self._calls == "each" else 1
+            for call in range(count):
+                yield name, name if count == 1 else f"{name}@{call}", layer, call
+
+    def _incomplete(self, layer: LayerRecord, call: int, ids: NDArray[np.int64]) -> str | None:
+        if layer.calls == 0 and layer.calls_outside:
+            return (
+                f"it ran {layer.calls_outside} times, but {self._outside}. What is recorded is what runs in the "
+                "validation step, in a call of the recorded module, or between `start_batch` and `end_batch`."
+            )
         if layer.calls == 0:
             return (
                 "its forward hook never fired. Either the layer is not used, or it is used without being called "
                 "(a container, a weight used directly), or compiled code skipped the hook."
             )
-        missing = int(((layer.vectors.held != ids) & (ids >= 0)).sum())
+        missing = layer.missing(call, ids)
         return f"it did not run for {missing} of {int((ids >= 0).sum())} samples." if missing else None
 
-    def _begin(self) -> None:
+    # -- Batches ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, batch: Any, mask: Tensor | None = None, others: Sequence[Tensor] = ()) -> None:
         self._forget_batch()
-        self._batch += 1
         self._active = True
+        self._content, self._mask, self._others = batch, mask, others
+        for layer in self._layers.values():
+            layer.call = 0
+
+    def _begin_automatically(self, arguments: Mapping[str, Any]) -> None:
+        """A batch of what the model is called with."""
+        self._begin(arguments)
+        count = count_samples(arguments)
+        # Of time-major inputs the first axis is not that of the samples: then the first output tells.
+        if count.size is not None and self.pooling != "rows" and (self._samples_first or _is_special(arguments)):
+            self._mask = self._find_mask(arguments, count.size)
+            self._admit(np.arange(self._seen, self._seen + count.size))
 
     def _forget_batch(self) -> None:
         self._ids: NDArray[np.int64] | None = None
-        self._batch_labels = None
+        self._batch_labels: Tensor | None = None
+        self._content: Any = None
+        self._mask: Tensor | None = None
+        self._others: Sequence[Tensor] = ()
         self._rows = self._slots = np.empty(0, dtype=np.intp)
+        self._of_batch = RowsOfBatch(0)
+        self._of_samples = False
 
     def _admit(self, ids: NDArray[np.int64]) -> None:
         self._ids = ids
@@ -256,6 +345,10 @@ class ActivationRecorder:
             self._labels.clear(self._slots)
         else:
             self._keep_labels(labels, ids)
+        if len(self._rows):
+            counts = None if self.pooling == "rows" else _graphs_in(self._content, len(ids))
+            packed = next(iter(_packed_in(self._content)), None)
+            self._of_batch = RowsOfBatch(len(ids), self._mask, counts, packed)
 
     def _keep_labels(self, labels: Tensor, ids: NDArray[np.int64]) -> None:
         if labels.shape != (len(ids),):
@@ -265,65 +358,202 @@ class ActivationRecorder:
         dtype = real if labels.is_floating_point() else torch.int64
         self._labels.write(self._slots, ids[self._rows], kept.to(dtype))
 
-    def _on_model_call(self, module: nn.Module, args: Any) -> None:
-        if self._automatic:
-            self._begin()
+    # -- Calls ------------------------------------------------------------------------------------------------------
 
-    def _on_output(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
+    def _on_model_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._automatic and self._opener is module:
+            with contextlib.suppress(Exception):  # a forward pass must never fail because it is watched
+                self._begin_automatically(_by_name(module, args, kwargs))
+
+    def _on_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        try:
+            if self.before_call is not None:
+                self.before_call()
+            if self._automatic:
+                self._open(module, args)
+            self._of_samples = self._active and self._is_of_batch(args)
+            if self._of_samples and len(self._rows):
+                self._look_at(module, args)
+        except Exception as error:
+            self._of_samples = False
+            self._outside = f"what it was given could not be read ({type(error).__name__}: {error})"
+
+    def _open(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Without anyone who says where batches begin: each call of what is called first is one."""
+        self._opener = self._opener or module
+        if module is not self._opener:
+            self._active = False
+            self._outside = "apart from the call that makes a batch"
+        elif module is not self.module or self._root_hook is None:
+            self._begin_automatically(_by_name(module, args, {}))
+        else:
+            self._active = True  # its own hook begins the batch
+
+    def _is_of_batch(self, args: tuple[Any, ...]) -> bool:
+        """Whether a call is given the batch's samples, where the batch holds other loaders' samples as well."""
+        if not self._others:
+            return True
+        given = {tensor.data_ptr() for tensor in tensors_in(args)}
+        own = given & {tensor.data_ptr() for tensor in tensors_in(self._content)}
+        others = given & {tensor.data_ptr() for tensor in self._others}
+        self._outside = "on samples of another data loader, or on what is not a part of the batch"
+        return bool(own) and not others
+
+    def _look_at(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """What a call is given: packed sequences, or several rows per sample."""
+        packed = next(iter(_packed_in(args)), None)
+        self._of_batch.packed = packed or self._of_batch.packed
+        given = next(iter(tensors_in(args)), None)
+        size = self._of_batch.size
+        self._of_batch.views, self._of_batch.arrangement = 1, None
+        if given is None or packed is not None or not given.dim() or given.is_nested or len(given) in (0, size):
+            return
+        views, rest = divmod(len(given), size)
+        if rest or views < 2:
+            return
+        key = id(module), views
+        if key not in self._arrangements:
+            self._arrangements[key] = find_arrangement(given, tensors_in(self._content), size)
+        self._of_batch.views, self._of_batch.arrangement = views, self._arrangements[key]
+
+    # -- Outputs ----------------------------------------------------------------------------------------------------
+
+    def _on_output(
+        self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
         layer = self._layers[name]
-        if not self._active:
+        if not self._of_samples:
+            layer.calls_outside += 1
             return
         layer.calls += 1
-        if layer.last_batch == self._batch:
-            layer.repeated = True
-            return
-        layer.last_batch = self._batch
         if layer.problem is not None or (self._ids is not None and len(self._rows) == 0):
+            layer.next_call()
             return
         try:
+            self._note_padding(args, kwargs)
             self._keep(layer, output)
         except Exception as error:  # a forward pass must never fail because it is watched
-            layer.problem = f"{type(error).__name__}: {error}"
-            layer.vectors.rows = None
+            layer.fail(f"{type(error).__name__}: {error}")
 
-    def _keep(self, layer: _Layer, output: Any) -> None:
-        tensor = self._select(output)
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"Expected `select` to give a tensor, got {type(tensor).__name__}.")
-        if tensor.is_meta:
-            raise TypeError("Expected an activation with data, got a tensor on the device 'meta'.")
-        axis = self._samples_axis(layer, tensor)
+    def _note_padding(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """What a layer is told about padding holds for the whole batch, unless the batch itself says something."""
+        self._of_batch.packed = next(iter(_packed_in(args)), self._of_batch.packed)
+        if self._of_batch.inside is None:
+            masks = (kwargs.get(name) for name in _PADDING_ARGUMENTS)
+            mask = next((mask for mask in masks if isinstance(mask, Tensor) and mask.dtype == torch.bool), None)
+            if mask is not None and mask.ndim == 2 and len(mask) == self._of_batch.size:
+                self._of_batch.inside = ~mask.detach()
+
+    def _keep(self, layer: LayerRecord, output: Any) -> None:
+        selected = self._select(output)
+        if not isinstance(selected, PackedSequence):
+            check_is_plain(selected)
+        axes = self._samples_axes(layer, selected)
         if self._ids is None or len(self._rows) == 0:
+            layer.next_call()
             return
-        ids = self._ids[self._rows]
-        channels = self._channels or channel_axis(layer.module, tensor.dim())
-        vectors = rows_to_vectors(tensor, self._rows, self.pooling, channels, ids, self.seed, samples_axis=axis)
-        if layer.vectors.rows is not None:
-            check_lengths(layer.vectors.rows, vectors)
-        elif len(self._sample.ids) * vectors.shape[1] > _MOST_VALUES:
-            raise ValueError(
-                f"Expected at most {_MOST_VALUES} values to keep, got {len(self._sample.ids)} vectors of "
-                f"{vectors.shape[1]}. Lower `n_samples`, or choose `pooling='mean'`, 'max_norm' or 'token'."
-            )
-        layer.vectors.write(self._slots, ids, vectors)
+        for arranged in arrange(selected, self._of_batch, axes, layer.samples_axis):
+            call = layer.next_call()
+            layer.samples_axis = arranged.samples_axis
+            if call == 0 or self._calls != "first":
+                self._write(layer, call if self._calls == "each" else 0, arranged)
 
-    def _samples_axis(self, layer: _Layer, tensor: Tensor) -> int:
-        shape = padded_shape(tensor)
-        if not shape:
-            raise ValueError("Expected one row per sample, got a single number.")
-        axes = (1, 0) if len(shape) > 2 and not tensor.is_nested and not batch_first(layer.module) else (0,)
-        if self._ids is None:
+    def _samples_axes(self, layer: LayerRecord, output: Tensor | PackedSequence) -> tuple[int, ...]:
+        """Where samples may be; without anything that tells how many there are, as many as there are rows."""
+        if isinstance(output, PackedSequence):
+            return (0,)
+        shape = padded_shape(output)
+        axes = (1, 0) if len(shape) > 2 and not output.is_nested and not batch_first(layer.module) else (0,)
+        if self._ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")
             self._admit(np.arange(self._seen, self._seen + shape[axes[0]]))
-        count = 0 if self._ids is None else len(self._ids)
-        fitting = [axis for axis in axes if shape[axis] == count]
-        if not fitting:
-            raise ValueError(
-                f"Expected one row for each of the batch's {count} samples, got an output of shape {shape}. "
-                "Pass `select=` to bring it into that form, or `pooling='rows'` where every row is a sample of its own."
-            )
-        # With as many positions as samples the shape does not tell; then an earlier batch does.
-        if len(fitting) == 1 or layer.samples_axis is None:
-            layer.samples_axis = fitting[0]
-        return layer.samples_axis
+        return axes
+
+    def _write(self, layer: LayerRecord, call: int, arranged: Arranged) -> None:
+        assert self._ids is not None
+        ids = self._ids[self._rows]
+        shape = padded_shape(arranged.values)
+        shape = (shape[arranged.samples_axis], *(n for axis, n in enumerate(shape) if axis != arranged.samples_axis))
+        channels = -1 if arranged.inside is not None else self._channels or layer.channels(shape)
+        positions = shape[1:-1] if channels == -1 else shape[2:]
+        inside = arranged.inside
+        if inside is None and self._of_batch.inside is not None and positions and not arranged.values.is_nested:
+            if self._of_batch.inside.shape[1:] == positions:
+                inside = self._of_batch.inside
+            elif positions != (1,):
+                layer.unmasked = positions, tuple(self._of_batch.inside.shape[1:])
+        vectors = rows_to_vectors(
+            arranged.values, self._rows, self.pooling, channels, ids, self.seed,
+            samples_axis=arranged.samples_axis, inside=inside,
+        )  # fmt: skip
+        number = math.prod(positions)
+        layer.counts_positions |= inside is None and number > 1 and not arranged.values.is_nested
+        layer.pooled = describe_pooling(self.pooling, channels, number, masked=inside is not None)
+        layer.write(call, self._slots, ids, vectors)
+
+
+def check_recorded(calls: str, channels: int | None, select: Any) -> None:
+    """Refuse options of recording that are not allowed.
+
+    Args:
+        calls: One of ``CALLS``.
+        channels: 1, -1 or ``None``.
+        select: A function, or ``None``.
+
+    Raises:
+        ValueError: If one is something else.
+
+    Example:
+        >>> check_recorded("each", -1, None)
+    """
+    if calls not in CALLS:
+        raise ValueError(f"Expected `calls` to be one of {CALLS}, got {calls!r}.")
+    if channels not in (None, 1, -1):
+        raise ValueError(f"Expected `channels` to be 1, -1 or None, got {channels!r}.")
+    if select is not None and not callable(select):
+        raise ValueError(f"Expected `select` to be a function of a layer's output, got {select!r}.")
+
+
+def _holders(root: nn.Module) -> Callable[[nn.Module], list[nn.Module]]:
+    """Which modules hold a module, from the inside to the outside."""
+    parents = {id(child): module for module in root.modules() for child in module.children()}
+
+    def holders(module: nn.Module) -> list[nn.Module]:
+        found: list[nn.Module] = []
+        while (parent := parents.get(id(module))) is not None and len(found) < len(parents):
+            found.append(parent)
+            module = parent
+        return found
+
+    return holders
+
+
+def _by_name(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by the names that the module's ``forward`` gives them."""
+    try:
+        return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
+    except (TypeError, ValueError):  # of scripted modules, or of a call that is about to fail
+        return {**{str(i): value for i, value in enumerate(args)}, **kwargs}
+
+
+def _packed_in(content: Any) -> Iterator[PackedSequence]:
+    if isinstance(content, PackedSequence):
+        yield content
+    elif isinstance(content, (tuple, list, Mapping)):
+        for part in content.values() if isinstance(content, Mapping) else content:
+            yield from _packed_in(part)
+
+
+def _graphs_in(content: Any, size: int) -> Tensor | None:
+    """(size,) how many nodes each graph has, if a batch, or a part of it, is so many graphs."""
+    parts = content.values() if isinstance(content, Mapping) else content if isinstance(content, (tuple, list)) else ()
+    counts = (node_counts(part) for part in (content, *parts))
+    return next((found.cpu() for found in counts if found is not None and len(found) == size), None)
+
+
+def _is_special(arguments: Mapping[str, Any]) -> bool:
+    """Whether what a model is called with has its own way of saying how many samples there are."""
+    return bool(next(iter(_packed_in(arguments)), None)) or any(
+        node_counts(part) is not None for part in (arguments, *arguments.values())
+    )

@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["densify", "first_tensor", "join_parts", "padded_shape", "take_rows"]
+__all__ = ["check_is_plain", "densify", "first_tensor", "join_parts", "padded_shape", "take_rows"]
 
 # 1 GiB in single precision: what a copy may take, unless the activation itself takes more.
 _MOST_VALUES = 1 << 28
 _MAPPING_KEYS = ("last_hidden_state", "logits")
 
 
-def first_tensor(output: Any) -> Tensor:
+def first_tensor(output: Any) -> Tensor | PackedSequence:
     """The tensor that a layer's output stands for.
 
     Args:
@@ -27,7 +28,7 @@ def first_tensor(output: Any) -> Tensor:
             ``last_hidden_state``, else ``logits``, else the first tensor counts. Nested as deep as it likes.
 
     Returns:
-        The tensor.
+        The tensor, or the packed sequences, which are no more than a tuple to Python.
 
     Raises:
         TypeError: If there is no tensor in it.
@@ -45,8 +46,8 @@ def first_tensor(output: Any) -> Tensor:
     return found
 
 
-def _find_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
+def _find_tensor(output: Any) -> Tensor | PackedSequence | None:
+    if isinstance(output, (Tensor, PackedSequence)):
         return output
     parts: list[Any] = []
     if isinstance(output, Mapping):
@@ -57,6 +58,26 @@ def _find_tensor(output: Any) -> Tensor | None:
     elif isinstance(output, (tuple, list)):
         parts = list(output)
     return next((tensor for tensor in map(_find_tensor, parts) if tensor is not None), None)
+
+
+def check_is_plain(tensor: Any) -> None:
+    """Refuse what is no activation with data: no tensor, one on the device ``meta``, one inside of a transformation.
+
+    Args:
+        tensor: What a layer gave, or ``select`` took out of it.
+
+    Raises:
+        TypeError: If it is none.
+
+    Example:
+        >>> check_is_plain(torch.zeros(2))
+    """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"Expected `select` to give a tensor, got {type(tensor).__name__}.")
+    if tensor.is_meta:
+        raise TypeError("Expected an activation with data, got a tensor on the device 'meta'.")
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        raise TypeError("Expected an activation with data, got one inside of `torch.func.vmap` or `grad`.")
 
 
 def densify(tensor: Tensor) -> Tensor:

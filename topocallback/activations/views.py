@@ -1,0 +1,80 @@
+"""Several rows per sample in one call: which row is which sample's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["VIEWS_FIRST", "find_arrangement", "split_views"]
+
+VIEWS_FIRST, SAMPLES_FIRST = "views first", "samples first"
+
+
+def find_arrangement(given: Tensor, tensors: Sequence[Tensor], size: int) -> str | None:
+    """How the rows that a model was given are those of a batch's samples, each of which gives several.
+
+    Shapes do not tell: two views that were joined have all first views first, and the frames of videos that were
+    flattened have all frames of the first video first. A few rows are compared with the batch's own.
+
+    Args:
+        given: (k * size, ...) what the model was called with.
+        tensors: The batch's tensors.
+        size: Number of samples in the batch.
+
+    Returns:
+        ``"views first"`` or ``"samples first"``; ``None`` where the batch does not have these rows, or both would do.
+
+    Example:
+        >>> first, second = torch.rand(2, 4, 3).unbind()
+        >>> find_arrangement(torch.cat([first, second]), [first, second], 4)
+        'views first'
+        >>> videos = torch.rand(4, 2, 3)
+        >>> find_arrangement(videos.flatten(0, 1), [videos], 4)
+        'samples first'
+    """
+    k = len(given) // size
+    one = given.shape[1:]
+    alike = [tensor for tensor in tensors if tensor.device == given.device and not tensor.is_nested]
+    views = [tensor for tensor in alike if tensor.shape == (size, *one)]
+    stacks = [tensor for tensor in alike if tensor.shape == (size, k, *one)]
+    stacks += [tensor.transpose(0, 1) for tensor in alike if tensor.shape == (k, size, *one) and k != size]
+    rows = sorted({0, 1, size - 1} & set(range(size)))
+
+    def match(row_of: Callable[[int, int], int], expected: Callable[[int, int], Sequence[Tensor]]) -> bool:
+        return all(
+            any(torch.equal(given[row_of(row, view)], one.to(given.dtype)) for one in expected(row, view))
+            for row in rows
+            for view in range(k)
+        )
+
+    def of_stacks(row: int, view: int) -> list[Tensor]:
+        return [stack[row, view] for stack in stacks]
+
+    views_first = match(lambda row, view: view * size + row, lambda row, view: [own[row] for own in views])
+    views_first = views_first or match(lambda row, view: view * size + row, of_stacks)
+    samples_first = match(lambda row, view: row * k + view, of_stacks)
+    if views_first == samples_first:
+        return None
+    return VIEWS_FIRST if views_first else SAMPLES_FIRST
+
+
+def split_views(output: Tensor, size: int, arrangement: str) -> list[Tensor]:
+    """A layer's output, one part per view with one row for each sample.
+
+    Args:
+        output: (k * size, ...).
+        size: Number of samples.
+        arrangement: What ``find_arrangement`` gave.
+
+    Returns:
+        k tensors of shape (size, ...).
+
+    Example:
+        >>> [part.tolist() for part in split_views(torch.arange(6), 3, "samples first")]
+        [[0, 2, 4], [1, 3, 5]]
+    """
+    if arrangement == VIEWS_FIRST:
+        return list(output.split(size))
+    return list(output.unflatten(0, (size, -1)).unbind(1))

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
@@ -23,6 +24,7 @@ class CallHooks:
 
     What tells that a call begins is one hook on all modules of the process, which asks no more than whether the module
     is one of the model's. A module that takes no hooks of its own, as scripted ones do not, is watched in the same way.
+    Compiled modules warn of such a hook, and compile it; beside them, all modules have hooks of their own instead.
 
     Args:
         root: The model.
@@ -30,6 +32,7 @@ class CallHooks:
         on_call: Called when a call from outside begins, with the called module and its positional arguments.
         on_output: Called with a layer's name, the layer, its positional and its named arguments and its output. It must
             not raise.
+        by_module: Whether every module has a hook of its own that tells of calls, in place of one on all modules.
 
     Example:
         >>> import torch
@@ -53,12 +56,14 @@ class CallHooks:
         layers: Mapping[str, nn.Module],
         on_call: Callable[[nn.Module, tuple[Any, ...]], None],
         on_output: Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any], Any], None],
+        by_module: bool = False,
     ) -> None:
         self._root = root
         self._layers = layers
         self._on_call = on_call
         self._on_output = on_output
-        self._trigger: RemovableHandle | None = None
+        self._by_module = by_module
+        self._triggers: list[RemovableHandle] = []
         self._members: set[int] = set()
         self._handles: list[RemovableHandle] = []
         self._unhooked: dict[int, list[Hook]] = {}
@@ -68,19 +73,25 @@ class CallHooks:
     @property
     def attached(self) -> bool:
         """Whether calls are watched."""
-        return self._trigger is not None
+        return bool(self._triggers)
 
     def attach(self) -> None:
         """Watch calls. Doing so twice changes nothing."""
-        if self._trigger is None:
+        if not self._triggers:
             self._members = {id(module) for module in self._root.modules()}
-            self._trigger = register_module_forward_pre_hook(self._before_any_call)
+            if self._by_module:
+                self._triggers = [
+                    module.register_forward_pre_hook(Hook(self._before_any_call))
+                    for module in self._root.modules()
+                    if not isinstance(module, torch.jit.ScriptModule)
+                ]
+            else:
+                self._triggers = [register_module_forward_pre_hook(self._before_any_call)]
 
     def detach(self) -> None:
         """Watch calls no longer. Doing so twice changes nothing."""
-        if self._trigger is not None:
-            self._trigger.remove()
-            self._trigger = None
+        while self._triggers:
+            self._triggers.pop().remove()
         self.end_call()
 
     def end_call(self) -> None:

@@ -146,7 +146,7 @@ def _sequences(parts: Sequence[Part], size: int) -> Tensor | None:
 def _confirmed(parts: Sequence[Part], size: int) -> tuple[str, Tensor] | None:
     """A part under no usual name that says exactly where the padding begins."""
     sequences = _sequences(parts, size)
-    if sequences is None or size < 2 or sequences.ndim > 3 or sequences.shape[1] < 2:
+    if sequences is None or size < 2 or sequences.shape[1] < 2 or not _may_be_sequences(sequences):
         return None
     begins: Tensor | None = None
     for part in parts:
@@ -168,7 +168,7 @@ def _as_prefix(value: Any, size: int, sequences: Tensor) -> Tensor | None:
     if lengths is not None:
         fitting = bool((lengths >= 1).all()) and bool((lengths <= sequences.shape[1]).all())
         return lengths if fitting else None
-    if not isinstance(value, Tensor) or value.shape != sequences.shape[:2] or value is sequences:
+    if not isinstance(value, Tensor) or value.shape != sequences.shape[:2] or value.data_ptr() == sequences.data_ptr():
         return None
     values = value.detach()
     if not bool(((values == 0) | (values == 1)).all()):
@@ -203,12 +203,7 @@ def may_be_padded(batch: Any, size: int | None) -> bool:
     """
     parts = batch_parts(batch) or [Part("batch", "", batch)]
     sequences = None if size is None else _sequences(parts, size)
-    if (
-        sequences is None
-        or sequences.is_complex()
-        or sequences.shape[1] < 2
-        or not (sequences.ndim == 3 or _is_tokens(sequences))
-    ):
+    if sequences is None or sequences.shape[1] < 2 or not _may_be_sequences(sequences):
         return False
     runs = sequences.shape[1] - _last_change(sequences)
     ends = sequences[:, -1].flatten(1) if sequences.ndim == 3 else sequences[:, -1:]
@@ -216,5 +211,7 @@ def may_be_padded(batch: Any, size: int | None) -> bool:
     return bool(padded.sum() >= 2) and len(set(runs[padded].tolist())) > 1
 
 
-def _is_tokens(sequences: Tensor) -> bool:
-    return sequences.ndim == 2 and not sequences.is_floating_point() and sequences.dtype != torch.bool
+def _may_be_sequences(tensor: Tensor) -> bool:
+    """Vectors or tokens, one after the other."""
+    is_whole = not tensor.is_floating_point() and not tensor.is_complex() and tensor.dtype != torch.bool
+    return tensor.is_floating_point() if tensor.ndim == 3 else tensor.ndim == 2 and is_whole

@@ -52,9 +52,8 @@ class ActivationRecorder:
     nothing. Memory is ``n_samples`` vectors per layer, on the layer's device, whatever the size of the data set.
 
     Samples are numbered in the order in which they come. Each call of ``module`` is one batch, until ``start_batch`` or
-    ``end_batch`` is called: from then on, these say where batches begin and end. (A part of the model that is called
-    alone, as in ``net.encoder(x)``, makes a batch of each of its calls, if it is the first to be called.) How many
-    samples a batch has is told by what the model is called with: packed sequences and batched graphs count as what
+    ``end_batch`` is called: from then on, these say where batches begin and end. Parts of the model that are called alone,
+    as in ``net.encoder(x)``, need these. How many samples a batch has is told by what the model is called with: packed sequences and batched graphs count as what
     they are, and layers that give their steps or nodes give a sequence's or a graph's positions.
 
     Args:
@@ -67,15 +66,15 @@ class ActivationRecorder:
         select: Takes the tensor out of a layer's output; by default the first tensor in it.
         channels: Where channels are in outputs with three and more axes: 1, -1, or ``None`` to tell from what the
             layer is made of (see ``channel_axis``).
-        calls: Which output of a layer that runs several times in a batch: the ``"first"``, the ``"last"``, or ``"each"``
-            as a cloud of its own, ``layer@0``, ``layer@1`` and so on. Several views of the samples in one call count as
-            calls.
+        calls: Which output of a layer that runs several times in a batch: the ``"first"``, the ``"last"``, or
+            ``"each"`` as a cloud of its own, ``layer@0``, ``layer@1`` and so on. Several views of the samples in one
+            call count as calls.
         automatic_batches: Whether each call of ``module`` is one batch, as long as neither ``start_batch`` nor
             ``end_batch`` is called. ``False`` records nothing before the first ``start_batch``.
 
     Raises:
-        ValueError: If ``layers`` matches nothing, ``pooling`` or ``calls`` is unknown, ``channels`` is neither 1 nor -1,
-            or ``n_samples`` is under 1.
+        ValueError: If ``layers`` matches nothing, ``pooling`` or ``calls`` is unknown, ``channels`` is neither 1 nor
+            -1, or ``n_samples`` is under 1.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -118,16 +117,17 @@ class ActivationRecorder:
         self._select = select or first_tensor
         self._channels = channels
         self._calls = calls
-        self._hooks = CallHooks(module, chosen, self._on_call, self._on_output)
+        self._is_compiled = is_compiled(module)
+        by_module = automatic_batches or self._is_compiled
+        self._hooks = CallHooks(module, chosen, self._on_call, self._on_output, by_module)
         self._root_hook: RemovableHandle | None = None
         self._eager = False
         self._active = False
         self._automatic = automatic_batches
-        self._opener: nn.Module | None = None
         self._samples_first = all(map(batch_first, module.modules()))
         self._find_mask = MaskFinder("auto")
         self._arrangements: dict[tuple[int, int], str | None] = {}
-        self._outside = "while no batch was open"
+        self._outside = "apart from a batch"
         self._seen = 0
         self._forget_batch()
 
@@ -164,14 +164,13 @@ class ActivationRecorder:
         """Watch the model's calls. Doing so twice changes nothing."""
         if self._hooks.attached:
             return
-        if is_compiled(self.module):
+        if self._is_compiled:
             self._eager = True
             EagerStance.enter()
         self._hooks.attach()
         if self._automatic:
             # It sees named arguments, which the hook on all modules does not.
-            with contextlib.suppress(RuntimeError):  # of scripted modules
-                self._root_hook = self.module.register_forward_pre_hook(Hook(self._on_model_call), with_kwargs=True)
+            self._root_hook = self.module.register_forward_pre_hook(Hook(self._on_model_call), with_kwargs=True)
 
     def detach(self) -> None:
         """Watch them no longer. Doing so twice changes nothing."""
@@ -295,8 +294,9 @@ class ActivationRecorder:
     def _incomplete(self, layer: LayerRecord, call: int, ids: NDArray[np.int64]) -> str | None:
         if layer.calls == 0 and layer.calls_outside:
             return (
-                f"it ran {layer.calls_outside} times, but {self._outside}. What is recorded is what runs in the "
-                "validation step, in a call of the recorded module, or between `start_batch` and `end_batch`."
+                f"it ran {layer.calls_outside} times, but {self._outside}. Recorded is what runs in the validation step; "
+                "without a Trainer what runs in a call of the recorded module itself, or between `start_batch` and "
+                "`end_batch`."
             )
         if layer.calls == 0:
             return (
@@ -361,33 +361,23 @@ class ActivationRecorder:
     # -- Calls ------------------------------------------------------------------------------------------------------
 
     def _on_model_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._automatic and self._opener is module:
+        if self._automatic:
             with contextlib.suppress(Exception):  # a forward pass must never fail because it is watched
                 self._begin_automatically(_by_name(module, args, kwargs))
+                self._of_samples = True
 
     def _on_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         try:
             if self.before_call is not None:
                 self.before_call()
             if self._automatic:
-                self._open(module, args)
+                self._active = module is self.module  # whose own hook begins the batch
             self._of_samples = self._active and self._is_of_batch(args)
             if self._of_samples and len(self._rows):
                 self._look_at(module, args)
         except Exception as error:
             self._of_samples = False
             self._outside = f"what it was given could not be read ({type(error).__name__}: {error})"
-
-    def _open(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Without anyone who says where batches begin: each call of what is called first is one."""
-        self._opener = self._opener or module
-        if module is not self._opener:
-            self._active = False
-            self._outside = "apart from the call that makes a batch"
-        elif module is not self.module or self._root_hook is None:
-            self._begin_automatically(_by_name(module, args, {}))
-        else:
-            self._active = True  # its own hook begins the batch
 
     def _is_of_batch(self, args: tuple[Any, ...]) -> bool:
         """Whether a call is given the batch's samples, where the batch holds other loaders' samples as well."""

@@ -24,7 +24,8 @@ class CallHooks:
 
     What tells that a call begins is one hook on all modules of the process, which asks no more than whether the module
     is one of the model's. A module that takes no hooks of its own, as scripted ones do not, is watched in the same way.
-    Compiled modules warn of such a hook, and compile it; beside them, all modules have hooks of their own instead.
+    Compiled modules warn of such a hook, and compile it; beside them, every module with a layer in it has a
+    hook of its own instead.
 
     Args:
         root: The model.
@@ -32,7 +33,8 @@ class CallHooks:
         on_call: Called when a call from outside begins, with the called module and its positional arguments.
         on_output: Called with a layer's name, the layer, its positional and its named arguments and its output. It must
             not raise.
-        by_module: Whether every module has a hook of its own that tells of calls, in place of one on all modules.
+        by_module: Whether every module with a layer in it has a hook of its own that tells of calls, in place of one on
+            all modules of the process.
 
     Example:
         >>> import torch
@@ -80,11 +82,8 @@ class CallHooks:
         if not self._triggers:
             self._members = {id(module) for module in self._root.modules()}
             if self._by_module:
-                self._triggers = [
-                    module.register_forward_pre_hook(Hook(self._before_any_call))
-                    for module in self._root.modules()
-                    if not isinstance(module, torch.jit.ScriptModule)
-                ]
+                hook = Hook(self._before_any_call)
+                self._triggers = [module.register_forward_pre_hook(hook) for module in self._holders()]
             else:
                 self._triggers = [register_module_forward_pre_hook(self._before_any_call)]
 
@@ -108,6 +107,16 @@ class CallHooks:
             self._called, self._depth = module, 1
             self._on_call(module, args)
             self._put_on(module)
+
+    def _holders(self) -> list[nn.Module]:
+        """All modules that can be called and have a chosen layer in them, or are one."""
+        layers = {id(layer) for layer in self._layers.values()}
+        return [
+            module
+            for module in self._root.modules()
+            if not isinstance(module, (torch.jit.ScriptModule, nn.ModuleList, nn.ModuleDict))
+            and any(id(inner) in layers for inner in module.modules())
+        ]
 
     def _put_on(self, called: nn.Module) -> None:
         for name, layer in self._layers.items():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from topocallback.activations.labels import TextLabels
 from topocallback.activations.recording import Recording
 from topocallback.hashing import sample_priorities
 
-__all__ = ["gather_recordings"]
+__all__ = ["agree_on_calls", "gather_recordings"]
 
-_UNLABELLED, _NO_LABELS, _INTEGER_LABELS, _REAL_LABELS = range(-1, 3)
-_LABEL_TYPES = {_INTEGER_LABELS: torch.int64, _REAL_LABELS: torch.float64}
+_UNLABELLED, _NO_LABELS, _INTEGER_LABELS, _REAL_LABELS, _TEXT_LABELS = range(-1, 4)
+_LABEL_TYPES = {_INTEGER_LABELS: torch.int64, _REAL_LABELS: torch.float64, _TEXT_LABELS: torch.int64}
 
 
 def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, device: torch.device) -> Recording:
@@ -50,9 +53,37 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
     if label_kind != _NO_LABELS:
         own = torch.zeros(slots) if recording.labels is None else recording.labels
         labels = merge(own.to(_LABEL_TYPES[label_kind]))
+    text = _all_text(recording.text) if label_kind == _TEXT_LABELS else None
     if dist.get_rank() != 0:
         return Recording(recording.ids, {}, None, problems)
-    return Recording(ids[chosen], vectors, labels, problems, recording.positions)
+    return Recording(ids[chosen], vectors, labels, problems, recording.positions, text, recording.about)
+
+
+def agree_on_calls(calls: Mapping[str, int], device: torch.device) -> dict[str, int]:
+    """How often each layer runs in a batch, on the process where it runs most often.
+
+    Every process must call this with the same layers.
+
+    Args:
+        calls: What this process knows.
+        device: Where the process group exchanges tensors.
+
+    Returns:
+        The largest number of every layer.
+    """
+    most = torch.tensor(list(calls.values()), device=device)
+    dist.all_reduce(most, op=dist.ReduceOp.MAX)
+    return dict(zip(calls, most.tolist(), strict=True))
+
+
+def _all_text(own: TextLabels | None) -> TextLabels:
+    """What the labels of all processes stand for."""
+    parts: list[dict[int, str]] = [{} for _ in range(dist.get_world_size())]
+    dist.all_gather_object(parts, {} if own is None else own.names)
+    text = TextLabels()
+    for part in parts:
+        text.names.update(part)
+    return text
 
 
 def _agree(
@@ -69,6 +100,7 @@ def _agree(
     kind = _UNLABELLED if saw_samples else _NO_LABELS
     if recording.labels is not None:
         kind = _REAL_LABELS if recording.labels.is_floating_point() else _INTEGER_LABELS
+        kind = kind if recording.text is None else _TEXT_LABELS
     own = torch.tensor(
         [*(w or f for w, f in zip(widths, failed, strict=True)), kind, len(recording.ids)], device=device
     )

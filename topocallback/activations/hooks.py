@@ -101,8 +101,6 @@ class CallHooks:
             self._handles.pop().remove()
 
     def _before_any_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if torch.compiler.is_compiling():  # whose owner compiled it behind our back: this would be compiled, too
-            return
         if self._called is not None:
             self._depth += module is self._called
         elif id(module) in self._members:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from topocallback.activations.channels import ChannelAxis, channel_axis
+from topocallback.activations.outputs import Arranged
 from topocallback.activations.pooling import check_lengths
 from topocallback.activations.slots import Slots
+from topocallback.activations.tensors import padded_shape
 
-__all__ = ["LayerRecord"]
+__all__ = ["LayerRecord", "holders_in"]
 
 # Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
@@ -69,17 +72,43 @@ class LayerRecord:
         for table in self.slots:
             table.rows = None
 
-    def channels(self, shape: tuple[int, ...]) -> int:
-        """Where its channels are: decided once, for positions may come in other numbers in the next batch.
+    def axes_of(self, output: Arranged, channels: int | None) -> tuple[int, tuple[int, ...]]:
+        """Where an output has its channels, 1 or -1, and the numbers of its positions.
+
+        The axis is decided once, for positions may come in other numbers in the next batch.
 
         Args:
-            shape: The output's shape, samples first.
+            output: The output.
+            channels: What the user says: 1, -1, or ``None``.
         """
-        if len(shape) not in self._channels:
-            self._channels[len(shape)] = channel_axis(self.module, shape, self.around)
-            if not self._channels[len(shape)].is_certain:
-                self.doubt = shape
-        return self._channels[len(shape)].axis
+        shape = padded_shape(output.values)
+        others = tuple(length for axis, length in enumerate(shape) if axis != output.samples_axis)
+        shape = (shape[output.samples_axis], *others)
+        axis = -1 if output.inside is not None else channels
+        if axis is None:
+            if len(shape) not in self._channels:
+                self._channels[len(shape)] = channel_axis(self.module, shape, self.around)
+                if not self._channels[len(shape)].is_certain:
+                    self.doubt = shape
+            axis = self._channels[len(shape)].axis
+        return axis, shape[1:-1] if axis == -1 else shape[2:]
+
+    def mask_of(self, output: Arranged, positions: tuple[int, ...], mask: Tensor | None) -> Tensor | None:
+        """Which positions of an output count.
+
+        Args:
+            output: The output.
+            positions: The numbers of its positions.
+            mask: (samples, positions...) what the batch says.
+        """
+        if output.inside is not None or output.values.is_nested or math.prod(positions) < 2:
+            return output.inside
+        if mask is not None and tuple(mask.shape[1:]) == positions:
+            return mask
+        if mask is not None:
+            self.unmasked = positions, tuple(mask.shape[1:])
+        self.counts_positions = True
+        return None
 
     def write(self, call: int, slots: NDArray[np.intp], ids: NDArray[np.int64], vectors: Tensor) -> None:
         """Keep the vectors of some samples.
@@ -114,3 +143,23 @@ class LayerRecord:
         """
         held = self.slots[call].held if call < len(self.slots) else np.full(len(ids), -1)
         return int(((held != ids) & (ids >= 0)).sum())
+
+
+def holders_in(root: nn.Module) -> Callable[[nn.Module], list[nn.Module]]:
+    """Which modules of a model hold one of its modules, from the inside to the outside: a function of that module.
+
+    Example:
+        >>> model = nn.Sequential(nn.Sequential(nn.ReLU()))
+        >>> holders_in(model)(model[0][0]) == [model[0], model]
+        True
+    """
+    parents = {id(child): module for module in root.modules() for child in module.children()}
+
+    def holders(module: nn.Module) -> list[nn.Module]:
+        found: list[nn.Module] = []
+        while (parent := parents.get(id(module))) is not None and len(found) < len(parents):
+            found.append(parent)
+            module = parent
+        return found
+
+    return holders

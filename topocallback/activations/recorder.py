@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -16,22 +15,21 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from topocallback.activations.batches import count_samples, tensors_in
+from topocallback.activations.batches import count_samples
 from topocallback.activations.channels import batch_first
 from topocallback.activations.compiled import EagerStance, is_compiled
-from topocallback.activations.graphs import node_counts
+from topocallback.activations.current_batch import Arrangements, CurrentBatch, arguments_by_name, says_its_size
 from topocallback.activations.hooks import CallHooks, Hook
-from topocallback.activations.layer_record import LayerRecord
+from topocallback.activations.layer_record import LayerRecord, holders_in
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.masks import MaskFinder
-from topocallback.activations.outputs import Arranged, RowsOfBatch, arrange
+from topocallback.activations.outputs import Arranged, arrange
 from topocallback.activations.pooling import Pooling, check_pooling, describe_pooling, rows_to_vectors
 from topocallback.activations.positions import Positions
 from topocallback.activations.recording import Recording
 from topocallback.activations.samples import start_sample
 from topocallback.activations.slots import Slots, arrived
 from topocallback.activations.tensors import check_is_plain, first_tensor, padded_shape
-from topocallback.activations.views import find_arrangement
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.wording import some_names
 
@@ -41,7 +39,6 @@ CALLS = ("first", "last", "each")
 
 # Of a batch whose size is told by nothing but a layer's output.
 _MOST_ROWS = 1 << 24
-_PADDING_ARGUMENTS = ("src_key_padding_mask", "key_padding_mask", "padding_mask")
 
 
 class ActivationRecorder:
@@ -111,7 +108,7 @@ class ActivationRecorder:
         self._sample = start_sample(n_samples, None if pooling == "rows" else length, seed)
         slots = len(self._sample.ids)
         chosen = choose_layers(module, layers)
-        holders = _holders(module)
+        holders = holders_in(module)
         self._layers = {name: LayerRecord(layer, holders(layer), slots) for name, layer in chosen.items()}
         self._labels = Slots(slots)
         self._select = select or first_tensor
@@ -122,14 +119,14 @@ class ActivationRecorder:
         self._hooks = CallHooks(module, chosen, self._on_call, self._on_output, by_module)
         self._root_hook: RemovableHandle | None = None
         self._eager = False
-        self._active = False
+        self._batch: CurrentBatch | None = None
+        self._of_samples = False
         self._automatic = automatic_batches
         self._samples_first = all(map(batch_first, module.modules()))
         self._find_mask = MaskFinder("auto")
-        self._arrangements: dict[tuple[int, int], str | None] = {}
+        self._arrangements: Arrangements = {}
         self._outside = "apart from a batch"
         self._seen = 0
-        self._forget_batch()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -181,7 +178,7 @@ class ActivationRecorder:
         if self._eager:
             self._eager = False
             EagerStance.leave()
-        self._active = False
+        self._batch = None
 
     def start_batch(
         self,
@@ -207,22 +204,20 @@ class ActivationRecorder:
             ValueError: If ``labels`` is not of shape (size,), or ``sample_ids`` holds a negative index.
         """
         self._automatic = False
-        self._begin(batch, mask, others)
-        self._batch_labels = labels
+        started = self._begin(batch, mask, others, labels)
         if sample_ids is not None:
             ids = np.asarray(sample_ids, dtype=np.int64)
             if len(ids) and ids.min() < 0:
                 raise ValueError(f"Expected `sample_ids` to be at least 0, got {ids.min()}.")
-            self._admit(ids)
+            self._admit(started, ids)
         elif size is not None and self.pooling != "rows":
-            self._admit(np.arange(self._seen, self._seen + size))
+            self._admit(started, np.arange(self._seen, self._seen + size))
 
     def end_batch(self) -> None:
         """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
         self._automatic = False
-        self._active = False
+        self._batch = None
         self._hooks.end_call()
-        self._forget_batch()
 
     def recording(self, calls: Mapping[str, int] | None = None) -> Recording:
         """What was recorded so far, one row per slot; see ``Recording``.
@@ -308,179 +303,127 @@ class ActivationRecorder:
 
     # -- Batches ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, batch: Any, mask: Tensor | None = None, others: Sequence[Tensor] = ()) -> None:
-        self._forget_batch()
-        self._active = True
-        self._content, self._mask, self._others = batch, mask, others
+    def _begin(
+        self, content: Any, mask: Tensor | None = None, others: Sequence[Tensor] = (), labels: Tensor | None = None
+    ) -> CurrentBatch:
+        self._of_samples = False
+        self._batch = CurrentBatch(content, mask, others, labels, self._arrangements)
         for layer in self._layers.values():
             layer.call = 0
+        return self._batch
 
     def _begin_automatically(self, arguments: Mapping[str, Any]) -> None:
         """A batch of what the model is called with."""
-        self._begin(arguments)
-        count = count_samples(arguments)
+        size = count_samples(arguments).size
         # Of time-major inputs the first axis is not that of the samples: then the first output tells.
-        if count.size is not None and self.pooling != "rows" and (self._samples_first or _is_special(arguments)):
-            self._mask = self._find_mask(arguments, count.size)
-            self._admit(np.arange(self._seen, self._seen + count.size))
+        is_told = size is not None and self.pooling != "rows" and (self._samples_first or says_its_size(arguments))
+        batch = self._begin(arguments, self._find_mask(arguments, size) if is_told else None)
+        if is_told:
+            self._admit(batch, np.arange(self._seen, self._seen + (size or 0)))
+        self._of_samples = True
 
-    def _forget_batch(self) -> None:
-        self._ids: NDArray[np.int64] | None = None
-        self._batch_labels: Tensor | None = None
-        self._content: Any = None
-        self._mask: Tensor | None = None
-        self._others: Sequence[Tensor] = ()
-        self._rows = self._slots = np.empty(0, dtype=np.intp)
-        self._of_batch = RowsOfBatch(0)
-        self._of_samples = False
-
-    def _admit(self, ids: NDArray[np.int64]) -> None:
-        self._ids = ids
+    def _admit(self, batch: CurrentBatch, ids: NDArray[np.int64]) -> None:
         self._seen += len(ids)
-        self._rows, self._slots = self._sample.admit(ids)
-        labels = self._batch_labels
+        batch.admit(self._sample, ids, rows_are_samples=self.pooling == "rows")
+        labels = batch.labels
         if self.pooling == "rows" and labels is not None and len(labels) != len(ids):
             labels = None  # they are of the inputs, not of their rows
         if labels is None:
-            self._labels.clear(self._slots)
+            self._labels.clear(batch.slots)
         else:
-            self._keep_labels(labels, ids)
-        if len(self._rows):
-            counts = None if self.pooling == "rows" else _graphs_in(self._content, len(ids))
-            packed = next(iter(_packed_in(self._content)), None)
-            self._of_batch = RowsOfBatch(len(ids), self._mask, counts, packed)
+            self._keep_labels(batch, labels, ids)
 
-    def _keep_labels(self, labels: Tensor, ids: NDArray[np.int64]) -> None:
+    def _keep_labels(self, batch: CurrentBatch, labels: Tensor, ids: NDArray[np.int64]) -> None:
         if labels.shape != (len(ids),):
             raise ValueError(f"Expected `labels` to be of shape ({len(ids)},), got {tuple(labels.shape)}.")
         real = torch.float32 if labels.device.type == "mps" else torch.float64  # which has no float64
-        kept = labels.detach().index_select(0, torch.from_numpy(self._rows).to(labels.device))
+        kept = labels.detach().index_select(0, torch.from_numpy(batch.kept).to(labels.device))
         dtype = real if labels.is_floating_point() else torch.int64
-        self._labels.write(self._slots, ids[self._rows], kept.to(dtype))
+        self._labels.write(batch.slots, ids[batch.kept], kept.to(dtype))
 
     # -- Calls ------------------------------------------------------------------------------------------------------
 
     def _on_model_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._automatic:
             with contextlib.suppress(Exception):  # a forward pass must never fail because it is watched
-                self._begin_automatically(_by_name(module, args, kwargs))
-                self._of_samples = True
+                self._begin_automatically(arguments_by_name(module, args, kwargs))
 
     def _on_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self._of_samples = False
         try:
             if self.before_call is not None:
                 self.before_call()
             if self._automatic:
-                self._active = module is self.module  # whose own hook begins the batch
-            self._of_samples = self._active and self._is_of_batch(args)
-            if self._of_samples and len(self._rows):
-                self._look_at(module, args)
+                self._batch = None  # unless the module's own hook, which comes after this one, begins one
+            if self._batch is None:
+                self._outside = "apart from a batch"
+            elif not self._batch.owns(args):
+                self._outside = "on samples of another data loader, or on what is no part of the batch"
+            else:
+                self._of_samples = True
+                self._batch.look_at_call(module, args)
         except Exception as error:
             self._of_samples = False
-            self._outside = f"what it was given could not be read ({type(error).__name__}: {error})"
-
-    def _is_of_batch(self, args: tuple[Any, ...]) -> bool:
-        """Whether a call is given the batch's samples, where the batch holds other loaders' samples as well."""
-        if not self._others:
-            return True
-        given = {tensor.data_ptr() for tensor in tensors_in(args)}
-        own = given & {tensor.data_ptr() for tensor in tensors_in(self._content)}
-        others = given & {tensor.data_ptr() for tensor in self._others}
-        self._outside = "on samples of another data loader, or on what is not a part of the batch"
-        return bool(own) and not others
-
-    def _look_at(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """What a call is given: packed sequences, or several rows per sample."""
-        packed = next(iter(_packed_in(args)), None)
-        self._of_batch.packed = packed or self._of_batch.packed
-        given = next(iter(tensors_in(args)), None)
-        size = self._of_batch.size
-        self._of_batch.views, self._of_batch.arrangement = 1, None
-        if given is None or packed is not None or not given.dim() or given.is_nested or len(given) in (0, size):
-            return
-        views, rest = divmod(len(given), size)
-        if rest or views < 2:
-            return
-        key = id(module), views
-        if key not in self._arrangements:
-            self._arrangements[key] = find_arrangement(given, tensors_in(self._content), size)
-        self._of_batch.views, self._of_batch.arrangement = views, self._arrangements[key]
+            self._outside = f"on what could not be read ({type(error).__name__}: {error})"
 
     # -- Outputs ----------------------------------------------------------------------------------------------------
 
     def _on_output(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        layer = self._layers[name]
-        if not self._of_samples:
+        layer, batch = self._layers[name], self._batch
+        if batch is None or not self._of_samples:
             layer.calls_outside += 1
             return
         layer.calls += 1
-        if layer.problem is not None or (self._ids is not None and len(self._rows) == 0):
+        if layer.problem is not None or batch.is_empty:
             layer.next_call()
             return
         try:
-            self._note_padding(args, kwargs)
-            self._keep(layer, output)
+            batch.look_at_layer(args, kwargs)
+            self._keep(layer, batch, output)
         except Exception as error:  # a forward pass must never fail because it is watched
             layer.fail(f"{type(error).__name__}: {error}")
 
-    def _note_padding(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """What a layer is told about padding holds for the whole batch, unless the batch itself says something."""
-        self._of_batch.packed = next(iter(_packed_in(args)), self._of_batch.packed)
-        if self._of_batch.inside is None:
-            masks = (kwargs.get(name) for name in _PADDING_ARGUMENTS)
-            mask = next((mask for mask in masks if isinstance(mask, Tensor) and mask.dtype == torch.bool), None)
-            if mask is not None and mask.ndim == 2 and len(mask) == self._of_batch.size:
-                self._of_batch.inside = ~mask.detach()
-
-    def _keep(self, layer: LayerRecord, output: Any) -> None:
+    def _keep(self, layer: LayerRecord, batch: CurrentBatch, output: Any) -> None:
         selected = self._select(output)
         if not isinstance(selected, PackedSequence):
             check_is_plain(selected)
-        axes = self._samples_axes(layer, selected)
-        if self._ids is None or len(self._rows) == 0:
+        axes = self._samples_axes(layer, batch, selected)
+        if batch.is_empty:
             layer.next_call()
             return
-        for arranged in arrange(selected, self._of_batch, axes, layer.samples_axis):
+        for arranged in arrange(selected, batch.rows, axes, layer.samples_axis):
             call = layer.next_call()
             layer.samples_axis = arranged.samples_axis
             if call == 0 or self._calls != "first":
-                self._write(layer, call if self._calls == "each" else 0, arranged)
+                self._write(layer, call if self._calls == "each" else 0, batch, arranged)
 
-    def _samples_axes(self, layer: LayerRecord, output: Tensor | PackedSequence) -> tuple[int, ...]:
+    def _samples_axes(
+        self, layer: LayerRecord, batch: CurrentBatch, output: Tensor | PackedSequence
+    ) -> tuple[int, ...]:
         """Where samples may be; without anything that tells how many there are, as many as there are rows."""
         if isinstance(output, PackedSequence):
             return (0,)
         shape = padded_shape(output)
         axes = (1, 0) if len(shape) > 2 and not output.is_nested and not batch_first(layer.module) else (0,)
-        if self._ids is None and shape:
+        if batch.ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")
-            self._admit(np.arange(self._seen, self._seen + shape[axes[0]]))
+            self._admit(batch, np.arange(self._seen, self._seen + shape[axes[0]]))
         return axes
 
-    def _write(self, layer: LayerRecord, call: int, arranged: Arranged) -> None:
-        assert self._ids is not None
-        ids = self._ids[self._rows]
-        shape = padded_shape(arranged.values)
-        shape = (shape[arranged.samples_axis], *(n for axis, n in enumerate(shape) if axis != arranged.samples_axis))
-        channels = -1 if arranged.inside is not None else self._channels or layer.channels(shape)
-        positions = shape[1:-1] if channels == -1 else shape[2:]
-        inside = arranged.inside
-        if inside is None and self._of_batch.inside is not None and positions and not arranged.values.is_nested:
-            if self._of_batch.inside.shape[1:] == positions:
-                inside = self._of_batch.inside
-            elif positions != (1,):
-                layer.unmasked = positions, tuple(self._of_batch.inside.shape[1:])
+    def _write(self, layer: LayerRecord, call: int, batch: CurrentBatch, arranged: Arranged) -> None:
+        assert batch.ids is not None
+        ids = batch.ids[batch.kept]
+        channels, positions = layer.axes_of(arranged, self._channels)
+        inside = layer.mask_of(arranged, positions, batch.rows.inside)
         vectors = rows_to_vectors(
-            arranged.values, self._rows, self.pooling, channels, ids, self.seed,
+            arranged.values, batch.kept, self.pooling, channels, ids, self.seed,
             samples_axis=arranged.samples_axis, inside=inside,
         )  # fmt: skip
-        number = math.prod(positions)
-        layer.counts_positions |= inside is None and number > 1 and not arranged.values.is_nested
-        layer.pooled = describe_pooling(self.pooling, channels, number, masked=inside is not None)
-        layer.write(call, self._slots, ids, vectors)
+        layer.pooled = describe_pooling(self.pooling, channels, math.prod(positions), masked=inside is not None)
+        layer.write(call, batch.slots, ids, vectors)
 
 
 def check_recorded(calls: str, channels: int | None, select: Any) -> None:
@@ -503,47 +446,3 @@ def check_recorded(calls: str, channels: int | None, select: Any) -> None:
         raise ValueError(f"Expected `channels` to be 1, -1 or None, got {channels!r}.")
     if select is not None and not callable(select):
         raise ValueError(f"Expected `select` to be a function of a layer's output, got {select!r}.")
-
-
-def _holders(root: nn.Module) -> Callable[[nn.Module], list[nn.Module]]:
-    """Which modules hold a module, from the inside to the outside."""
-    parents = {id(child): module for module in root.modules() for child in module.children()}
-
-    def holders(module: nn.Module) -> list[nn.Module]:
-        found: list[nn.Module] = []
-        while (parent := parents.get(id(module))) is not None and len(found) < len(parents):
-            found.append(parent)
-            module = parent
-        return found
-
-    return holders
-
-
-def _by_name(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments by the names that the module's ``forward`` gives them."""
-    try:
-        return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
-    except (TypeError, ValueError):  # of scripted modules, or of a call that is about to fail
-        return {**{str(i): value for i, value in enumerate(args)}, **kwargs}
-
-
-def _packed_in(content: Any) -> Iterator[PackedSequence]:
-    if isinstance(content, PackedSequence):
-        yield content
-    elif isinstance(content, (tuple, list, Mapping)):
-        for part in content.values() if isinstance(content, Mapping) else content:
-            yield from _packed_in(part)
-
-
-def _graphs_in(content: Any, size: int) -> Tensor | None:
-    """(size,) how many nodes each graph has, if a batch, or a part of it, is so many graphs."""
-    parts = content.values() if isinstance(content, Mapping) else content if isinstance(content, (tuple, list)) else ()
-    counts = (node_counts(part) for part in (content, *parts))
-    return next((found.cpu() for found in counts if found is not None and len(found) == size), None)
-
-
-def _is_special(arguments: Mapping[str, Any]) -> bool:
-    """Whether what a model is called with has its own way of saying how many samples there are."""
-    return bool(next(iter(_packed_in(arguments)), None)) or any(
-        node_counts(part) is not None for part in (arguments, *arguments.values())
-    )

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from topocallback.activations.batches import BatchIndices, batch_size, find_labels
-from topocallback.activations.gather import gather_recordings
+from topocallback.activations.batches import count_samples
+from topocallback.activations.gather import agree_on_calls, gather_recordings
+from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
+from topocallback.activations.labels import TextLabels, find_labels
 from topocallback.activations.layers import LayerSpec
+from topocallback.activations.masks import MaskFinder, may_be_padded
 from topocallback.activations.pooling import Pooling, check_pooling
 from topocallback.activations.positions import Positions
-from topocallback.activations.recorder import ActivationRecorder
+from topocallback.activations.recorder import ActivationRecorder, check_recorded
 from topocallback.activations.recording import Recording
+from topocallback.records.wording import some_names
 
-__all__ = ["ValidationOptions", "ValidationRecorder", "check_integer"]
+__all__ = ["ValidationOptions", "ValidationRecorder", "by_name", "check_integer"]
+
+Found = TypeVar("Found")
+
+_SAMPLE_IDS = "sample_ids"
+_MOST_LOOKS = 4  # batches in which values are read to see whether they are padded
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,11 @@ class ValidationOptions:
         dataloader_idx: Which validation data loader.
         labels: Where a batch has its labels; see ``find_labels``.
         seed: Seed of the choice of samples.
+        mask: Where a batch says which positions are padding; see ``MaskFinder``.
+        calls: Which output of a layer that runs several times in a batch; see ``ActivationRecorder`` for this and the
+            following.
+        channels: Where channels are.
+        select: Takes the tensor out of a layer's output.
 
     Raises:
         ValueError: If an option is not one of those allowed.
@@ -48,11 +66,37 @@ class ValidationOptions:
     dataloader_idx: int = 0
     labels: str | int | None = "auto"
     seed: int = 0
+    mask: str | int | None = "auto"
+    calls: str = "first"
+    channels: int | None = None
+    select: Callable[[Any], Tensor] | None = None
 
     def __post_init__(self) -> None:
         check_pooling(self.pooling)
+        check_recorded(self.calls, self.channels, self.select)
         check_integer("n_samples", self.n_samples, least=2)
         check_integer("dataloader_idx", self.dataloader_idx, least=0)
+
+    def describe(self) -> dict[str, Any]:
+        """The options as JSON can hold them; functions by their names."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(ValidationOptions)}
+        return {name: by_name(option) for name, option in options.items()}
+
+
+def by_name(option: Any) -> Any:
+    """An option as JSON can hold it: functions and classes by their names, without addresses.
+
+    Example:
+        >>> by_name(["Conv2d", nn.Linear]), by_name(None)
+        (['Conv2d', 'Linear'], None)
+    """
+    if option is None or isinstance(option, (str, int, float)):
+        return option
+    if isinstance(option, (list, tuple)):
+        return [by_name(part) for part in option]
+    if dataclasses.is_dataclass(option) and not isinstance(option, type):
+        return repr(option)
+    return getattr(option, "__qualname__", type(option).__qualname__)
 
 
 def check_integer(name: str, value: int, *, least: int) -> None:
@@ -117,6 +161,14 @@ class ValidationRecorder:
         self._options = options
         self._indices = indices
         self._on_missing_labels = on_missing_labels
+        self._find_mask = MaskFinder(options.mask)
+        self._labels_from: str | None = None
+        self._text: TextLabels | None = None
+        self._own_ids = False
+        self._looks_padded = False
+        self._doubts: dict[str, None] = {}
+        self._looks = _MOST_LOOKS
+        self._fetched: Callable[[], Any] | None = None
         self._activations = ActivationRecorder(
             module,
             options.layers,
@@ -124,13 +176,11 @@ class ValidationRecorder:
             n_samples=options.n_samples,
             length=indices.length,
             seed=options.seed,
+            select=options.select,
+            channels=options.channels,
+            calls=options.calls,
             automatic_batches=False,
         )
-
-    @property
-    def repeated(self) -> list[str]:
-        """The layers that ran more than once in some batch, and gave their first output."""
-        return self._activations.repeated
 
     def __enter__(self) -> ValidationRecorder:
         self.attach()
@@ -142,33 +192,55 @@ class ValidationRecorder:
         self.detach()
 
     def attach(self) -> None:
-        """Register the hooks. Doing so twice changes nothing."""
+        """Watch the model's calls. Doing so twice changes nothing."""
         self._activations.attach()
 
     def detach(self) -> None:
-        """Remove the hooks. Doing so twice changes nothing."""
+        """Watch them no longer. Doing so twice changes nothing."""
         self._activations.detach()
 
-    def start_batch(self, batch: Any, dataloader_idx: int) -> None:
+    def start_batch(self, batch: Any, dataloader_idx: int, others: Sequence[Tensor] = ()) -> None:
         """Say that a batch begins.
 
         Args:
             batch: What the data loader gave.
             dataloader_idx: Which data loader: a batch of another than the recorded one changes nothing.
+            others: Tensors that other data loaders gave at the same time.
 
         Raises:
-            ValueError: If the batch lacks the labels that it should have, and nothing else is to be done about it.
+            ValueError: If the batch lacks the labels or the mask that it should have, and nothing else is to be done
+                about it.
         """
         if dataloader_idx != self._options.dataloader_idx:
             return
-        size = batch_size(batch)
-        ids = None if size is None or self._options.pooling == "rows" else self._indices.take(size)
-        self._activations.start_batch(size, sample_ids=ids, labels=self._labels(batch, size))
+        size, doubt = count_samples(batch, self._indices.expected)
+        if doubt is not None:
+            self._doubts[doubt] = None
+        ids = self._ids_of(batch, size)
+        if ids is None and size is not None and self._options.pooling != "rows":
+            return  # nothing tells which samples these are; the indices count them
+        mask = self._read(lambda: self._find_mask(batch, size))
+        labels = self._labels(batch, size)
+        if mask is None and self._options.mask == "auto" and self._looks:
+            self._looks -= 1  # it reads values
+            self._looks_padded |= may_be_padded(batch, size)
+        self._activations.start_batch(size, sample_ids=ids, labels=labels, mask=mask, batch=batch, others=others)
         if self.inputs is not None:
             self.inputs.add(batch, ids)
 
+    def expect_batch(self, fetched: Callable[[], Any]) -> None:
+        """Say that a batch begins which the validation step fetches for itself.
+
+        Args:
+            fetched: Gives the batch when the model is first called, as a tuple of it and of its data loader's number;
+                ``None`` if it is not certain which batch that is, so that it is left out.
+        """
+        self._fetched = fetched
+        self._activations.before_call = self._start_fetched
+
     def end_batch(self) -> None:
         """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
+        self._start_fetched()
         self._activations.end_batch()
 
     def recording(self, device: torch.device | None = None) -> Recording:
@@ -181,12 +253,102 @@ class ValidationRecorder:
         Returns:
             The recording; of several processes, the first one's is of all of them.
         """
-        own = self._activations.recording()
-        return own if device is None else gather_recordings(own, self._activations.layers, self._options.seed, device)
+        calls = self._activations.calls_per_batch
+        if device is not None and self._options.calls == "each":
+            calls = agree_on_calls(calls, device)
+        own = self._activations.recording(calls)
+        own.text = self._text
+        own.about = self.about()
+        if device is None:
+            return own
+        return gather_recordings(own, self._activations.names(calls), self._options.seed, device)
+
+    def about(self) -> dict[str, Any]:
+        """How it was recorded, as JSON can hold it: the options, what they came to, and what a row is."""
+        points = {"rows": "rows"}.get(str(self._options.pooling), "samples")
+        return {
+            **self._options.describe(),
+            "labels": self._labels_from,
+            "mask": self._find_mask.place,
+            "points": "positions" if isinstance(self._options.pooling, Positions) else points,
+            "samples": self._unidentified() or "indices into the data set",
+            "pooled": self._activations.pooled,
+        }
+
+    def notes(self) -> list[str]:
+        """What a user should know of how it was recorded: one sentence per cause."""
+        notes = [*self._doubts, *self._activations.notes()]
+        if self._indices.is_defect and self._unidentified():
+            notes.append(
+                f"rows do not lead back to the data set, because {self._unidentified()}. Set `shuffle=False`, use a "
+                "sampler without randomness, or put the samples' indices into the batch, under 'sample_ids'."
+            )
+        if self._indices.left_out:
+            notes.append(
+                f"{self._indices.left_out} batches were left out: they have other numbers of samples than their "
+                "sampler put into them, so nothing tells which samples they are. Put these into the batch, under "
+                "'sample_ids'."
+            )
+        counting = self._activations.counting_positions()
+        if self._looks_padded and self._find_mask.place is None and counting:
+            notes.append(
+                f"sequences look padded, and padding counts in the clouds of {some_names(counting)}. `mask=` says "
+                "where a batch has its mask or the sequences' lengths; `mask=None` says that nothing is padded."
+            )
+        return notes
+
+    def summary(self) -> str:
+        """What was chosen, in a line."""
+        pooled = Counter(self._activations.pooled.values())
+        pooling = ", ".join(f"{how} ({count} layers)" for how, count in pooled.most_common(3)) or "nothing"
+        samples = self._unidentified() or "indices into the data set"
+        return (
+            f"labels = {self._labels_from}; mask = {self._find_mask.place}; pooling = {pooling}; samples = {samples}"
+        )
+
+    def _start_fetched(self) -> None:
+        fetched, self._fetched, self._activations.before_call = self._fetched, None, None
+        if fetched is None:
+            return
+        found = fetched()
+        if found is None:
+            self._indices.skip()
+            self._doubts[
+                "a validation step that fetches its batches itself did not fetch one batch for each step, so nothing "
+                "tells which samples these were."
+            ] = None
+        else:
+            self.start_batch(*found)
+
+    def _unidentified(self) -> str | None:
+        return None if self._own_ids else self._indices.unidentified
+
+    def _ids_of(self, batch: Any, size: int | None) -> NDArray[np.int64] | None:
+        """The samples of a batch; ``None`` if nothing tells, or if rows are samples of their own."""
+        own = batch.get(_SAMPLE_IDS) if isinstance(batch, Mapping) else getattr(batch, _SAMPLE_IDS, None)
+        if size is None or self._options.pooling == "rows":
+            self._indices.skip()
+            return None
+        if isinstance(own, Tensor) and own.shape == (size,) and not own.is_floating_point() and bool((own >= 0).all()):
+            self._indices.skip()
+            self._own_ids = True
+            return own.detach().cpu().numpy().astype(np.int64)
+        return self._indices.take(size)
 
     def _labels(self, batch: Any, size: int | None) -> Tensor | None:
+        found = self._read(lambda: find_labels(batch, self._options.labels, size, self._find_mask.place))
+        if found is None:
+            return None
+        self._labels_from = found.place
+        if isinstance(found.values, Tensor):
+            return found.values
+        self._text = self._text or TextLabels()
+        return self._text.encode(found.values)
+
+    def _read(self, read: Callable[[], Found | None]) -> Found | None:
+        """What a batch should have; without it there is still everything else."""
         try:
-            return find_labels(batch, self._options.labels, size)
+            return read()
         except ValueError as error:
             if self._on_missing_labels is None:
                 raise

@@ -1,0 +1,156 @@
+"""The batch that is running: its samples, and what is known of the rows that layers give for them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from topocallback.activations.batches import tensors_in
+from topocallback.activations.graphs import node_counts
+from topocallback.activations.outputs import RowsOfBatch
+from topocallback.activations.samples import Sample
+from topocallback.activations.views import find_arrangement
+
+__all__ = ["Arrangements", "CurrentBatch", "arguments_by_name", "says_its_size"]
+
+_PADDING_ARGUMENTS = ("src_key_padding_mask", "key_padding_mask", "padding_mask")
+
+Arrangements = dict[tuple[int, int], str | None]
+
+
+class CurrentBatch:
+    """The batch that is running.
+
+    Args:
+        content: What the data loader gave, or the arguments of a call by their names.
+        mask: (samples, positions...) which positions are no padding.
+        others: Tensors of other data loaders in the same batch.
+        labels: (samples,) labels.
+        arrangements: How several rows per sample were arranged in earlier batches, by called module and their number.
+
+    Attributes:
+        ids: (samples,) their indices; ``None`` as long as nothing tells how many samples there are.
+        kept: (n,) which of them are kept.
+        slots: (n,) the slots of those.
+        rows: What is known of the rows that layers give.
+    """
+
+    def __init__(
+        self,
+        content: Any,
+        mask: Tensor | None,
+        others: Sequence[Tensor],
+        labels: Tensor | None,
+        arrangements: Arrangements,
+    ) -> None:
+        self.labels = labels
+        self.ids: NDArray[np.int64] | None = None
+        self.kept = self.slots = np.empty(0, dtype=np.intp)
+        self.rows = RowsOfBatch(0)
+        self._content = content
+        self._mask = mask
+        self._others = others
+        self._arrangements = arrangements
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known that none of its samples is kept."""
+        return self.ids is not None and len(self.kept) == 0
+
+    def admit(self, sample: Sample, ids: NDArray[np.int64], *, rows_are_samples: bool) -> None:
+        """Say which samples it has.
+
+        Args:
+            sample: Says which of them are kept.
+            ids: (samples,) their indices.
+            rows_are_samples: Whether every row of a layer is a sample of its own.
+        """
+        self.ids = ids
+        self.kept, self.slots = sample.admit(ids)
+        if len(self.kept):
+            counts = None if rows_are_samples else _graphs_in(self._content, len(ids))
+            self.rows = RowsOfBatch(len(ids), self._mask, counts, next(_packed_in(self._content), None))
+
+    def owns(self, args: tuple[Any, ...]) -> bool:
+        """Whether a call is given this batch's samples, where there are other loaders' samples beside them."""
+        if not self._others:
+            return True
+        given = {tensor.data_ptr() for tensor in tensors_in(args)}
+        own = given & {tensor.data_ptr() for tensor in tensors_in(self._content)}
+        return bool(own) and not given & {tensor.data_ptr() for tensor in self._others}
+
+    def look_at_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """See what a call is given: packed sequences, or several rows per sample.
+
+        Args:
+            module: What is called.
+            args: Its positional arguments.
+        """
+        self.rows.views, self.rows.arrangement = 1, None
+        packed = next(_packed_in(args), None)
+        given = next(iter(tensors_in(args)), None)
+        if packed is not None:
+            self.rows.packed = packed
+            return
+        if given is None or given.is_nested or not given.dim() or not self.rows.size:
+            return
+        views, rest = divmod(len(given), self.rows.size)
+        if views > 1 and not rest and self.rows.node_counts is None:
+            key = id(module), views
+            if key not in self._arrangements:
+                self._arrangements[key] = find_arrangement(given, tensors_in(self._content), self.rows.size)
+            self.rows.views, self.rows.arrangement = views, self._arrangements[key]
+
+    def look_at_layer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """See what a layer is told about padding: it holds for the whole batch, unless the batch itself says something.
+
+        Args:
+            args: The layer's positional arguments.
+            kwargs: Its named ones.
+        """
+        self.rows.packed = next(_packed_in(args), self.rows.packed)
+        if self.rows.inside is None:
+            mask = next((kwargs[name] for name in _PADDING_ARGUMENTS if kwargs.get(name) is not None), None)
+            if isinstance(mask, Tensor) and mask.ndim == 2 and len(mask) == self.rows.size:
+                # Numbers are added to attention: minus infinity where there is padding.
+                self.rows.inside = ~(mask.detach() if mask.dtype.itemsize == 1 else mask.detach() < 0).bool()
+
+
+def arguments_by_name(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by the names that the module's ``forward`` gives them.
+
+    Example:
+        >>> arguments_by_name(nn.LayerNorm(2), ("x",), {})
+        {'input': 'x'}
+    """
+    try:
+        return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
+    except (TypeError, ValueError):  # of scripted modules, or of a call that is about to fail
+        return {**{str(i): value for i, value in enumerate(args)}, **kwargs}
+
+
+def says_its_size(arguments: Mapping[str, Any]) -> bool:
+    """Whether there are packed sequences or graphs, which say how many samples they are."""
+    is_packed = next(_packed_in(arguments), None) is not None
+    return is_packed or any(node_counts(part) is not None for part in (arguments, *arguments.values()))
+
+
+def _packed_in(content: Any) -> Iterator[PackedSequence]:
+    if isinstance(content, PackedSequence):
+        yield content
+    elif isinstance(content, (tuple, list, Mapping)):
+        for part in content.values() if isinstance(content, Mapping) else content:
+            yield from _packed_in(part)
+
+
+def _graphs_in(content: Any, size: int) -> Tensor | None:
+    """(size,) how many nodes each graph has, if a batch, or a part of it, is so many graphs."""
+    parts = content.values() if isinstance(content, Mapping) else content if isinstance(content, (tuple, list)) else ()
+    counts = (node_counts(part) for part in (content, *parts))
+    return next((found.cpu() for found in counts if found is not None and len(found) == size), None)

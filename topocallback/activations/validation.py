@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from topocallback.activations.batches import BatchIndices, batch_size, find_labels
+from topocallback.activations.batches import batch_size, find_labels
 from topocallback.activations.gather import gather_recordings
+from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import LayerSpec
 from topocallback.activations.pooling import Pooling, check_pooling

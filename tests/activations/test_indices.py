@@ -286,6 +286,12 @@ def test_a_permutation_of_all_items_has_a_known_length():
     assert BatchIndices(DataLoader(Numbers(4), sampler=[3, 1, 2])).length is None
 
 
+def test_a_collate_function_of_ones_own_leaves_the_length_open():
+    indices = BatchIndices(DataLoader(Numbers(4), collate_fn=torch.tensor))
+    assert indices.length is None
+    assert [indices.take(1).tolist() for _ in range(4)] == [[0], [1], [2], [3]]
+
+
 # -- Where there is nothing to lead back to, or what leads back is lost -----------------------------------------------
 
 

@@ -17,6 +17,8 @@ from torch.utils.data import (
     SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
+    default_collate,
+    default_convert,
 )
 
 from topocallback.activations.samplers import UnknownOrderError, describe_failure, read_batches, read_items
@@ -84,6 +86,8 @@ def find_order(loader: Any, max_batches: float = float("inf")) -> Order:
         if obstacle is not None:
             shuffled = order.shuffled or _is_unordered(loader)
             order = Order(problem=order.problem or obstacle, shuffled=shuffled)
+        elif loader.collate_fn not in (default_collate, default_convert):
+            order = replace(order, length=None)  # it may leave items out, and others are to take their places
     except Exception as error:  # a loader may be anything
         order = Order(problem=describe_failure(error))
     return replace(order, is_defect=order.problem is not None and _leads_back(loader))

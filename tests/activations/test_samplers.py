@@ -153,6 +153,63 @@ def test_the_batches_are_those_of_a_loader_that_was_not_looked_at(make, started)
     assert run(looks=True) == run(looks=False)
 
 
+SHARED = np.random.default_rng(6)
+SHARED_TORCH = torch.Generator().manual_seed(7)
+
+
+class DrawsFromItsModule(Sampler):
+    """A sampler whose generators are not its own: of the module, of the class, of a closure, of an argument."""
+
+    of_class = random.Random(8)
+
+    def __init__(self, draw):
+        self.draw = draw
+
+    def __iter__(self, legacy=np.random.RandomState(9)):  # noqa: B008
+        drawn = [int(i) for drawn in (SHARED.permutation(10) for _ in range(1)) for i in drawn]
+        drawn = [drawn[i] for i in torch.randperm(10, generator=SHARED_TORCH).tolist()]
+        self.of_class.shuffle(drawn)
+        legacy.shuffle(drawn)
+        return iter(self.draw(drawn))
+
+
+def test_generators_that_a_sampler_shares_with_others_stay_as_they_were():
+    of_closure = random.Random(10)
+
+    def draw(items):
+        return of_closure.sample(items, len(items))
+
+    def states():
+        legacy = DrawsFromItsModule.__iter__.__defaults__[0]
+        return repr(
+            (
+                SHARED.bit_generator.state,
+                SHARED_TORCH.get_state().tolist(),
+                DrawsFromItsModule.of_class.getstate(),
+                legacy.get_state(),
+                of_closure.getstate(),
+            )
+        )
+
+    before = states()
+    with pytest.raises(UnknownOrderError, match="another order"):
+        read_items(DrawsFromItsModule(draw), DATA, EVERYTHING)
+    assert states() == before
+    with pytest.raises(UnknownOrderError, match="another order"):
+        read_batches(BatchesAtRandom(DrawsFromItsModule(draw)), DATA, EVERYTHING)
+    assert states() == before
+
+
+class BatchesAtRandom(BatchSampler):
+    """A batch sampler of the user's own around a sampler of the user's own."""
+
+    def __init__(self, sampler):
+        super().__init__(sampler, 2, drop_last=False)
+
+    def __iter__(self):
+        return super().__iter__()
+
+
 def test_a_wrapped_sampler_that_has_started_keeps_its_order():
     sampler = DistributedSamplerWrapper(HasState(DATA), 2, 0, shuffle=False)
     iterator = iter(sampler)

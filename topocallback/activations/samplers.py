@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import operator
-import random
 import re
 import time
 from array import array
@@ -14,10 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from topocallback.activations.generators import forked_generators, seed_generators
 
 __all__ = ["UnknownOrderError", "describe_failure", "read_batches", "read_items"]
 
@@ -185,11 +185,11 @@ def _repeatable(sampler: Any, data_set: Any, one_pass: Callable[[Any], Pass]) ->
     """What a copy of the sampler gives every time."""
     name = type(sampler).__name__
     start = time.monotonic()
-    with _forked_generators():
+    with forked_generators(sampler):
         copied = copy.deepcopy(sampler, {id(shared): shared for shared in _data_sets(data_set)})
         first = one_pass(copied)
         for seed in range(1, _MOST_PASSES):
-            _seed_generators(seed)
+            seed_generators(seed)
             again = one_pass(copied)
             if not len(again[0]) and len(first[0]):
                 raise UnknownOrderError(f"the loader's sampler, a {name}, can be read only once")
@@ -226,22 +226,3 @@ def _data_sets(data_set: Any) -> Iterable[Any]:
                 found[id(part)] = part
                 waiting.append(part)
     return found.values()
-
-
-@contextmanager
-def _forked_generators() -> Iterator[None]:
-    """What is drawn from the global random generators inside of it is as if it had not been drawn."""
-    python, legacy = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
-
-
-def _seed_generators(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would seed other devices as well

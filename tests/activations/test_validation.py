@@ -8,7 +8,7 @@ import torch
 from recording_tools import ConvNet, N, all_hooks_of, assert_same, record
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
-from topocallback.activations.batches import BatchIndices
+from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.pooling import POOLINGS
 from topocallback.activations.positions import Positions

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from topocallback.activations.batches import BatchIndices, flatten_loaders
+from topocallback.activations.indices import BatchIndices, flatten_loaders
 from topocallback.activations.validation import ValidationOptions, ValidationRecorder
 from topocallback.records.point_clouds import PointClouds
 
@@ -107,7 +107,8 @@ class ValidationData(pl.LightningDataModule):
         self.length = indices.length
         if indices.shuffled:
             raise ValueError(
-                "Expected `data` not to shuffle, or every model would see other samples. Set shuffle=False."
+                f"Expected `data` not to shuffle, or every model would see other samples, but {indices.unidentified}. "
+                "Give the data loader `shuffle=False`, `in_order=True`, and a sampler that draws nothing at random."
             )
 
     @override

@@ -7,7 +7,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch.distributed as dist
 
-from topocallback.activations.batches import BatchIndices, flatten_loaders
+from topocallback.activations.indices import BatchIndices, flatten_loaders
 
 __all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory"]
 

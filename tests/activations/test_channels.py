@@ -64,7 +64,7 @@ class Activation(nn.Module):
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
 )
 def test_channels_are_where_the_layer_puts_them(module, ndim, axis):
-    assert channel_axis(module, (5, 3, 7, 7, 7)[: ndim]).axis == axis
+    assert channel_axis(module, (5, 3, 7, 7, 7)[:ndim]).axis == axis
 
 
 @pytest.mark.parametrize("wrap", [nn.DataParallel, AveragedModel, checkpoint_wrapper, torch.compile])

@@ -302,9 +302,7 @@ class ValidationRecorder:
         pooled = Counter(self._activations.pooled.values())
         pooling = ", ".join(f"{how} ({count} layers)" for how, count in pooled.most_common(3)) or "nothing"
         samples = self._unidentified() or "indices into the data set"
-        return (
-            f"labels = {self._labels_from}; mask = {self._find_mask.place}; pooling = {pooling}; samples = {samples}"
-        )
+        return f"labels = {self._labels_from}; mask = {self._find_mask.place}; pooling = {pooling}; samples = {samples}"
 
     def _start_fetched(self) -> None:
         fetched, self._fetched, self._activations.before_call = self._fetched, None, None

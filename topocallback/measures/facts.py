@@ -17,7 +17,7 @@ from topocallback.measures.mapper.neighbours import MatrixNeighbours
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import computed_once
 from topocallback.measures.scale import scale_of
-from topocallback.measures.topology.diagrams import Diagram
+from topocallback.measures.topology.diagrams import Diagram, as_diagram
 from topocallback.measures.topology.rips import rips_diagrams
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.parts import LayerParts
@@ -110,9 +110,15 @@ class LayerFacts:
 
         Returns:
             Facts without a cloud: whoever asks them for more than diagrams gets what an empty cloud has.
+
+        Raises:
+            ValueError: If there is not one diagram per homology dimension, or one is none; see ``as_diagram``.
         """
+        if len(diagrams) != len(homology_dims):
+            dims = tuple(homology_dims)
+            raise ValueError(f"Expected `diagrams` to be one for each of `homology_dims={dims}`, got {len(diagrams)}.")
         facts = cls(np.empty((0, 0)), homology_dims=homology_dims)
-        facts.diagrams = list(diagrams)
+        facts.diagrams = [as_diagram(diagram, f"diagrams[{i}]") for i, diagram in enumerate(diagrams)]
         if parts is not None:
             of_parts = [cls.of_diagrams(own, homology_dims) for own in zip(*parts.diagrams, strict=True)]
             for part, n_points in zip(of_parts, parts.n_points, strict=True):
@@ -141,12 +147,12 @@ class LayerFacts:
     @computed_once
     def scale(self) -> float:
         """The length by which the cloud is divided before diagrams are made."""
-        return scale_of(self.distances, self._scale)
+        return scale_of(self.distances, self._scale, checked=True)
 
     @computed_once
     def diagrams(self) -> list[Diagram]:
         """One persistence diagram per homology dimension, in units of ``scale``."""
-        return rips_diagrams(self.distances / self.scale, self.homology_dims, self._backend)
+        return rips_diagrams(self.distances / self.scale, self.homology_dims, self._backend, checked=True)
 
     def diagram(self, homology_dim: int | None) -> Diagram:
         """The persistence diagram of one homology dimension, in units of ``scale``.
@@ -161,7 +167,7 @@ class LayerFacts:
     @computed_once
     def neighbours(self) -> MatrixNeighbours:
         """Which points are near each other."""
-        return MatrixNeighbours(self.distances)
+        return MatrixNeighbours(self.distances, checked=True)
 
     @computed_once
     def mapper(self) -> MapperGraph:

@@ -19,6 +19,7 @@ from topocallback.measures.parallel import computed_once
 from topocallback.measures.scale import scale_of
 from topocallback.measures.topology.diagrams import Diagram, as_diagram
 from topocallback.measures.topology.rips import rips_diagrams
+from topocallback.records.classes import as_labels, name_classes
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.parts import LayerParts
 
@@ -36,7 +37,7 @@ class LayerFacts:
 
     Args:
         cloud: (n, d) points.
-        labels: (n,) labels, or ``None``.
+        labels: (n,) labels as ``as_labels`` takes them, or ``None``.
         sample_ids: (n,) which sample each point comes from; by default 0 to n - 1.
         classes: (n,) the number of each point's class and the classes' names, where several layers share them; by
             default what ``name_classes`` makes of the labels.
@@ -85,8 +86,9 @@ class LayerFacts:
         """m: how many finite points there are."""
         self.cloud = recorded if len(self.rows) == len(recorded) else recorded[is_finite]
         """(m, d) the finite points."""
-        self._recorded_labels = _one_each("labels", labels, len(recorded))
-        self._classes = classes
+        values = None if labels is None else as_labels(labels)[0]
+        self._recorded_labels = _one_each("labels", values, len(recorded))
+        self._classes = name_classes(labels) if classes is None and labels is not None else classes
         self._recorded_ids = _one_each("sample_ids", sample_ids, len(recorded))
         self.homology_dims = tuple(homology_dims)
         self._scale = scale
@@ -179,8 +181,7 @@ class LayerFacts:
         """The same before its nodes have positions, which take half of the time."""
         graph = undrawn_graph(
             self.recorded,
-            None if self._classes else self._recorded_labels,
-            self._mapper_options,
+            options=self._mapper_options,
             sample_ids=self._recorded_ids,
             neighbours=self.neighbours,
         )

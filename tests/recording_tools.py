@@ -39,7 +39,7 @@ def with_whole_weights(model):
     return model
 
 
-def record(model, data, batch_size=64, layers="*", **options):
+def record(model, data, batch_size=64, layers="**", **options):
     with ActivationRecorder(model, layers, **options) as recorder, torch.no_grad():
         for batch in data.split(batch_size):
             model(batch)
@@ -47,7 +47,7 @@ def record(model, data, batch_size=64, layers="*", **options):
 
 
 def record_and_fail(model, data):
-    with ActivationRecorder(model, "*"):
+    with ActivationRecorder(model, "**"):
         model(data)
         raise KeyError("mine")
 

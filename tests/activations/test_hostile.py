@@ -279,7 +279,7 @@ def hooks_of(module):
 
 def run(model, recipe, batches, pooling, told, **options):
     """Record batches in which the odd layer gives these outputs; what it gave comes back untouched."""
-    with ActivationRecorder(model, "*", pooling=pooling, n_samples=4, **options) as watching:
+    with ActivationRecorder(model, "**", pooling=pooling, n_samples=4, **options) as watching:
         for output, tensor, x in batches:
             model.odd.held = [output]
             before = memory_of(tensor)

@@ -193,25 +193,44 @@ def test_unwrap_leaves_an_unwrapped_module_as_it_is():
         (["head", "stem"], ["stem", "head"]),
         (("head", "head"), ["head"]),
         ("blocks.?", ["blocks.0", "blocks.1", "blocks.2"]),
-        ("blocks.*", NET_NAMES[2:-1]),
-        ("*.0", ["blocks.0", "blocks.0.0", "blocks.1.0", "blocks.2.0"]),
+        ("blocks.*", ["blocks.0", "blocks.1", "blocks.2"]),
+        ("blocks.**", NET_NAMES[2:-1]),
+        ("blocks*", ["blocks"]),
+        ("b*.?", ["blocks.0", "blocks.1", "blocks.2"]),
+        ("*.0", ["blocks.0"]),
+        ("*.*.0", ["blocks.0.0", "blocks.1.0", "blocks.2.0"]),
+        ("**.0", ["blocks.0", "blocks.0.0", "blocks.1.0", "blocks.2.0"]),
+        ("**.stem", ["stem"]),
+        ("blocks.**.1", ["blocks.0.1", "blocks.1", "blocks.1.1", "blocks.2.1"]),
+        ("**ks.2**", ["blocks.2", "blocks.2.0", "blocks.2.1"]),
+        ("blocks?0", None),
+        ("blocks[!x]0", None),
+        ("blocks.[!0].0", ["blocks.1.0", "blocks.2.0"]),
         ("blocks.[12]", ["blocks.1", "blocks.2"]),
-        ("*", NET_NAMES),
+        ("**", NET_NAMES),
+        ("*", ["stem", "blocks", "head"]),
         (nn.Linear, ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0", "head"]),
         ("Linear", ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0", "head"]),
         ([nn.ReLU, "stem"], ["stem", "blocks.0.1", "blocks.1.1", "blocks.2.1"]),
-        (["Linear", "!blocks.*"], ["stem", "head"]),
-        (["!blocks.*", "Linear"], ["stem", "head"]),
-        (["*", "!Linear", "!blocks", "!blocks.?"], ["blocks.0.1", "blocks.1.1", "blocks.2.1"]),
-        (["blocks.*", "!blocks.1*"], ["blocks.0", "blocks.0.0", "blocks.0.1", "blocks.2", "blocks.2.0", "blocks.2.1"]),
-        (["Linear", "!*shortcut*"], ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0", "head"]),
+        (["Linear", "!blocks.**"], ["stem", "head"]),
+        (["!blocks.**", "Linear"], ["stem", "head"]),
+        (["**", "!Linear", "!blocks", "!blocks.?"], ["blocks.0.1", "blocks.1.1", "blocks.2.1"]),
+        (
+            ["blocks.**", "!blocks.1**"],
+            ["blocks.0", "blocks.0.0", "blocks.0.1", "blocks.2", "blocks.2.0", "blocks.2.1"],
+        ),
+        (["Linear", "!**shortcut**"], ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0", "head"]),
         (["auto", "blocks.0.1"], ["stem", "blocks.0.0", "blocks.0.1", "blocks.1.0", "blocks.2.0", "head"]),
         (["auto", "!head"], ["stem", "blocks.0.0", "blocks.1.0", "blocks.2.0"]),
     ],
     ids=str,
 )
 def test_a_specification_selects_in_the_models_order(layers, expected):
-    assert names(Net(), layers) == expected
+    if expected is None:
+        with pytest.raises(ValueError, match="matches no layer of Net"):
+            names(Net(), layers)
+    else:
+        assert names(Net(), layers) == expected
 
 
 def test_the_chosen_modules_are_those_of_the_model():
@@ -264,7 +283,7 @@ def test_every_part_of_a_specification_has_to_match(layers):
         choose_layers(Net(), layers)
 
 
-@pytest.mark.parametrize("layers", [[], ["stem", "!stem"], "!stem", ["Linear", "!*"]], ids=str)
+@pytest.mark.parametrize("layers", [[], ["stem", "!stem"], "!stem", ["Linear", "!**"]], ids=str)
 def test_an_empty_selection_is_an_error(layers):
     with pytest.raises(ValueError, match=r"selects no layer of Net.*layer_names\(model\)"):
         choose_layers(Net(), layers)
@@ -274,3 +293,71 @@ def test_an_empty_selection_is_an_error(layers):
 def test_a_model_without_parameters_has_no_automatic_layers(model):
     with pytest.raises(ValueError, match="`layers='auto'` selects no layer of Sequential"):
         choose_layers(model)
+
+
+@pytest.mark.parametrize(("glob", "deeper"), [("*.0.1", "**.0.1"), ("*bl*0", "**bl**0"), ("*ks*.1", "**ks**.1")])
+def test_a_glob_that_stops_at_dots_too_early_is_answered_with_the_one_that_does_not(glob, deeper):
+    for layers, said in ((glob, glob), (["Linear", f"!{glob}"], f"!{glob}")):
+        with pytest.raises(ValueError, match="matches no layer of Sequential") as error:
+            choose_layers(nn.Sequential(Net()), layers)
+        assert f"`layers={said!r}`" in str(error.value)
+        assert f"`*` stops at dots: {deeper!r} matches " in str(error.value)
+    assert names(nn.Sequential(Net()), deeper)
+
+
+def test_a_glob_that_no_regular_expression_can_be_made_of_is_refused():
+    with pytest.raises(
+        ValueError, match=r"Expected 'blocks.\[2-0\]' in `layers` to be a glob, got bad character range"
+    ):
+        choose_layers(Net(), "blocks.[2-0]")
+    model = nn.ModuleDict({"a[0": nn.Linear(2, 2), "b+": nn.ReLU(), "^c": nn.ReLU()})
+    assert names(model, "a[*") == ["a[0"]
+    assert names(model, "?+") == ["b+"]
+    assert names(model, "[^]c") == ["^c"]
+
+
+# -- Layers that change nothing ---------------------------------------------------------------------------------------
+
+
+class StochasticDepth(nn.Module):
+    """Called as torchvision's is, which need not be installed."""
+
+    def forward(self, x):
+        return x
+
+
+class DropPath(StochasticDepth):
+    """Called as timm's is."""
+
+
+class Tapped(nn.Identity):
+    """The user's own, which does something."""
+
+    def forward(self, x):
+        return x + 1
+
+
+def with_nothing():
+    layers = [nn.Linear(4, 4), nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.Identity()]
+    return nn.Sequential(*layers, StochasticDepth(), DropPath(), nn.ReLU(), Tapped(), nn.Linear(4, 2))
+
+
+def test_globs_and_auto_choose_no_layers_that_change_nothing():
+    assert names(with_nothing(), "**") == names(with_nothing(), "*") == ["0", "7", "8", "9"]
+    assert names(nn.Sequential(nn.DataParallel(nn.Dropout()), nn.ReLU()), "?") == ["1"]
+    assert names(with_nothing()) == ["0", "9"]
+
+
+def test_layers_that_change_nothing_are_chosen_by_their_exact_name_and_by_their_class():
+    assert names(with_nothing(), ["1", "5"]) == ["1", "5"]
+    assert names(with_nothing(), "StochasticDepth") == ["5", "6"]
+    assert names(with_nothing(), nn.Dropout) == names(with_nothing(), "Dropout") == ["1"]
+    assert names(with_nothing(), ["*", "Identity"]) == ["0", "4", "7", "8", "9"]
+
+
+def test_a_glob_that_matches_nothing_but_such_layers_says_so():
+    model = nn.ModuleDict({"dropout1": nn.Dropout(), "dropout2": nn.Dropout(), "head": nn.Linear(2, 2)})
+    with pytest.raises(ValueError, match=r"only layers that change nothing in evaluation.*\['dropout1', 'dropout2'\]"):
+        choose_layers(model, "drop*")
+    assert names(model, ["head", "dropout1", "!drop*"]) == ["head"]
+    assert names(model, ["head", "dropout1"]) == ["dropout1", "head"]

@@ -56,7 +56,7 @@ def test_every_pooling_gives_the_same_for_all_batch_sizes_and_both_ways_of_sampl
 def test_samples_told_by_their_ids_may_come_in_any_order(net, images, length):
     expected = record(net, images, n_samples=40, length=length)
     order = torch.randperm(N, generator=generator(2))
-    with ActivationRecorder(net, "*", n_samples=40, length=length) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40, length=length) as recorder, torch.no_grad():
         for ids in order.split(33):
             recorder.start_batch(sample_ids=ids.tolist())
             net(images[ids])
@@ -66,7 +66,7 @@ def test_samples_told_by_their_ids_may_come_in_any_order(net, images, length):
 @pytest.mark.parametrize("length", [N, None], ids=["known", "streamed"])
 def test_a_sample_that_comes_again_counts_once(net, images, length):
     expected = record(net, images, n_samples=40, length=length)
-    with ActivationRecorder(net, "*", n_samples=40, length=length) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40, length=length) as recorder, torch.no_grad():
         for ids in [np.arange(N), np.arange(N // 2), np.array([3, 3, 4, 3]), bottom_k(N, 40, 0)]:
             recorder.start_batch(sample_ids=ids)
             net(images[ids])
@@ -99,12 +99,12 @@ def test_seeds_record_different_samples(net, images):
 @pytest.mark.parametrize("length", [N, None], ids=["known", "streamed"])
 def test_empty_batches_change_nothing(net, images, length):
     expected = record(net, images, n_samples=40, length=length)
-    with ActivationRecorder(net, "*", n_samples=40, length=length) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40, length=length) as recorder, torch.no_grad():
         for batch in images.split(64):
             net(batch[:0])
             net(batch)
     assert_same(recorder.point_clouds(), expected)
-    with ActivationRecorder(net, "*", n_samples=40, length=length) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40, length=length) as recorder, torch.no_grad():
         for batch in (images[:0], images):
             recorder.start_batch(len(batch))
             net(batch)
@@ -112,7 +112,7 @@ def test_empty_batches_change_nothing(net, images, length):
 
 
 def test_nothing_run_is_no_point_and_a_problem_of_every_layer(net):
-    with ActivationRecorder(net, "*") as recorder:
+    with ActivationRecorder(net, "**") as recorder:
         pass
     clouds = recorder.point_clouds()
     assert (clouds.n_points, clouds.layers, set(clouds.problems)) == (0, (), {"conv", "relu", "head"})
@@ -123,7 +123,7 @@ def test_empty_batches_alone_are_no_point(net, images):
 
 
 def test_recording_goes_on_where_it_was_interrupted(net, images):
-    recorder = ActivationRecorder(net, "*", n_samples=40)
+    recorder = ActivationRecorder(net, "**", n_samples=40)
     with torch.no_grad():
         with recorder:
             net(images[:100])
@@ -228,7 +228,7 @@ def test_negative_sample_ids_are_refused(net):
 
 
 def test_what_runs_after_the_end_of_a_batch_is_not_recorded(net, images):
-    with ActivationRecorder(net, "*", n_samples=40) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40) as recorder, torch.no_grad():
         net.conv(images[:3])
         for batch in images.split(100):
             recorder.start_batch(len(batch))
@@ -241,7 +241,7 @@ def test_what_runs_after_the_end_of_a_batch_is_not_recorded(net, images):
 
 
 def test_without_automatic_batches_nothing_is_recorded_before_the_first_one_is_started(net, images):
-    with ActivationRecorder(net, "*", n_samples=40, automatic_batches=False) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40, automatic_batches=False) as recorder, torch.no_grad():
         net(images[:50] + 1)
         assert recorder.calls == {"conv": 0, "relu": 0, "head": 0}
         for batch in images.split(100):
@@ -254,7 +254,7 @@ def test_without_automatic_batches_nothing_is_recorded_before_the_first_one_is_s
 
 @pytest.mark.parametrize("length", [N, None], ids=["known", "streamed"])
 def test_batches_are_automatic_until_one_is_started(net, images, length):
-    with ActivationRecorder(net, "*", n_samples=40, length=length) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40, length=length) as recorder, torch.no_grad():
         net(images[:50])
         recorder.start_batch(50)
         net(images[50:100])
@@ -266,7 +266,7 @@ def test_batches_are_automatic_until_one_is_started(net, images, length):
 
 
 def test_batches_are_automatic_until_one_is_ended(net, images):
-    with ActivationRecorder(net, "*", n_samples=40, length=N) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40, length=N) as recorder, torch.no_grad():
         net(images[:100])
         recorder.end_batch()
         net(images[100:])
@@ -274,7 +274,7 @@ def test_batches_are_automatic_until_one_is_ended(net, images):
 
 
 def test_several_passes_within_a_batch_give_the_first(net, images):
-    with ActivationRecorder(net, "*", n_samples=40) as recorder, torch.no_grad():
+    with ActivationRecorder(net, "**", n_samples=40) as recorder, torch.no_grad():
         for batch in images.split(100):
             recorder.start_batch(len(batch))
             net(batch)
@@ -287,7 +287,7 @@ def test_several_passes_within_a_batch_give_the_first(net, images):
 
 
 def test_recording_works_in_inference_mode(net, images):
-    with ActivationRecorder(net, "*", n_samples=40) as recorder, torch.inference_mode():
+    with ActivationRecorder(net, "**", n_samples=40) as recorder, torch.inference_mode():
         for batch, labels in zip(images.split(64), torch.arange(N).split(64), strict=True):
             recorder.start_batch(len(batch), labels=labels)
             net(batch)
@@ -299,7 +299,7 @@ def test_recording_works_in_inference_mode(net, images):
 
 @pytest.mark.parametrize("modes", [(torch.inference_mode, torch.no_grad), (torch.no_grad, torch.inference_mode)])
 def test_modes_may_change_between_batches(net, images, modes):
-    with ActivationRecorder(net, "*", n_samples=40) as recorder:
+    with ActivationRecorder(net, "**", n_samples=40) as recorder:
         for mode, batch, labels in zip(modes, images.split(125), torch.arange(N).split(125), strict=True):
             with mode():
                 recorder.start_batch(len(batch), labels=labels)

@@ -13,7 +13,7 @@ from topocallback.activations.recorder import ActivationRecorder
 
 def test_hooks_are_there_inside_of_with_only(net, images):
     assert all_hooks_of(net) == []
-    with ActivationRecorder(net, "*") as recorder:
+    with ActivationRecorder(net, "**") as recorder:
         assert len(all_hooks_of(net)) >= 3
         net(images)
     assert all_hooks_of(net) == []
@@ -29,7 +29,7 @@ def test_an_exception_inside_of_with_takes_the_hooks_off(net, images):
 
 
 def test_a_forward_pass_that_fails_halfway_leaves_what_was_complete(net, images):
-    recorder = ActivationRecorder(net, "*", n_samples=N)
+    recorder = ActivationRecorder(net, "**", n_samples=N)
     with recorder:
         net(images[:100])
         with pytest.raises(RuntimeError, match="shape"):
@@ -49,13 +49,13 @@ class Unwatchable(nn.Linear):
 
 def test_a_layer_that_refuses_hooks_leaves_none_on_the_others():
     model = nn.Sequential(nn.Linear(2, 2), Unwatchable(2, 2), nn.Linear(2, 2))
-    with suppress(RuntimeError), ActivationRecorder(model, "*"):
+    with suppress(RuntimeError), ActivationRecorder(model, "**"):
         model(torch.ones(3, 2))
     assert all_hooks_of(model) == []
 
 
 def test_attaching_and_detaching_twice_changes_nothing(net, images):
-    recorder = ActivationRecorder(net, "*", n_samples=40)
+    recorder = ActivationRecorder(net, "**", n_samples=40)
     recorder.detach()
     recorder.attach()
     once = len(all_hooks_of(net))
@@ -73,7 +73,7 @@ def test_attaching_and_detaching_twice_changes_nothing(net, images):
 def test_hooks_of_the_user_stay(net, images):
     seen = []
     handle = net.conv.register_forward_hook(lambda module, args, output: seen.append(len(output)))
-    with ActivationRecorder(net, "*"):
+    with ActivationRecorder(net, "**"):
         net(images)
     net(images)
     assert seen == [N, N]
@@ -83,7 +83,7 @@ def test_hooks_of_the_user_stay(net, images):
 
 def test_two_recorders_at_once_do_not_disturb_each_other(net, images):
     with (
-        ActivationRecorder(net, "*", n_samples=40) as outer,
+        ActivationRecorder(net, "**", n_samples=40) as outer,
         ActivationRecorder(net, "head", n_samples=10, seed=1) as inner,
         torch.no_grad(),
     ):
@@ -94,7 +94,7 @@ def test_two_recorders_at_once_do_not_disturb_each_other(net, images):
 
 
 def test_a_recorded_model_can_be_copied_after_the_recording(net, images):
-    with ActivationRecorder(net, "*") as recorder:
+    with ActivationRecorder(net, "**") as recorder:
         net(images)
     copied = copy.deepcopy(net)
     copied(images)

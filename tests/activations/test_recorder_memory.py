@@ -78,7 +78,7 @@ def test_memory_does_not_grow_with_the_data_set(length):
 
 
 def test_what_was_recorded_keeps_no_graph_and_no_activation(net, images):
-    with ActivationRecorder(net, "*", n_samples=40) as recorder:
+    with ActivationRecorder(net, "**", n_samples=40) as recorder:
         loss = net(images).sum()
     vectors = recorder.recording().vectors
     assert all(not values.requires_grad and values.grad_fn is None for values in vectors.values())
@@ -95,7 +95,7 @@ def test_recording_leaves_outputs_gradients_and_generators_alone(images):
         random.seed(0)
         model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(147, 2))
         length = N if recorded == "known" else None
-        recorder = ActivationRecorder(model, "*", n_samples=40, length=length, pooling="random")
+        recorder = ActivationRecorder(model, ["**", "2"], n_samples=40, length=length, pooling="random")
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
         if recorded:
             recorder.attach()

@@ -169,7 +169,7 @@ FAULTS = {
 @pytest.mark.parametrize("told", [True, False], ids=["size", "no size"])
 def test_an_output_that_is_no_vector_per_sample_is_a_problem_of_its_layer_alone(function, problem, told):
     model, data = Around(function), torch.randn(10, 3, generator=generator(0))
-    with ActivationRecorder(model, "*") as recorder:
+    with ActivationRecorder(model, ["before", "middle", "after"]) as recorder:
         if told:
             recorder.start_batch(10)
         output = model(data)
@@ -182,7 +182,7 @@ def test_an_output_that_is_no_vector_per_sample_is_a_problem_of_its_layer_alone(
 
 def test_nan_and_infinity_pass_through():
     data = torch.tensor([[math.nan, 1.0], [2.0, math.inf], [-math.inf, 3.0]])
-    clouds = record(nn.Sequential(nn.Identity()), data)
+    clouds = record(nn.Sequential(nn.Identity()), data, layers="0")
     assert clouds.problems == {}
     np.testing.assert_array_equal(clouds.clouds["0"], data)
 
@@ -211,7 +211,7 @@ def failing(*args):
 
 @pytest.mark.parametrize("options", [{"select": failing}, {"pooling": failing}], ids=["select", "pooling"])
 def test_a_failing_function_of_the_user_never_reaches_the_forward_pass(net, images, options):
-    with ActivationRecorder(net, "*", **options) as recorder:
+    with ActivationRecorder(net, "**", **options) as recorder:
         output = net(images)
     assert torch.equal(output, net(images))
     assert all_hooks_of(net) == []
@@ -227,7 +227,7 @@ def test_a_function_that_fails_once_leaves_the_layer_out(net, images):
         calls.append(output.shape)
         return failing() if len(calls) == 5 else output
 
-    with ActivationRecorder(net, "*", select=select) as recorder:
+    with ActivationRecorder(net, "**", select=select) as recorder:
         for batch in images.split(100):
             net(batch)
     clouds = recorder.point_clouds()

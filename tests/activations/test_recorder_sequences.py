@@ -136,7 +136,7 @@ def test_every_node_of_a_graph_is_a_sample_with_its_label(length, told):
     labels = torch.arange(60) % 5
     chosen = bottom_k(60, 20, seed=0)
     for sizes in ([10, 1, 25, 3, 1, 5, 15], [60], [1] * 60):
-        with ActivationRecorder(model, "*", pooling="rows", n_samples=20, length=length) as recorder, torch.no_grad():
+        with ActivationRecorder(model, "**", pooling="rows", n_samples=20, length=length) as recorder, torch.no_grad():
             for graph, own in zip(nodes.split(sizes), labels.split(sizes), strict=True):
                 recorder.start_batch(1 if told else None, labels=own)  # one graph
                 model(graph)

@@ -15,7 +15,7 @@ from topocallback.activations.positions import Positions
 from topocallback.activations.samples import bottom_k
 from topocallback.activations.validation import ValidationOptions, ValidationRecorder
 
-OPTIONS = ValidationOptions("*", n_samples=40)
+OPTIONS = ValidationOptions("**", n_samples=40)
 
 
 def loader_of(images, batch_size=33):

@@ -82,3 +82,13 @@ def test_what_does_not_fit_is_refused():
         mapper_graph(points, torch.from_numpy(labels[1:]))
     with pytest.raises(ValueError, match=r"Expected `sample_ids` to be of shape \(200,\), got \(2,\)"):
         mapper_graph(torch.from_numpy(points), sample_ids=torch.arange(2))
+
+
+def test_labels_may_be_one_hot_or_texts_of_which_some_are_missing():
+    points = torch.rand(60, 2, generator=torch.Generator().manual_seed(0))
+    numbers = torch.arange(60) % 3
+    texts = [["a", "b", None][number] for number in numbers]
+    by_number, by_text = mapper_graph(points, numbers), mapper_graph(points, texts)
+    assert mapper_graph(points, torch.nn.functional.one_hot(numbers)).classes == by_number.classes == ("0", "1", "2")
+    assert by_text.classes == ("a", "b", "missing")
+    np.testing.assert_array_equal(by_text.label_counts, by_number.label_counts)

@@ -229,3 +229,14 @@ def test_the_facts_of_a_record_are_its_diagrams(calls):
     assert facts.n_points == 0
     with pytest.raises(ValueError, match=r"one of \(0, 2\), got 1"):
         facts.diagram(1)
+
+
+@pytest.mark.parametrize("bar", [(2.0, 1.0), (np.nan, 1.0), (-np.inf, 1.0)], ids=str)
+def test_the_facts_of_a_record_refuse_what_is_no_diagram(bar):
+    with pytest.raises(ValueError, match=r"Expected `diagrams\[1\]` to "):
+        LayerFacts.of_diagrams([np.array([(0.0, 1.0)]), np.array([bar, (0.0, 1.0)])], (0, 1))
+
+
+def test_the_facts_of_a_record_need_a_diagram_for_every_dimension():
+    with pytest.raises(ValueError, match=r"one for each of `homology_dims=\(0, 1\)`, got 1"):
+        LayerFacts.of_diagrams([np.array([(0.0, 1.0)])], (0, 1))

@@ -64,6 +64,12 @@ def test_an_unknown_scale_is_refused_with_the_known_ones():
         check_scale("median")
 
 
+@pytest.mark.parametrize("scale", ["none", "quantile"])
+def test_half_a_matrix_of_distances_has_no_scale(scale):
+    with pytest.raises(ValueError, match="Expected `distances` to be symmetric"):
+        scale_of(np.triu(distance_matrix(gaussian(5, 2))), scale)
+
+
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_clouds_of_any_size_refuse_an_unknown_scale(n):
     with pytest.raises(ValueError, match=r"`scale` to be one of .* got 'median'"):

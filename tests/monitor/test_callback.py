@@ -107,7 +107,7 @@ def test_batch_size_does_not_change_a_snapshot(tmp_path, n_samples):
     validation = TensorDataset(images, torch.arange(1000) % 10 % 3)
     snapshots = []
     for batch_size in (1, 7, 64, 1000):
-        monitor = TopologyMonitor("*", n_samples=n_samples, pooling="random")
+        monitor = TopologyMonitor("**", n_samples=n_samples, pooling="random")
         trainer = trainer_for(tmp_path, monitor)
         trainer.validate(ExactConvNet(), DataLoader(validation, batch_size=batch_size), verbose=False)
         snapshots.append(monitor.history[0])

@@ -1,5 +1,7 @@
 """What a Mapper graph says: purity by the paper's definitions, companions, and the way back to the samples."""
 
+import dataclasses
+
 import networkx
 import numpy as np
 import pytest
@@ -9,7 +11,6 @@ from scipy.stats import entropy
 
 from topocallback.measures.mapper.graph import mapper_graph
 from topocallback.measures.mapper.options import MapperOptions
-from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import Confusion, MapperGraph
 
 
@@ -141,32 +142,7 @@ def test_arrays_hold_the_whole_graph():
     assert MapperGraph.from_arrays(empty.to_arrays(), empty.sample_ids).n_nodes == 0
 
 
-@pytest.mark.parametrize(
-    ("labels", "codes", "classes"),
-    [
-        ([3, 1, 3], [1, 0, 1], ("1", "3")),
-        ([True, False], [1, 0], ("False", "True")),
-        (["b", "a", "b"], [1, 0, 1], ("a", "b")),
-        ([2.0, 1.0], [1, 0], ("1", "2")),
-        ([1.0, np.nan, 1.0], [0, 1, 0], ("1", "nan")),
-        ([], [], ()),
-    ],
-)
-def test_labels_become_class_numbers(labels, codes, classes):
-    got = name_classes(labels)
-    assert (got[0].tolist(), got[1]) == (codes, classes)
-
-
-def test_regression_targets_are_put_into_ten_bins_of_equally_many():
-    targets = np.random.default_rng(0).normal(size=1000)
-    codes, classes = name_classes([*targets, np.nan])
-    assert np.bincount(codes).tolist() == [100] * 10 + [1]
-    assert classes[-1] == "nan"
-    for code, values in enumerate(np.split(np.sort(targets), 10)):
-        assert set(codes[:-1][np.isin(targets, values)]) == {code}
-
-
-def test_bins_of_numbers_that_are_close_together_have_names_of_their_own():
-    for low, high in ((293.12, 293.31), (1990.5, 1999.5)):
-        classes = name_classes(np.linspace(low, high, 200))[1]
-        assert len(set(classes)) == len(classes) == 10
+def test_a_graph_takes_labels_as_people_have_them():
+    graph = dataclasses.replace(graph_of([[0, 1], [1, 2]], 3), labels=np.array(["b", None, "a"], dtype=object))
+    assert (graph.labels.tolist(), graph.classes) == ([1, 2, 0], ("a", "b", "missing"))
+    assert graph.label_counts.tolist() == [[0, 1, 1], [1, 0, 1]]

@@ -45,3 +45,8 @@ def test_a_distance_that_is_not_known_costs_as_few_points_as_it_can():
     places = map_of(matrix, np.full(6, True))
     assert np.flatnonzero(np.isnan(places).any(axis=1)).tolist() == [3]
     assert np.isnan(map_of(np.full((3, 3), np.nan), np.full(3, True))).all()
+
+
+def test_half_a_matrix_of_distances_has_no_map():
+    with pytest.raises(ValueError, match="Expected `distances` to be symmetric"):
+        classical_mds(np.triu(distances_of(np.random.default_rng(0).normal(size=(5, 2)))))

@@ -65,3 +65,9 @@ def test_groups_that_cannot_be_tested_are_refused(first, second, said):
 def test_distances_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="finite"):
         permutation_test(np.full((4, 4), np.nan), [0, 1], [2, 3])
+
+
+def test_half_a_matrix_of_distances_is_refused():
+    places = np.arange(4.0)
+    with pytest.raises(ValueError, match="Expected `distances` to be symmetric"):
+        permutation_test(np.triu(abs(places[:, None] - places)), [0, 1], [2, 3])

@@ -77,3 +77,13 @@ def test_it_cannot_be_changed():
     clouds = PointClouds({"a": np.zeros((3, 2))})
     with pytest.raises(dataclasses.FrozenInstanceError):
         clouds.labels = np.arange(3)
+
+
+def test_labels_may_be_as_people_have_them():
+    clouds = PointClouds({"a": np.zeros((3, 2))}, labels=["b", None, "a"])
+    assert clouds.labels.tolist() == ["b", None, "a"]
+    assert clouds.labels[np.array([2, 0])].tolist() == ["a", "b"]
+    one_hot = PointClouds({"a": np.zeros((3, 2))}, labels=np.eye(3)[[2, 0, 1]])
+    assert (one_hot.labels.tolist(), one_hot.classes) == ([2, 0, 1], ("0", "1", "2"))
+    with pytest.raises(ValueError, match="Expected `labels` of shape"):
+        PointClouds({"a": np.zeros((3, 2))}, labels=np.full((3, 2), 0.5))

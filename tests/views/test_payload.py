@@ -316,3 +316,10 @@ def test_members_of_clouds_with_several_points_per_sample_are_samples():
     for node, members in enumerate(content["mappers"][0]["members"]):
         assert len(members) == graph.sizes[node]
         assert sorted({content["sample_ids"][position] for position in members}) == graph.samples(node).tolist()
+
+
+def test_classes_stand_in_the_order_that_the_labels_came_with_and_those_that_are_missing_last():
+    snapshot = example(labels=np.array(["low", "high", None, "low", "high", "low"], dtype=object))
+    content = decode(encode(dataclasses.replace(snapshot, classes=("low", "high"))))
+    assert content["classes"] == ["low", "high", "missing"]
+    assert content["labels"] == [0, 1, 2, 0, 1, 0]

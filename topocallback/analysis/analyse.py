@@ -106,6 +106,7 @@ def analyse(
         n_points=np.array([layer.n_points for layer in measured]),
         sample_ids=np.asarray(clouds.sample_ids),
         labels=clouds.labels,
+        classes=clouds.classes,
         owners=clouds.owners,
         diagrams={name: layer.facts.diagrams for name, layer in zip(clouds.layers, measured, strict=True)},
         distances=Results(tables),

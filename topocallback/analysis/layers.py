@@ -84,7 +84,7 @@ def layer_facts(
     owners = clouds.owners_of(layer)
     classes: Classes | None = None
     if clouds.labels is not None:
-        codes, names = name_classes(clouds.labels)  # the same classes in every layer
+        codes, names = name_classes(clouds.labels, clouds.classes)  # the same classes in every layer
         classes = codes[owners], names
     return LayerFacts(
         clouds.clouds[layer],

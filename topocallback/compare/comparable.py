@@ -18,6 +18,7 @@ from topocallback.compare.blocks import Distances, all_distances
 from topocallback.compare.store import Store
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
+from topocallback.records.classes import is_missing
 from topocallback.records.comparison import Checkpoint, Comparison
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import DistanceTable, Results, StatisticTable, Table
@@ -91,7 +92,7 @@ class ComparableSnapshots:
             common = len(np.intersect1d(first.sample_ids, snapshot.sample_ids))
             counts = f"{len(snapshot.sample_ids)} instead of {len(first.sample_ids)}, {common} of them in common"
             found.append(f"it saw other samples ({counts})")
-        elif first.labels is not None and snapshot.labels is not None and any(first.labels != snapshot.labels):
+        elif first.labels is not None and snapshot.labels is not None and _differ(first.labels, snapshot.labels):
             found.append("its samples have other labels, so they come from other data")
         return "; ".join(found)
 
@@ -215,6 +216,11 @@ def _joined(snapshots: Sequence[Snapshot], tables: Sequence[Table | None], name:
             for snapshot, table in zip(snapshots, tables, strict=True)
         ]
     )
+
+
+def _differ(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Whether samples have other labels; a label that is missing is the same as another one that is."""
+    return not ((first == second) | (is_missing(first) & is_missing(second))).all()
 
 
 def in_one_line(messages: Mapping[str, str]) -> str:

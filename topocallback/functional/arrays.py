@@ -89,9 +89,9 @@ def as_given(values: NDArray[np.float64], clouds: Sequence[Any]) -> Any:
     )
 
 
-def on_cpu(values: Tensor | ArrayLike | None) -> NDArray[Any] | None:
-    """Labels or numbers of samples as an array."""
+def on_cpu(values: Tensor | ArrayLike | None) -> ArrayLike | None:
+    """Labels or numbers of samples without tensors; what is none is left to those who know what it should be."""
     if not isinstance(values, Tensor):
-        return None if values is None else np.asarray(values)
+        return values
     dense = densify(values).cpu()
     return (dense.double() if dense.is_floating_point() else dense).numpy()  # NumPy has no bfloat16

@@ -39,7 +39,8 @@ def mapper_graph(
     Args:
         x: (n, d) finite points, n at least 1, as a tensor of any device and real dtype or as an array; (n,) is read as
             n points on a line.
-        labels: (n,) labels: classes, or real numbers, which are binned; see
+        labels: (n,) labels: classes, or real numbers, which are binned; those that are missing are a class of their
+            own. One-hot labels and pandas' series and categories will do; see
             ``topocallback.records.classes.name_classes``.
         options: Filter, cover and clusterer, by default as suits the number of points; see ``MapperOptions``.
         sample_ids: (n,) the index of each point's sample in the data set, by default 0 to n - 1; several points may

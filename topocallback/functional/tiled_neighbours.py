@@ -47,6 +47,10 @@ class TensorNeighbours:
         # The user may have asked torch for products of lower precision than float32 has.
         self._finds_in_single = points.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
 
+    def __len__(self) -> int:
+        """How many points there are."""
+        return len(self._norms)
+
     def nearest(self) -> NDArray[np.float64]:
         """(n,) each point's distance to the nearest other point; 0 for a point alone."""
         return self.kth_nearest(1)

@@ -17,8 +17,9 @@ from topocallback.measures.mapper.neighbours import MatrixNeighbours
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import computed_once
 from topocallback.measures.scale import scale_of
-from topocallback.measures.topology.diagrams import Diagram
+from topocallback.measures.topology.diagrams import Diagram, as_diagram
 from topocallback.measures.topology.rips import rips_diagrams
+from topocallback.records.classes import as_labels, name_classes
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.parts import LayerParts
 
@@ -36,7 +37,7 @@ class LayerFacts:
 
     Args:
         cloud: (n, d) points.
-        labels: (n,) labels, or ``None``.
+        labels: (n,) labels as ``as_labels`` takes them, or ``None``.
         sample_ids: (n,) which sample each point comes from; by default 0 to n - 1.
         classes: (n,) the number of each point's class and the classes' names, where several layers share them; by
             default what ``name_classes`` makes of the labels.
@@ -85,8 +86,9 @@ class LayerFacts:
         """m: how many finite points there are."""
         self.cloud = recorded if len(self.rows) == len(recorded) else recorded[is_finite]
         """(m, d) the finite points."""
-        self._recorded_labels = _one_each("labels", labels, len(recorded))
-        self._classes = classes
+        values = None if labels is None else as_labels(labels)[0]
+        self._recorded_labels = _one_each("labels", values, len(recorded))
+        self._classes = name_classes(labels) if classes is None and labels is not None else classes
         self._recorded_ids = _one_each("sample_ids", sample_ids, len(recorded))
         self.homology_dims = tuple(homology_dims)
         self._scale = scale
@@ -110,9 +112,15 @@ class LayerFacts:
 
         Returns:
             Facts without a cloud: whoever asks them for more than diagrams gets what an empty cloud has.
+
+        Raises:
+            ValueError: If there is not one diagram per homology dimension, or one is none; see ``as_diagram``.
         """
+        if len(diagrams) != len(homology_dims):
+            dims = tuple(homology_dims)
+            raise ValueError(f"Expected `diagrams` to be one for each of `homology_dims={dims}`, got {len(diagrams)}.")
         facts = cls(np.empty((0, 0)), homology_dims=homology_dims)
-        facts.diagrams = list(diagrams)
+        facts.diagrams = [as_diagram(diagram, f"diagrams[{i}]") for i, diagram in enumerate(diagrams)]
         if parts is not None:
             of_parts = [cls.of_diagrams(own, homology_dims) for own in zip(*parts.diagrams, strict=True)]
             for part, n_points in zip(of_parts, parts.n_points, strict=True):
@@ -141,12 +149,12 @@ class LayerFacts:
     @computed_once
     def scale(self) -> float:
         """The length by which the cloud is divided before diagrams are made."""
-        return scale_of(self.distances, self._scale)
+        return scale_of(self.distances, self._scale, checked=True)
 
     @computed_once
     def diagrams(self) -> list[Diagram]:
         """One persistence diagram per homology dimension, in units of ``scale``."""
-        return rips_diagrams(self.distances / self.scale, self.homology_dims, self._backend)
+        return rips_diagrams(self.distances / self.scale, self.homology_dims, self._backend, checked=True)
 
     def diagram(self, homology_dim: int | None) -> Diagram:
         """The persistence diagram of one homology dimension, in units of ``scale``.
@@ -161,7 +169,7 @@ class LayerFacts:
     @computed_once
     def neighbours(self) -> MatrixNeighbours:
         """Which points are near each other."""
-        return MatrixNeighbours(self.distances)
+        return MatrixNeighbours(self.distances, checked=True)
 
     @computed_once
     def mapper(self) -> MapperGraph:
@@ -173,8 +181,7 @@ class LayerFacts:
         """The same before its nodes have positions, which take half of the time."""
         graph = undrawn_graph(
             self.recorded,
-            None if self._classes else self._recorded_labels,
-            self._mapper_options,
+            options=self._mapper_options,
             sample_ids=self._recorded_ids,
             neighbours=self.neighbours,
         )

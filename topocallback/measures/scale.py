@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from topocallback.records.distance_matrix import as_distance_matrix
 
 __all__ = ["SCALES", "check_scale", "scale_of"]
 
@@ -21,20 +23,21 @@ def check_scale(scale: str) -> None:
         raise ValueError(f"Expected `scale` to be one of {SCALES}, got {scale!r}.")
 
 
-def scale_of(distances: NDArray[np.float64], scale: str) -> float:
+def scale_of(distances: ArrayLike, scale: str, *, checked: bool = False) -> float:
     """The length by which a cloud is divided to make its diagrams independent of the activations' size.
 
     Args:
-        distances: (n, n) distance matrix.
+        distances: (n, n) distance matrix; see ``as_distance_matrix``.
         scale: ``"none"`` gives 1. ``"quantile"`` gives the 0.9 quantile of the distances between different points
             (the strict upper triangle; arXiv 2606.06342 scales its clouds so). Where that is 0, because nearly all
             points coincide, it gives the largest distance, and 1 where that is 0 as well.
+        checked: Whether it is known that ``distances`` is symmetric, at least 0 and 0 on its diagonal.
 
     Returns:
         A positive length, in the units of the cloud.
 
     Raises:
-        ValueError: If ``scale`` is neither of the two.
+        ValueError: If ``scale`` is neither of the two, or ``distances`` is no matrix of distances.
 
     Example:
         >>> from topocallback.measures.euclidean import distance_matrix
@@ -42,9 +45,10 @@ def scale_of(distances: NDArray[np.float64], scale: str) -> float:
         9.8
     """
     check_scale(scale)
-    if scale == "none" or len(distances) < 2:
+    matrix = np.asarray(distances, dtype=np.float64) if checked else as_distance_matrix(distances)
+    if scale == "none" or len(matrix) < 2:
         return 1.0
-    return _quantile_above_diagonal(distances) or float(distances.max()) or 1.0
+    return _quantile_above_diagonal(matrix) or float(matrix.max()) or 1.0
 
 
 def _quantile_above_diagonal(distances: NDArray[np.float64]) -> float:

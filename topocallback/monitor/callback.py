@@ -162,8 +162,8 @@ class TopologyMonitor(Callback):
 
         Raw outputs of the convolutions, the channel vector of largest norm per image, 1000 images, no scaling, H1,
         sliced Wasserstein distance with 50 directions, ``MapperOptions.purvine2023()``. The paper counts the 17
-        ordinary convolutions of ResNet-18; take shortcuts out with, for instance, ``layers=["Conv2d", "!*shortcut*",
-        "!*downsample*"]``.
+        ordinary convolutions of ResNet-18; take shortcuts out with, for instance, ``layers=["Conv2d", "!**shortcut**",
+        "!**downsample**"]``.
 
         Args:
             layers: Which layers, by default every ``Conv2d``.

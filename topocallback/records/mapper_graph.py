@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.classes import name_classes
 from topocallback.records.kepler_mapper import kepler_mapper_page
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class MapperGraph:
         radius: The clusterer's radius, in the units of the cloud; NaN for a clusterer of the user's own.
         positions: (N, 2) where to draw the nodes, in [-1, 1].
         sample_ids: (n,) index of each point's sample in the data set.
-        labels: (n,) number of each point's class, or ``None``.
+        labels: (n,) number of each point's class, or ``None``; without ``classes`` any labels, see ``name_classes``.
         classes: The C classes' names.
 
     Example:
@@ -83,6 +84,11 @@ class MapperGraph:
     positions: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.labels is not None and not self.classes:  # labels as people have them
+            for name, value in zip(("labels", "classes"), name_classes(self.labels), strict=True):
+                object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return (

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
+from topocallback.records.distance_matrix import as_distance_matrix
+
 __all__ = ["classical_mds", "map_of"]
 
 
@@ -13,7 +15,7 @@ def classical_mds(distances: ArrayLike, n_axes: int = 2) -> NDArray[np.float64]:
     """Classical multidimensional scaling: a map on which distances are as near the given ones as a projection allows.
 
     Args:
-        distances: (n, n) finite, symmetric, zero diagonal.
+        distances: (n, n) finite, symmetric, zero diagonal; see ``as_distance_matrix``.
         n_axes: How many axes the map has, at least 1.
 
     Returns:
@@ -21,7 +23,7 @@ def classical_mds(distances: ArrayLike, n_axes: int = 2) -> NDArray[np.float64]:
         entry of largest magnitude, which is positive. Axes beyond what the distances span are 0.
 
     Raises:
-        ValueError: If ``distances`` is no square matrix or not finite.
+        ValueError: If ``distances`` is no matrix of distances, or not finite.
 
     References:
         Torgerson, "Multidimensional scaling: I. Theory and method" (1952).
@@ -31,9 +33,10 @@ def classical_mds(distances: ArrayLike, n_axes: int = 2) -> NDArray[np.float64]:
         >>> np.hypot(*(places[1] - places[2])).round(9)
         np.float64(5.0)
     """
-    matrix = np.asarray(distances, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise ValueError(f"Expected `distances` to be a finite (n, n) matrix, got shape {matrix.shape} or NaN.")
+    return _places(as_distance_matrix(distances), n_axes)
+
+
+def _places(matrix: NDArray[np.float64], n_axes: int = 2) -> NDArray[np.float64]:
     n = len(matrix)
     if n == 0:
         return np.empty((0, n_axes))
@@ -68,5 +71,5 @@ def map_of(distances: NDArray[np.float64], there: NDArray[np.bool_]) -> NDArray[
     while (counts := unknown[np.ix_(rows, rows)].sum(axis=1)).any():
         rows = np.delete(rows, counts.argmax())
     places = np.full((len(distances), 2), np.nan)
-    places[rows] = classical_mds(distances[np.ix_(rows, rows)])
+    places[rows] = _places(distances[np.ix_(rows, rows)])
     return places

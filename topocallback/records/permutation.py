@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from topocallback.records.distance_matrix import as_distance_matrix
+
 __all__ = ["PermutationTest", "permutation_test"]
 
 _FEWEST_IN_GROUP = 2
@@ -47,7 +49,7 @@ def permutation_test(
     divisions are looked at where there are no more than ``n_permutations`` of them, otherwise random ones.
 
     Args:
-        distances: (n, n) symmetric matrix with zero diagonal.
+        distances: (n, n) symmetric matrix with zero diagonal; see ``as_distance_matrix``.
         first: Indices of the first group, at least two.
         second: Indices of the second group, at least two, none of them in the first.
         n_permutations: How many random divisions to draw, at least 1.
@@ -57,8 +59,8 @@ def permutation_test(
         The test.
 
     Raises:
-        ValueError: If the groups are too small or overlap, distances among them are not finite, or ``n_permutations``
-            is under 1.
+        ValueError: If the groups are too small or overlap, ``distances`` is no matrix of distances, those among the
+            groups are not finite, or ``n_permutations`` is under 1.
 
     References:
         Robinson and Turner, "Hypothesis testing for topological data analysis" (2017); the statistic is that of
@@ -78,7 +80,7 @@ def permutation_test(
         raise ValueError(f"Expected `first` and `second` to have no point in common, got {sorted(first)} and {second}.")
     if n_permutations < 1:
         raise ValueError(f"Expected `n_permutations` to be at least 1, got {n_permutations}.")
-    matrix = np.asarray(distances, dtype=np.float64)[np.ix_(members, members)]
+    matrix = as_distance_matrix(distances, known=False)[np.ix_(members, members)]
     if not np.isfinite(matrix).all():
         raise ValueError("Expected finite distances within and between the groups, got NaN or infinity.")
     divisions = _divisions(len(members), len(first), n_permutations, seed)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.classes import as_labels
+
 __all__ = ["PointClouds", "SampledInputs"]
 
 
@@ -21,13 +23,15 @@ class PointClouds(Mapping[str, NDArray[Any]]):
     Args:
         clouds: Layer name to an (n, d) array, or (m, d) for a layer with ``owners``; d is the layer's own.
         sample_ids: (n,) int64, ascending indices into the data set. ``None`` numbers the points from 0.
-        labels: (n,) integers or floats, or ``None`` where the samples have no labels.
+        labels: (n,) labels as ``as_labels`` takes them, or ``None`` where the samples have none.
         problems: Layer name to a sentence, for chosen layers that could not be recorded.
         owners: Layer name to (m,) sample numbers, 0 to n - 1, ascending: which sample each point comes from.
+        classes: The names of the labels' classes in the order that they should have; by default that which the labels
+            come with, if they do.
 
     Raises:
         ValueError: If a cloud has more than two axes, the clouds, ids and labels disagree about the number of samples,
-            or owners are not one sample number per point.
+            labels are not one per sample, or owners are not one sample number per point.
 
     Example:
         >>> clouds = PointClouds({"stem": np.zeros((5, 16)), "head": np.zeros((5, 10))})
@@ -42,8 +46,13 @@ class PointClouds(Mapping[str, NDArray[Any]]):
     labels: NDArray[Any] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.labels is not None:
+            labels, order = as_labels(self.labels)
+            object.__setattr__(self, "labels", labels)
+            object.__setattr__(self, "classes", tuple(self.classes) or order)
         for layer, cloud in self.clouds.items():
             if cloud.ndim != 2:
                 raise ValueError(f"Expected the cloud of layer {layer!r} to be of shape (n, d), got {cloud.shape}.")

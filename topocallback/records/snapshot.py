@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.records.classes import name_classes
+from topocallback.records.classes import as_labels, is_missing, name_classes
 from topocallback.records.files import Arrays
 from topocallback.records.html import html_table
 from topocallback.records.mapper_graph import MapperGraph
@@ -43,7 +43,8 @@ class Snapshot:
         homology_dims: (D,) homology dimensions of the diagrams.
         n_points: (L,) how many finite points each layer's cloud has; 0 for one that had none, whose numbers are NaN.
         sample_ids: (n,) indices into the validation set, ascending.
-        labels: (n,) labels, or ``None``.
+        labels: (n,) labels, or ``None``. Of texts and truth values of which some are missing, an array of objects,
+            where these are ``None``.
         diagrams: Layer to D diagrams of shape (bars, 2), essential bars included with death ``inf``.
         distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` and ``p_values`` (L, L), ``noise``, ``drift``
             and ``drift_from_first`` (L,) of one measure in one homology dimension; see ``LayerDistances``.
@@ -59,6 +60,7 @@ class Snapshot:
         seconds: Stage to seconds spent.
         options: What the analysis was asked to do.
         versions: Package to version.
+        classes: The order of the names of the labels' classes, if the labels came with one.
 
     Example:
         >>> from topocallback import PointClouds, analyse
@@ -89,6 +91,13 @@ class Snapshot:
     seconds: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.labels is not None:
+            labels, order = as_labels(self.labels)
+            object.__setattr__(self, "labels", labels)
+            object.__setattr__(self, "classes", tuple(self.classes) or order)
 
     def __repr__(self) -> str:
         measures = ", ".join(self.distances.measures) or "none"
@@ -133,6 +142,7 @@ class Snapshot:
             "seconds": dict(self.seconds),
             "options": dict(self.options),
             "versions": dict(self.versions),
+            "classes": self.classes,
         }
         return save_record(path, facts, self._arrays() | arrays | more)
 
@@ -160,7 +170,7 @@ class Snapshot:
         """All arrays but those of the tables."""
         arrays = {"n_points": np.asarray(self.n_points), "sample_ids": self.sample_ids, "scales": self.scales}
         if self.labels is not None:
-            arrays["labels"] = self.labels
+            arrays |= _stored_labels(self.labels)
         for index, layer in enumerate(self.layers):
             for dim, diagram in zip(self.homology_dims, self.diagrams[layer], strict=True):
                 arrays[f"diagrams/{index}/H{dim}"] = diagram
@@ -186,7 +196,7 @@ class Snapshot:
             homology_dims=dims,
             n_points=arrays.take("n_points", "iu", (count,)),
             sample_ids=arrays.take("sample_ids", "iu", (None,)),
-            labels=arrays.get("labels"),
+            labels=_labels(arrays),
             diagrams={
                 layer: [arrays.take(f"diagrams/{i}/H{dim}", "f", (None, 2)) for dim in dims]
                 for i, layer in enumerate(layers)
@@ -195,18 +205,40 @@ class Snapshot:
             statistics=STATISTICS.put_together(facts["statistics"], arrays, count, stored.left_out),
             scales=arrays.take("scales", "f", (count,)),
             parts={layers[i]: LayerParts.from_arrays(own, dims) for i, own in _of_layers(arrays, "parts").items()},
-            mappers=_mappers(arrays, layers),
+            mappers=_mappers(arrays, layers, facts.get("classes", ())),
             owners={layer: arrays[key] for i, layer in enumerate(layers) if (key := f"owners/{i}") in arrays},
             problems=facts["problems"],
             seconds=facts["seconds"],
             options=facts["options"],
             versions=facts["versions"],
+            classes=tuple(facts.get("classes", ())),
         )
 
 
-def _mappers(arrays: Arrays, layers: Sequence[str]) -> dict[str, MapperGraph]:
-    sample_ids, labels = arrays["sample_ids"], arrays.get("labels")
-    codes, classes = (None, ()) if labels is None else name_classes(labels)
+def _stored_labels(labels: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Labels without objects, which a file of ours never holds."""
+    if not labels.dtype.hasobject:
+        return {"labels": labels}
+    missing = is_missing(labels)
+    present = np.array(labels[~missing].tolist())
+    stored = np.zeros(len(labels), dtype=present.dtype)
+    stored[~missing] = present
+    return {"labels": stored, "labels_missing": missing}
+
+
+def _labels(arrays: Arrays) -> NDArray[Any] | None:
+    labels = arrays.get("labels")
+    if labels is None or "labels_missing" not in arrays:
+        return labels
+    missing = arrays.take("labels_missing", "b", labels.shape)
+    objects = np.array(labels, dtype=object)
+    objects[missing] = None
+    return objects
+
+
+def _mappers(arrays: Arrays, layers: Sequence[str], order: Sequence[str]) -> dict[str, MapperGraph]:
+    sample_ids, labels = arrays["sample_ids"], _labels(arrays)
+    codes, classes = (None, ()) if labels is None else name_classes(labels, order)
     graphs = {}
     for position, part in _of_layers(arrays, "mappers").items():
         owners = arrays.get(f"owners/{position}", np.arange(len(sample_ids)))

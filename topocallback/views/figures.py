@@ -18,6 +18,7 @@ from topocallback.views.canvas import QUIET, canvas, heading
 from topocallback.views.captions import how_sure, with_unit
 from topocallback.views.heatmap import Heatmap, draw_panel, note
 from topocallback.views.lettering import Lettering
+from topocallback.views.short_names import short_layer_names, short_names
 
 __all__ = ["Ranges", "diagrams_figure", "heatmap_figure"]
 
@@ -108,7 +109,7 @@ def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
         row, column = divmod(i, _PANELS_IN_A_ROW)
         left, bottom = names + column * pitch, 20 + names + (rows - 1 - row) * row_pitch
         draw_panel(axis, lettering, heatmap, (left, bottom), side, name_rows=column == 0)
-        about = lettering.shortened(with_unit(table.about), 9, side + 2 * min(names, 30))
+        (about,) = short_names([with_unit(table.about)], lettering.fits(9, side + 2 * min(names, 30)))
         lettering.write(left + side / 2, bottom + side + 15, about, size=9)
         lettering.write(left + side / 2, bottom + side + 5.5, how_sure(table), size=7, colour=QUIET)
     lettering.write(width / 2, height - 14, title, size=11)
@@ -143,8 +144,8 @@ def diagrams_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
             for i in range(len(snapshot.layers))
         ]
     )
-    for (x, y), layer in zip(origins, snapshot.layers, strict=True):
-        lettering.write(x + side / 2, y + side + 9, lettering.shortened(layer, 8, side), size=8)
+    for (x, y), name in zip(origins, short_layer_names(snapshot.layers, lettering.fits(8, side)), strict=True):
+        lettering.write(x + side / 2, y + side + 9, name, size=8)
     corners = np.array([(0, 0), (1, 1), (0, 1), (0, 0), (1, 0), (1, 1)]) * side
     axis.add_collection(LineCollection([origin + corners for origin in origins], colors="0.6", linewidths=0.6))
     _plot_bars(axis, lettering, snapshot, origins, side, limit, height - 44)

@@ -14,6 +14,7 @@ figure saved as PDF or SVG would have none, so that every label would have to be
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,13 +69,9 @@ class Lettering:
         """The width of a label, in points."""
         return size * sum(_letter(character)[2] for character in text)
 
-    def shortened(self, text: str, size: float, width: float) -> str:
-        """A label's end, which tells layers apart better than its beginning, in at most so many points."""
-        for start in range(len(text)):
-            label = f"…{text[start:]}" if start else text
-            if self.width(label, size) <= width:
-                return label
-        return ""
+    def fits(self, size: float, width: float) -> Callable[[str], bool]:
+        """Whether a label takes at most so many points."""
+        return lambda text: self.width(text, size) <= width
 
     def write(
         self,

@@ -16,6 +16,7 @@ from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import QUIET, canvas, heading
 from topocallback.views.lettering import Lettering
+from topocallback.views.short_names import short_layer_names, short_names
 
 __all__ = ["CLASS_COLOURS", "mapper_figure"]
 
@@ -65,10 +66,11 @@ def mapper_figure(snapshot: Snapshot) -> Figure:
     legend = _wrapped(lettering, palette.legend, width - 2 * _MARGIN)
     height = 64 + rows * _ROW + 14 * len(legend)
     figure, axis = canvas(width, height)
-    for i, layer in enumerate(snapshot.layers):
+    names = short_layer_names(snapshot.layers, lettering.fits(8, _SIDE))
+    for i, (layer, name) in enumerate(zip(snapshot.layers, names, strict=True)):
         left = _MARGIN + (i % columns) * (_SIDE + _GAP)
         top = height - 34 - (i // columns) * _ROW
-        lettering.write(left + _SIDE / 2, top - 8, lettering.shortened(layer, 8, _SIDE), size=8)
+        lettering.write(left + _SIDE / 2, top - 8, name, size=8)
         _draw_panel(axis, lettering, snapshot.mappers.get(layer), palette, (left, top - 18 - _SIDE))
     _draw_legend(axis, lettering, legend)
     note = "node: a cluster of samples, its area their number, its slices their classes; edge: samples in both nodes"
@@ -166,8 +168,8 @@ def _wrapped(lettering: Lettering, entries: list[tuple[str, str]], width: float)
     """The legend in lines: (x, name, colour) per entry."""
     lines: list[list[tuple[float, str, str]]] = [[]] if entries else []
     cursor = 0.0
-    for name, colour in entries:
-        label = lettering.shortened(name, 8, width / 2)
+    labels = short_names([name for name, _ in entries], lettering.fits(8, width / 2))
+    for label, (_, colour) in zip(labels, entries, strict=True):
         length = lettering.width(label, 8) + 26
         if cursor + length > width and lines[-1]:
             lines.append([])

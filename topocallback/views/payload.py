@@ -92,7 +92,7 @@ def decode(payload: bytes) -> dict[str, Any]:
 
 
 def _to_json(snapshot: Snapshot) -> dict[str, Any]:
-    codes, classes = (None, ()) if snapshot.labels is None else name_classes(snapshot.labels)
+    codes, classes = (None, ()) if snapshot.labels is None else name_classes(snapshot.labels, snapshot.classes)
     return {
         "version": VERSION,
         "step": int(snapshot.step),

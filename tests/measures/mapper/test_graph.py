@@ -56,6 +56,12 @@ def test_distances_that_are_known_give_the_graph_of_the_coordinates(reference_cl
         assert shape_of(given_distances) == shape_of(mapper_graph(cloud))
 
 
+def test_distances_of_other_points_are_refused():
+    cloud = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match=r"Expected `neighbours` of 20 points, the finite ones, got 19\."):
+        mapper_graph(cloud, neighbours=MatrixNeighbours(distance_matrix(cloud[1:])))
+
+
 @pytest.mark.parametrize("n", [256, 300])
 def test_by_default_most_points_of_every_layer_are_in_a_node(reference_clouds, n):
     papers = []

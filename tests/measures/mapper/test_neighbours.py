@@ -39,3 +39,9 @@ def test_a_point_alone_is_near_nothing_but_itself():
 def test_equal_points_are_each_others_nearest():
     neighbours = neighbours_of(np.array([[0.0], [0.0], [0.0], [2.0]]))
     assert [neighbours.kth_nearest(k).tolist() for k in (1, 2, 3)] == [[0, 0, 0, 2], [0, 0, 0, 2], [2, 2, 2, 2]]
+
+
+@pytest.mark.parametrize("spoil", [np.triu, np.negative, lambda matrix: matrix + np.eye(len(matrix))])
+def test_what_is_no_matrix_of_distances_is_refused(spoil):
+    with pytest.raises(ValueError, match="Expected `distances` to "):
+        MatrixNeighbours(spoil(distance_matrix(np.random.default_rng(0).normal(size=(5, 2)))))

@@ -23,17 +23,12 @@ NOT_DIAGRAMS = {
 
 
 def test_finite_bars_are_those_that_die_and_have_a_length():
-    bars = [(0, 1), (2, 2), (0, INF), (-INF, INF), (-INF, 3), (5, 4), (-2, -1)]
+    bars = [(0, 1), (2, 2), (0, INF), (-2, -1)]
     np.testing.assert_array_equal(finite_bars(bars), [[0, 1], [-2, -1]])
 
 
 def test_essential_births_are_those_of_the_bars_that_never_die_in_ascending_order():
     np.testing.assert_array_equal(essential_births([(0.5, INF), (0, 1), (-1, INF), (0.25, INF)]), [-1, 0.25, 0.5])
-
-
-@pytest.mark.parametrize("bar", [(INF, INF), (1.0, -INF)])
-def test_a_bar_without_a_length_is_not_essential(bar):
-    assert len(essential_births([bar])) == 0
 
 
 @pytest.mark.parametrize("empty", [[], (), np.empty((0, 2)), np.empty(0)])
@@ -99,19 +94,56 @@ def test_the_betti_curve_of_components_counts_the_components_of_the_neighbour_gr
 
 @pytest.mark.parametrize("diagram", NOT_DIAGRAMS.values(), ids=NOT_DIAGRAMS)
 def test_what_is_not_a_diagram_is_refused(diagram):
-    with pytest.raises(ValueError, match=r"Expected a diagram of shape \(bars, 2\), got \("):
+    with pytest.raises(ValueError, match=r"Expected `diagram` to be of shape \(bars, 2\), births and deaths, got \("):
         as_diagram(diagram)
+
+
+@pytest.mark.parametrize("diagram", [[np.zeros((2, 2)), np.zeros((3, 2))], [(0, (0, 1)), (1, (2, 3))]], ids=str)
+def test_the_diagrams_of_several_dimensions_are_not_one_diagram(diagram):
+    with pytest.raises(ValueError, match=r"Expected `first` to be (one diagram )?of shape \(bars, 2\)"):
+        as_diagram(diagram, "first")
+
+
+@pytest.mark.parametrize("diagram", [[("a", "b")], [(1j, 2)], np.array([[None, 1.0]])], ids=str)
+def test_what_is_no_real_number_is_no_birth(diagram):
+    with pytest.raises(ValueError, match="Expected `diagram` to hold real numbers"):
+        as_diagram(diagram)
+
+
+@pytest.mark.parametrize("birth", [INF, -INF])
+def test_a_birth_that_is_infinite_is_refused(birth):
+    with pytest.raises(ValueError, match=r"`diagram` to have finite births, got infinity in 1 of 2 bars"):
+        as_diagram([(0, 1), (birth, INF)])
+
+
+def test_a_bar_that_dies_before_it_is_born_is_refused_and_named():
+    with pytest.raises(ValueError, match=r"got 1 of 3 the other way round, the first at 1: \[2.0, 1.0\]"):
+        as_diagram([(0, 1), (2, 1), (0, INF)])
+
+
+@pytest.mark.parametrize("diagram", [[(1, 0), (3, 2)], [(1, 0), (2, 2)], [(5, -INF), (4, 1)]], ids=str)
+def test_a_diagram_of_superlevel_sets_is_refused_with_its_mirror_image(diagram):
+    with pytest.raises(ValueError, match=r"superlevel sets: `-second` is the same diagram of sublevel sets") as error:
+        as_diagram(diagram, "second")
+    assert "`-second`" in str(error.value)
+    mirrored = as_diagram(-np.array(diagram, dtype=float))  # what the error says works
+    np.testing.assert_array_equal(mirrored, -np.array(diagram, dtype=float))
+
+
+def test_births_may_be_negative_and_bars_of_length_zero():
+    np.testing.assert_array_equal(as_diagram([(-2, -1), (0, 0), (-3, INF)]), [(-2, -1), (0, 0), (-3, INF)])
 
 
 @pytest.mark.parametrize("bar", [(np.nan, 1), (0, np.nan), (np.nan, INF)])
 def test_nan_in_a_diagram_is_refused(bar):
-    with pytest.raises(ValueError, match="Expected a diagram without NaN"):
+    with pytest.raises(ValueError, match="Expected `diagram` to be without NaN, got it in 1 of 2 bars"):
         as_diagram([(0, 1), bar])
 
 
 @pytest.mark.parametrize("function", [finite_bars, essential_births, lambda diagram: betti_curve(diagram, [0])])
 def test_functions_of_one_diagram_refuse_the_same(function):
-    with pytest.raises(ValueError, match=r"Expected a diagram of shape \(bars, 2\), got \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"`diagram` to be of shape \(bars, 2\), births and deaths, got \(1, 3\)"):
         function([(1, 2, 3)])
-    with pytest.raises(ValueError, match="Expected a diagram without NaN"):
-        function([(0, np.nan)])
+    for bars, said in {((0, np.nan),): "without NaN", ((1, 0),): "superlevel", ((-INF, 0),): "finite births"}.items():
+        with pytest.raises(ValueError, match=said):
+            function(bars)

@@ -140,12 +140,6 @@ def test_without_essential_classes_asking_for_them_changes_nothing(distance):
     assert of_diagrams(distance, *pair, essential=True) == of_diagrams(distance, *pair)
 
 
-@every_distance
-@pytest.mark.parametrize("bar", [(INF, INF), (1.0, -INF)])
-def test_a_bar_without_a_length_is_not_matched(distance, bar):
-    assert of_diagrams(distance, [bar], [], essential=True) == 0
-
-
 # -- Options ---------------------------------------------------------------------------------------------------------
 
 
@@ -232,12 +226,18 @@ def test_a_distance_of_ones_own_gets_the_bars_that_die_unless_it_prepares_for_it
 
 @every_distance
 def test_distances_refuse_what_is_not_a_diagram(distance):
-    for pair in [([(0, 1, 2)], []), ([], [(0, 1, 2)])]:
-        with pytest.raises(ValueError, match=r"Expected a diagram of shape \(bars, 2\), got \(1, 3\)"):
-            of_diagrams(distance, *pair)
-    for pair in [([(0, np.nan)], []), ([(0, 1)], [(np.nan, 1)])]:
-        with pytest.raises(ValueError, match="Expected a diagram without NaN"):
-            of_diagrams(distance, *pair)
+    good = [(0, 1), (0, INF)]
+    for bad in ([(0, 1, 2)], [(0, np.nan)], [(2, 1)], [(0, 1), (2, 1)], [(INF, INF)], [(-INF, 1)], [(1, -INF)]):
+        for name, pair in {"first": (bad, good), "second": (good, bad)}.items():
+            with pytest.raises(ValueError, match=f"Expected `{name}` to "):
+                of_diagrams(distance, *pair)
+
+
+@every_distance
+def test_a_mirrored_diagram_of_superlevel_sets_has_the_distances_of_its_mirror_image(distance):
+    first, second = random_diagram(6), random_diagram(4, seed=1)
+    mirrored = [-bars[:, ::-1] for bars in (first, second)]  # births are now negative deaths
+    assert of_diagrams(distance, *mirrored) == pytest.approx(of_diagrams(distance, first, second))
 
 
 def test_a_distance_that_is_not_finished_says_what_it_lacks():

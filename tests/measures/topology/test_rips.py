@@ -281,6 +281,47 @@ def test_distances_that_are_not_finite_are_refused(bad, n):
         rips_diagrams(np.full((n, n), bad))
 
 
+def spoilt(how):
+    distances = distance_matrix(CLOUDS["random"])
+    return {
+        "upper triangle": np.triu(distances),
+        "lower triangle": np.tril(distances),
+        "one entry": distances + np.eye(len(distances))[0][:, None] * np.eye(len(distances))[1],
+        "similarities": np.corrcoef(CLOUDS["random"]),
+        "negative": -distances,
+        "a diagonal": distances + 0.5 * np.eye(len(distances)),
+    }[how]
+
+
+@every_backend
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("upper triangle", "symmetric"),
+        ("lower triangle", "symmetric"),
+        ("one entry", "symmetric"),
+        ("similarities", "at least 0"),
+        ("negative", "at least 0"),
+        ("a diagonal", "a diagonal of 0"),
+    ],
+)
+def test_what_is_no_matrix_of_distances_is_refused_by_every_backend(backend, how, said):
+    with pytest.raises(ValueError, match=f"Expected `distances` to (be|have) {said}"):
+        rips_diagrams(spoilt(how), (0, 1), backend)
+
+
+def test_backends_agree_on_distances_from_products_in_single_precision():
+    cloud = (1 + gaussian(60, 3)).astype(np.float32)
+    norms = (cloud**2).sum(axis=1)
+    products = np.sqrt(np.maximum(norms[:, None] + norms - 2 * cloud @ cloud.T, 0))
+    distances = products + np.float32(1e-4) * np.random.default_rng(0).random((60, 60), dtype=np.float32)
+    assert (distances != distances.T).any()
+    assert distances.diagonal().any()
+    found = [rips_diagrams(distances, (1,), backend)[0] for backend in BACKENDS]
+    for bars in found[1:]:
+        assert matching_error(bars, found[0]) <= SINGLE * distances.max()
+
+
 @pytest.mark.parametrize("dims", [(), [], (-1,), (0, -2), (0.5,), "01"])
 def test_what_are_no_homology_dimensions_is_refused(dims):
     with pytest.raises(ValueError, match="Expected `homology_dims` to hold integers of at least 0, got"):

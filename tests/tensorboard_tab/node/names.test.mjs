@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  dimensionName, featureName, shortened, shortLayerNames, titleOf, withUnit,
+  dimensionName, featureName, shortLayerName, shortLayerNames, shortNames, titleOf, withUnit,
 } from "../../../topocallback/tensorboard_tab/static/names.js";
 
 test("the first dimensions have names of their own, all others their number", () => {
@@ -29,6 +29,36 @@ test("layers lose the leading parts that all of them share", () => {
 });
 
 test("long names are cut at their start", () => {
-  assert.equal(shortened("encoder.layer.11.output", 10), "…11.output");
-  assert.equal(shortened("head", 10), "head");
+  assert.deepEqual(shortNames(["encoder.layer.11.output", "head"], 10), ["…11.output", "head"]);
+});
+
+test("names that end alike are cut in the middle", () => {
+  const layers = [2, 3, 4].map((stage) => `layer${stage}.0.downsample.0`);
+  assert.deepEqual(shortNames(layers, 14), ["layer2…ample.0", "layer3…ample.0", "layer4…ample.0"]);
+});
+
+test("different names stay different and as short as is asked for, wherever they differ", () => {
+  const blocks = [...Array(12).keys()].map((i) => `encoder.layers.${i}.attention.self.query`);
+  const inside = [...Array(12).keys()].map((i) => `a.long.common.beginning.${i}.and.a.long.common.end`);
+  const nested = ["x".repeat(30), "x".repeat(31), "x".repeat(40), `${"x".repeat(20)}y${"x".repeat(20)}`];
+  const twins = ["run/version_0/checkpoints/last", "run/version_1/checkpoints/last", "run/version_1/checkpoints/best"];
+  for (const names of [blocks, inside, nested, twins, [...blocks, ...inside, ...nested, "…query"]]) {
+    for (const most of [10, 14, 18, 26]) {
+      const short = shortNames(names, most);
+      assert.equal(new Set(short).size, names.length, `${most}: ${short}`);
+      assert.ok(short.every((name) => name.length <= most), `${most}: ${short}`);
+    }
+  }
+});
+
+test("equal names stay equal", () => {
+  const [first, second, other] = shortNames(["a.long.name.of.a.layer", "a.long.name.of.a.layer", "b.long.name.of.a.layer"], 10);
+  assert.equal(first, second);
+  assert.notEqual(first, other);
+});
+
+test("one layer's name is the one that it has among all", () => {
+  const layers = ["net.layer2.0.downsample.0", "net.layer3.0.downsample.0", "net.head"];
+  layers.forEach((layer, i) => assert.equal(shortLayerName(layer, layers, 14), shortLayerNames(layers, 14)[i]));
+  assert.equal(shortLayerName("another.layer.of.another.run", layers, 10), "…other.run");
 });

@@ -53,8 +53,8 @@ def mapper_graph(
         interval covers it.
 
     Raises:
-        ValueError: If ``cloud`` is not (n, d), labels or sample ids are not one per point, or the filter does not give
-            one finite number per point.
+        ValueError: If ``cloud`` is not (n, d), labels or sample ids are not one per point, ``neighbours`` are of
+            another number of points, or the filter does not give one finite number per point.
 
     References:
         Purvine et al. (AAAI 2023), section on Mapper graphs.
@@ -96,7 +96,10 @@ def undrawn_graph(
     finite = np.flatnonzero(np.isfinite(points).all(axis=1))
     if len(finite) < len(points):
         points = points[finite]
-    neighbours = neighbours or MatrixNeighbours(distance_matrix(points))
+    if neighbours is None:
+        neighbours = MatrixNeighbours(distance_matrix(points), checked=True)
+    if len(neighbours) != len(points):
+        raise ValueError(f"Expected `neighbours` of {len(points)} points, the finite ones, got {len(neighbours)}.")
     filtered = _filter_values(points, options, neighbours)
     radius = _radius(options, neighbours)
     found = _clusters(points, filtered, options, neighbours, radius)

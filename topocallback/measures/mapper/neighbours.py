@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from topocallback.records.distance_matrix import as_distance_matrix
 
 __all__ = ["MatrixNeighbours", "Near", "Neighbours"]
 
@@ -34,6 +36,9 @@ class Near:
 class Neighbours(Protocol):
     """The distances of n points, however they are kept."""
 
+    def __len__(self) -> int:
+        """How many points there are."""
+
     def nearest(self) -> NDArray[np.float64]:
         """(n,) each point's distance to the nearest other point; 0 for a point alone."""
 
@@ -57,7 +62,11 @@ class MatrixNeighbours:
     """Neighbours in a distance matrix.
 
     Args:
-        distances: (n, n) symmetric, zero diagonal.
+        distances: (n, n) symmetric, finite, zero diagonal; see ``as_distance_matrix``.
+        checked: Whether it is known that they are that.
+
+    Raises:
+        ValueError: If ``distances`` is no matrix of distances.
 
     Example:
         >>> line = np.array([0.0, 1.0, 3.0])
@@ -65,8 +74,12 @@ class MatrixNeighbours:
         array([1., 1., 2.])
     """
 
-    def __init__(self, distances: NDArray[np.float64]) -> None:
-        self._distances = distances
+    def __init__(self, distances: ArrayLike, *, checked: bool = False) -> None:
+        self._distances = np.asarray(distances, dtype=np.float64) if checked else as_distance_matrix(distances)
+
+    def __len__(self) -> int:
+        """How many points there are."""
+        return len(self._distances)
 
     def nearest(self) -> NDArray[np.float64]:
         """(n,) each point's distance to the nearest other point; 0 for a point alone."""
@@ -101,4 +114,4 @@ class MatrixNeighbours:
 
     def among(self, points: NDArray[np.int64]) -> MatrixNeighbours:
         """The distances of some of the points among themselves."""
-        return MatrixNeighbours(self._distances[np.ix_(points, points)])
+        return MatrixNeighbours(self._distances[np.ix_(points, points)], checked=True)

@@ -56,6 +56,7 @@ class DiagramDistance(OfDiagram, Distance):
             A distance of at least 0, in the units of the diagrams.
 
         Raises:
-            ValueError: If a diagram is not of shape (bars, 2) or holds NaN.
+            ValueError: If one of them is no diagram; see ``as_diagram``.
         """
-        return self.between(*[self.prepare_diagram(as_diagram(diagram)) for diagram in (first, second)])
+        diagrams = as_diagram(first, "first"), as_diagram(second, "second")
+        return self.between(*map(self.prepare_diagram, diagrams))

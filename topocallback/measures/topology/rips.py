@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topocallback.measures.topology.diagrams import Diagram
+from topocallback.records.distance_matrix import as_distance_matrix
 
 __all__ = ["BACKENDS", "check_homology_dims", "resolve_backend", "rips_diagrams"]
 
 
-def rips_diagrams(distances: ArrayLike, homology_dims: Sequence[int] = (0, 1), backend: str = "auto") -> list[Diagram]:
+def rips_diagrams(
+    distances: ArrayLike, homology_dims: Sequence[int] = (0, 1), backend: str = "auto", *, checked: bool = False
+) -> list[Diagram]:
     """Persistence diagrams of the Vietoris-Rips filtration, with coefficients in Z/2.
 
     Every backend gives the same bars. redzed is the fastest in H0 and H1, GUDHI from H2 on; ripser.py is the field's
@@ -25,16 +28,19 @@ def rips_diagrams(distances: ArrayLike, homology_dims: Sequence[int] = (0, 1), b
     relative 6e-8), GUDHI keeps float64.
 
     Args:
-        distances: (n, n) symmetric matrix of finite distances with zero diagonal.
+        distances: (n, n) symmetric matrix of finite distances with zero diagonal; see ``as_distance_matrix``.
         homology_dims: The homology dimensions wanted, each at least 0.
         backend: ``"redzed"``, ``"gudhi"``, ``"ripser"`` or ``"auto"``, which takes the fastest that is installed.
+        checked: Whether it is known that ``distances`` is symmetric, at least 0 and 0 on its diagonal. To look takes
+            10 ms for 1000 points.
 
     Returns:
         One diagram per entry of ``homology_dims``: (bars, 2) births and deaths in the units of ``distances``. H0 holds
         one essential bar, which dies at ``inf``, unless there are no points.
 
     Raises:
-        ValueError: If ``distances`` is not square or not finite, a dimension is negative, or ``backend`` is unknown.
+        ValueError: If ``distances`` is not square, finite, at least 0, symmetric and 0 on its diagonal, a dimension is
+            negative, or ``backend`` is unknown.
         ModuleNotFoundError: If the backend's package is not installed.
 
     References:
@@ -53,10 +59,8 @@ def rips_diagrams(distances: ArrayLike, homology_dims: Sequence[int] = (0, 1), b
         >>> h1.round(4)
         array([[1.    , 1.4142]])
     """
-    matrix = np.ascontiguousarray(distances, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"Expected `distances` to be a square matrix, got shape {matrix.shape}.")
-    if not np.isfinite(matrix).all():
+    matrix = np.ascontiguousarray(distances, dtype=np.float64) if checked else as_distance_matrix(distances)
+    if checked and not np.isfinite(matrix).all():  # a finite cloud can be so wide that its distances are not
         raise ValueError("Expected `distances` to be finite, got NaN or infinity. Drop such points first.")
     dims = check_homology_dims(homology_dims)
     highest = max(dims)

@@ -32,7 +32,7 @@ class DiagramStatistic(OfDiagram, Statistic):
         """The number of a (bars, 2) diagram; 0 for one without bars that die.
 
         Raises:
-            ValueError: If ``diagram`` is not of shape (bars, 2) or holds NaN.
+            ValueError: If ``diagram`` is no diagram; see ``as_diagram``.
         """
         bars = finite_bars(diagram)
         return self.of_lengths(bars[:, 1] - bars[:, 0])

@@ -1,6 +1,7 @@
 /** Persistence diagrams of one or two layers in one picture. */
 import { dotsPath, drawAxes, label } from "./axes.js";
 import { shape } from "./dom.js";
+import { shortNames } from "./names.js";
 import { linearScale, readableNumber } from "./numbers.js";
 
 const GOLDEN = 0.618034;
@@ -31,9 +32,10 @@ function drawColumns(chart, frame, y, bars, limit) {
   drawAxes(chart, frame, { y, yLabel: "death (all clusters are born at 0)" });
   const pitch = (frame.right - frame.left) / bars.length;
   const spread = Math.min(pitch * 0.6, 170);
-  bars.forEach(({ name, side }, i) => {
+  const names = shortNames(bars.map(({ name }) => name), pitch / 7);
+  bars.forEach(({ side }, i) => {
     const middle = frame.left + (i + 0.5) * pitch;
-    chart.append(label(middle, frame.bottom + 18, shortenedTo(name, pitch / 7), "middle", `axis-name name-${side}`));
+    chart.append(label(middle, frame.bottom + 18, names[i], "middle", `axis-name name-${side}`));
   });
   return drawMarks(chart, frame, bars, limit, y, (at, _, position) => {
     const middle = frame.left + (at + 0.5) * pitch;
@@ -82,8 +84,4 @@ export function featureLines(name, birth, death) {
     `birth ${readableNumber(birth)}, death ${readableNumber(death)}`,
     `lasts ${readableNumber(death - birth)}`,
   ];
-}
-
-function shortenedTo(name, letters) {
-  return name.length > letters ? `…${name.slice(1 - Math.floor(letters))}` : name;
 }

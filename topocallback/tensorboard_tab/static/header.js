@@ -1,10 +1,11 @@
 /** The bar on top: which run, which step, beside which other one. */
 import { dropDown, element, icon, iconButton } from "./dom.js";
 import { fileName, saveJson } from "./export.js";
-import { shortened } from "./names.js";
+import { shortNames } from "./names.js";
 import { readableStep } from "./numbers.js";
 import { entriesOf, unionOfSteps } from "./selection.js";
 
+const LONGEST_RUN = 40;
 const PLAY = "M5 3l8 5-8 5Z";
 const PAUSE = "M5 3v10M11 3v10";
 const BACK = "M10.500 3L5.500 8l5 5";
@@ -43,7 +44,7 @@ export function createHeader(context, theme) {
   const node = element("header", { class: "top" }, bar, second.node, notice);
 
   function update(state) {
-    run.fill(state.runs.map((name) => [name, shortened(name, 40)]), state.run);
+    run.fill(namedRuns(state.runs), state.run);
     slider.fill(unionOfSteps(state), state.step);
     const { first } = state.view;
     status.replaceChildren(...statusOf(first ?? null));
@@ -118,7 +119,7 @@ function createSecondBar({ store, session }) {
   function update(state) {
     node.hidden = state.other === null;
     if (state.other === null) return;
-    run.fill(state.runs.map((name) => [name, shortened(name, 40)]), state.other.run);
+    run.fill(namedRuns(state.runs), state.other.run);
     linked.checked = state.other.step === null;
     const steps = entriesOf(state, state.other.run).map((entry) => entry.step);
     slider.fill(steps, state.other.step ?? state.view.second?.step ?? null);
@@ -139,6 +140,11 @@ function toggleCompare({ store, session }) {
 function saveStep({ view }) {
   const { first } = view;
   if (first?.payload) saveJson(first.payload, fileName(first.run, `step${first.step}`));
+}
+
+function namedRuns(runs) {
+  const short = shortNames(runs, LONGEST_RUN);
+  return runs.map((name, i) => [name, short[i]]);
 }
 
 /** Arrows and space work wherever they have no meaning of their own. */

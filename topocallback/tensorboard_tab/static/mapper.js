@@ -3,7 +3,7 @@ import { classColours, viridis } from "./colours.js";
 import { dropDown, element, iconButton, segments } from "./dom.js";
 import { createGraphView } from "./mapper_graph.js";
 import { createNodeDetail } from "./node_detail.js";
-import { shortened } from "./names.js";
+import { shortNames } from "./names.js";
 import { plural, readableNumber } from "./numbers.js";
 import { classShares, counterpart } from "./nodes.js";
 import { createPanel, createSides } from "./panel.js";
@@ -27,6 +27,8 @@ const COLOURINGS = {
   filter: ["Filter", "Mean value of the filter that the graph was made along"],
 };
 const MOST_CONFUSIONS = 3;
+const LONGEST_NAME = 28; // that a closed list has room for
+const LONGEST_CLASS = 32;
 const ZOOM_IN = "M8 3v10M3 8h10";
 const ZOOM_OUT = "M3 8h10";
 const FIT = "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3";
@@ -46,7 +48,9 @@ export function createMapperPanel(context) {
     const payload = state.view.first?.payload ?? state.view.second?.payload;
     if (payload) {
       const layers = payload.layers.includes(state.layer) ? payload.layers : [state.layer, ...payload.layers];
-      layer.fill(layers.filter((name) => name !== null).map((name) => [name, shortened(name, 40)]), state.layer);
+      const known = layers.filter((name) => name !== null);
+      const short = shortNames(known, LONGEST_NAME);
+      layer.fill(known.map((name, i) => [name, short[i]]), state.layer);
       const possible = Object.entries(COLOURINGS).filter(([key]) => payload.labels || key === "filter");
       colouring.fill(possible.map(([key, [text, hint]]) => [key, text, hint]), coloursBy(state, payload));
       fillClasses(legend, payload, coloursBy(state, payload));
@@ -68,7 +72,7 @@ function fillClasses(legend, payload, coloursAre) {
   legend.hidden = coloursAre !== "class";
   const colours = classColours(payload.classes, payload.labels);
   const other = colours.filter((colour, i) => colours.indexOf(colour) !== i).length > 0;
-  const entries = payload.classes.map((name, i) => [shortened(name, 32), colours[i]]);
+  const entries = shortNames(payload.classes, LONGEST_CLASS).map((name, i) => [name, colours[i]]);
   const unique = entries.filter(([, colour], i) => colours.indexOf(colour) === i && colours.lastIndexOf(colour) === i);
   if (other) unique.push(["other classes", colours.find((colour, i) => colours.lastIndexOf(colour) !== i)]);
   legend.replaceChildren(

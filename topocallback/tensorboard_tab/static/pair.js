@@ -4,7 +4,7 @@ import { drawBarcodes } from "./barcodes.js";
 import { drawBettiCurves } from "./betti.js";
 import { drawDiagrams } from "./diagrams.js";
 import { element, segments, setAttribute, shape } from "./dom.js";
-import { dimensionName, featureName, shortened, titleOf, withUnit } from "./names.js";
+import { dimensionName, featureName, shortLayerName, titleOf, withUnit } from "./names.js";
 import { noiseText, pairFacts } from "./noise.js";
 import { plusMinus, roundUp } from "./numbers.js";
 import { createPanel, createSides } from "./panel.js";
@@ -114,7 +114,7 @@ function fillHeadline(headline, payload, { pair, dim, measure }) {
   const table = findTable(payload.distances, measure, dim);
   const [i, j] = pair.map((name) => payload.layers.indexOf(name));
   const missing = layers.map((name) => withoutPoints(payload, name)).filter(Boolean);
-  const chips = layers.map((name, at) => layerChip(name, at === 0 ? "first" : "second"));
+  const chips = layers.map((name, at) => layerChip(name, payload.layers, at === 0 ? "first" : "second"));
   const arrow = element("span", { class: "quiet" }, "↔");
   headline.replaceChildren(...(chips.length === 1 ? chips : [chips[0], arrow, chips[1]]));
   if (missing.length > 0) headline.append(element("span", { class: "verdict" }, missing.join(" ")));
@@ -129,14 +129,16 @@ function distanceParts({ distance, size, p, relative, verdict, isClear }, remark
   return [element("span", { class: "verdict" }, distance), ...sizes, ...(badge ? [badge] : [])];
 }
 
-function layerChip(name, side, most = 30) {
-  return element("span", { class: `layer-chip chip-${side}`, title: name }, shortened(name, most));
+function layerChip(name, layers, side, most = 30) {
+  return element("span", { class: `layer-chip chip-${side}`, title: name }, shortLayerName(name, layers, most));
 }
 
 /** The statistics of the pair's layers: those of the features shown above, then those of a layer as a whole. */
 function fillTable(table, payload, { pair, dim }) {
   const layers = [...new Set(pair)];
-  const chips = layers.map((name, i) => layerChip(name, i === 0 ? "first" : "second", LONGEST_NAME_IN_TABLE));
+  const chips = layers.map((name, i) => {
+    return layerChip(name, payload.layers, i === 0 ? "first" : "second", LONGEST_NAME_IN_TABLE);
+  });
   const places = layers.map((name) => payload.layers.indexOf(name));
   const rowsOf = (chosen) => {
     return payload.statistics.filter((one) => one.homology_dim === chosen).map((one) => statisticRow(one, places));

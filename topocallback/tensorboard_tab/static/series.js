@@ -3,7 +3,7 @@ import { drawAxes, label, sizeChart } from "./axes.js";
 import { depthColour } from "./colours.js";
 import { curvesOf, drawnCurve, isKnown, keyOf, linesOfParts, noiseCurves, valuesIn } from "./curves.js";
 import { dropDown, element, setAttribute, shape } from "./dom.js";
-import { shortLayerNames, shortened } from "./names.js";
+import { shortLayerName, shortLayerNames } from "./names.js";
 import { driftVerdict } from "./noise.js";
 import { domainOf, linearScale, plusMinus, readableStep } from "./numbers.js";
 import { createPanel } from "./panel.js";
@@ -97,7 +97,7 @@ function createChart(context, position) {
     const noise = isEmpty ? [] : noiseCurves(lines, quantity, state.hover ?? state.layer);
     const frame = { left: 46, right: width - 12, bottom: HEIGHT - 38 };
     const spacing = (frame.right - frame.left) / Math.max(steps.length - 1, 1);
-    const parts = keyOf(curves, noise, (layer) => shortened(layer, LONGEST_NAME_IN_KEY), spacing);
+    const parts = keyOf(curves, noise, (layer) => shortLayerName(layer, lines.layers, LONGEST_NAME_IN_KEY), spacing);
     const key = linesOfParts(parts, width - KEY_LEFT);
     frame.top = 15 + KEY_LINE * key.length;
     x = linearScale([steps[0] ?? 0, steps.at(-1) ?? 1], [frame.left + 4, frame.right - 4]);

@@ -24,6 +24,8 @@ class PointClouds(Mapping[str, NDArray[Any]]):
         labels: (n,) integers or floats, or ``None`` where the samples have no labels.
         problems: Layer name to a sentence, for chosen layers that could not be recorded.
         owners: Layer name to (m,) sample numbers, 0 to n - 1, ascending: which sample each point comes from.
+        recording: How the clouds were recorded: text to what JSON can hold, such as ``{"pooling": "mean", "seed": 0}``.
+            A snapshot carries it on, and what was recorded otherwise is not compared. Empty: not known.
 
     Raises:
         ValueError: If a cloud has more than two axes, the clouds, ids and labels disagree about the number of samples,
@@ -42,6 +44,7 @@ class PointClouds(Mapping[str, NDArray[Any]]):
     labels: NDArray[Any] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    recording: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for layer, cloud in self.clouds.items():

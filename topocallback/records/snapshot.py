@@ -20,6 +20,7 @@ from topocallback.records.files import Arrays
 from topocallback.records.html import html_table
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.parts import LayerParts
+from topocallback.records.recorded import in_words
 from topocallback.records.results import LayerDistances, Results, StatisticTable
 from topocallback.records.schema import Stored, load_record, save_record
 from topocallback.records.schema1 import snapshot_from_schema1
@@ -59,6 +60,8 @@ class Snapshot:
         seconds: Stage to seconds spent.
         options: What the analysis was asked to do.
         versions: Package to version.
+        recording: How the layers were recorded, such as ``{"pooling": "mean", "n_samples": 512, "seed": 0}``; empty
+            where that is not known, as in archives of earlier versions.
 
     Example:
         >>> from topocallback import PointClouds, analyse
@@ -89,6 +92,7 @@ class Snapshot:
     seconds: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    recording: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         measures = ", ".join(self.distances.measures) or "none"
@@ -106,6 +110,7 @@ class Snapshot:
             header.append(statistic.about.title)
             columns.append(statistic.values)
         notes = [f"{name}: {text}" for name, text in self.problems.items()]
+        notes += [f"How it was recorded: {in_words(self.recording)}"] if self.recording else []
         return html_table(repr(self), header, list(zip(*columns, strict=True)), notes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -133,6 +138,7 @@ class Snapshot:
             "seconds": dict(self.seconds),
             "options": dict(self.options),
             "versions": dict(self.versions),
+            "recording": dict(self.recording),
         }
         return save_record(path, facts, self._arrays() | arrays | more)
 
@@ -201,6 +207,7 @@ class Snapshot:
             seconds=facts["seconds"],
             options=facts["options"],
             versions=facts["versions"],
+            recording=facts.get("recording", {}),  # what earlier versions wrote has none
         )
 
 

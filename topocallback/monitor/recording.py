@@ -11,6 +11,7 @@ from topocallback.activations.batches import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import LayerSpec
 from topocallback.activations.validation import ValidationOptions, ValidationRecorder
+from topocallback.monitor.layer_problems import by_cause, named
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.trainer import batch_indices, is_rehearsal
 from topocallback.views.sprite import MOST_TILES, TILE
@@ -54,7 +55,7 @@ def start_recording(
 
 
 def report_layers(reports: Reports, layers: LayerSpec, problems: Mapping[str, str], repeated: Sequence[str]) -> None:
-    """Say which layers were left out, and which ran several times.
+    """Say which layers were left out, and which ran several times: of all layers with the same cause in one sentence.
 
     Args:
         reports: Where to say it.
@@ -64,7 +65,8 @@ def report_layers(reports: Reports, layers: LayerSpec, problems: Mapping[str, st
     """
     # A layer that the user did not ask for by name is no mistake of theirs.
     report = reports.warn if layers == "auto" else reports.complain
-    for layer, problem in problems.items():
-        report(f"layer {layer!r} was left out: {problem}")
-    for layer in repeated:
-        reports.warn(f"layer {layer!r} runs several times in one batch; its first output is recorded.")
+    for found in by_cause(reports, problems):
+        report(f"{named(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}")
+    if several := reports.news("repeated", repeated):
+        runs = "runs" if len(several) == 1 else "run"
+        reports.warn(f"{named(several)} {runs} several times in one batch; only the first output is recorded.")

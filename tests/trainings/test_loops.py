@@ -93,10 +93,10 @@ def test_limited_validation_uses_the_samples_that_come(tmp_path):
 
 
 @pytest.mark.scenario("`limit_val_batches=0`: no validation at all")
-def test_without_validation_there_is_nothing_to_record_and_nothing_to_say(tmp_path):
+def test_without_validation_there_is_nothing_to_record_and_that_is_said(tmp_path):
     watched = watch(lambda *ours: fit(tmp_path, *ours, limit_val_batches=0), counted=False)
     assert len(watched.monitor.history) == 0
-    assert watched.warnings == []
+    assert ["`limit_val_batches=0` leaves validation out" in message for message in watched.warnings] == [True]
     assert not list(tmp_path.rglob("*.npz"))
 
 

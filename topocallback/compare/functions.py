@@ -29,7 +29,7 @@ from topocallback.compare.store import Store
 from topocallback.compare.study import Study, Subject
 from topocallback.measures.base import Distance
 from topocallback.measures.table import MeasureLike, from_record, resolve_all
-from topocallback.records.archive import History, load_histories, run_directory
+from topocallback.records.archive import History, histories_below, run_directory
 from topocallback.records.comparison import Checkpoint, Comparison
 from topocallback.records.snapshot import Snapshot
 
@@ -161,7 +161,7 @@ def compare_runs(
     """
     if not runs:
         raise ValueError("Expected `runs` to name at least one run, got none.")
-    histories = [each for run in runs for each in ([run] if isinstance(run, History) else load_histories(run))]
+    histories = [each for run in runs for each in ([run] if isinstance(run, History) else histories_below(run))]
     comparable = ComparableSnapshots()
     names = short_names([run_directory(history.folder.absolute()) for history in histories])
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.records.archive import History, archive_path, save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
-from topocallback.records.recorded import Recorded, differences, told
+from topocallback.records.recorded import HowRecorded, Recorded, differences, told
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture, render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
@@ -93,7 +92,7 @@ class Run:
         if self._earlier is not None:
             self._catch_up(self._earlier, step)
             self._earlier = None
-        anew = self._recorded_otherwise(_Recorded(clouds.recording, self.options.describe()), step)
+        anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         snapshot = analyse(
             clouds,
             self.options,
@@ -157,12 +156,6 @@ class Run:
             render("persistence_diagrams", diagrams_figure(snapshot, limits)),
         ]
         return pictures + ([render("mapper", mapper_figure(snapshot))] if snapshot.mappers else [])
-
-
-@dataclass(frozen=True)
-class _Recorded:
-    recording: Mapping[str, Any]
-    options: Mapping[str, Any]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Differences", "Recorded", "differences", "in_words", "told"]
+__all__ = ["Differences", "HowRecorded", "Recorded", "differences", "in_words", "not_alike", "told"]
 
 # What a number is a number of. With another of these, the same name stands for something else.
 _MEANING = ("pooling", "points", "mask", "channels", "calls", "select", "dataloader_idx")
@@ -31,6 +31,19 @@ class Recorded(Protocol):
 
 
 @dataclass(frozen=True)
+class HowRecorded:
+    """How something was recorded and analysed, without what was measured.
+
+    Attributes:
+        recording: How it was recorded.
+        options: What the analysis was asked to do.
+    """
+
+    recording: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Differences:
     """In what the recording and the options of two snapshots differ.
 
@@ -43,6 +56,11 @@ class Differences:
     meaning: Mapping[str, tuple[Any, Any]]
     samples: Mapping[str, tuple[Any, Any]]
     mapper: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def all(self) -> Mapping[str, tuple[Any, Any]]:
+        """All of them."""
+        return {**self.meaning, **self.minor}
 
     @property
     def minor(self) -> Mapping[str, tuple[Any, Any]]:
@@ -75,6 +93,28 @@ def differences(first: Recorded, second: Recorded) -> Differences:
     mapper = _unequal(first.options, second.options, (_MAPPER,))
     asked = {name: values for name, values in mapper.items() if all(values)}  # who made no graphs made no other ones
     return Differences({**meaning, **_unequal(first.options, second.options, (_SCALE,))}, samples, asked)
+
+
+def not_alike(runs: Mapping[str, Recorded]) -> str:
+    """What of several runs was not recorded as it was in the first one.
+
+    Args:
+        runs: Name to how the run was recorded.
+
+    Returns:
+        One line; empty where all are alike.
+
+    Example:
+        >>> how = {name: HowRecorded({"pooling": name}, {}) for name in ("mean", "flatten")}
+        >>> not_alike({f"runs/{name}": recorded for name, recorded in how.items()})
+        "pooling is 'mean' in runs/mean and 'flatten' in runs/flatten"
+    """
+    if not runs:
+        return ""
+    (first, of_first), *others = runs.items()
+    return "; ".join(
+        told(found, first, name) for name, recorded in others if (found := differences(of_first, recorded).all)
+    )
 
 
 def told(found: Mapping[str, tuple[Any, Any]], first: str, second: str) -> str:

@@ -19,8 +19,13 @@ from topocallback.records.point_clouds import PointClouds
 SMALL_LAYERS = ("00_stem", "01_block1", "02_block2", "11_fc")
 
 
-UNKNOWN = {"p_values"}
+DRIFTS = {"drift", "drift_from_first"}
+"""What is not known of a first snapshot."""
+
+UNKNOWN = DRIFTS | {"p_values"}
 """What is not known of fewer than 24 samples."""
+
+NOTHING = "No noise is known and nothing was tested: {} too few, noise needs 8 and tests need 24."
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +159,11 @@ def test_a_layer_without_finite_points_keeps_its_place_and_leaves_the_others_alo
             assert np.isnan(values[:, 1]).all()
 
 
-def test_constant_layers_have_no_bars_and_are_no_problem():
+def test_constant_layers_have_no_bars_and_are_named():
     constant = np.full((40, 3), 0.1, dtype=np.float32)
     snapshot = analyse(PointClouds({"a": constant, "b": 1e6 * constant, "c": random_clouds().clouds["c"]}))
-    assert snapshot.problems == {}
+    said = "All 40 points are equal: there is no shape to measure."
+    assert snapshot.problems == {"a": said, "b": said}
     for layer in "ab":
         h0, h1 = snapshot.diagrams[layer]
         assert h0.tolist() == [[0.0, np.inf]]
@@ -173,15 +179,21 @@ def test_constant_layers_have_no_bars_and_are_no_problem():
 
 
 @pytest.mark.parametrize(
-    ("n", "unknown"), [(1, UNKNOWN | {"noise"}), (7, UNKNOWN | {"noise"}), (8, UNKNOWN), (24, set())]
+    ("n", "unknown", "said"),
+    [
+        (1, UNKNOWN | {"noise"}, NOTHING.format("1 sample is")),
+        (7, UNKNOWN | {"noise"}, NOTHING.format("7 samples are")),
+        (8, UNKNOWN, "Nothing was tested: 8 samples are too few, tests need 24."),
+        (23, UNKNOWN, "Nothing was tested: 23 samples are too few, tests need 24."),
+        (24, DRIFTS, ""),
+    ],
 )
-def test_on_few_samples_noise_and_test_are_unknown_and_all_else_is_known(n, unknown):
+def test_on_few_samples_noise_and_test_are_unknown_and_all_else_is_known(n, unknown, said):
     snapshot = analyse(random_clouds(n=n))
     for name, values in numbers_of(snapshot).items():
         assert (np.isnan if name[0] in unknown else np.isfinite)(values).all(), name
     assert snapshot.statistics["bars", 0].values.tolist() == [n - 1.0] * 3
-    said = {} if n == 24 else {"noise": f"Nothing was tested: {n} samples are too few for 12 parts."}
-    assert snapshot.problems == said
+    assert snapshot.problems == ({"noise": said} if said else {})
 
 
 def test_without_samples_every_number_is_unknown():

@@ -1,5 +1,7 @@
 """What can be compared with what, and the comparison of it."""
 
+import dataclasses
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from small_study import compare
 from torch import nn
 
 from topocallback import (
+    MapperOptions,
     compare_checkpoints,
     compare_models,
     compare_runs,
@@ -32,7 +35,6 @@ def test_the_last_checkpoint_is_not_counted_twice(study, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"scale": "none"}, "its scale is 'none' instead of 'quantile'"),
         ({"homology_dims": (0,)}, r"its homology_dims is \[0\] instead of \[0, 1\]"),
         ({"n_samples": 40}, r"it saw other samples \(40 instead of 60, 40 of them in common\)"),
     ],
@@ -43,6 +45,87 @@ def test_runs_with_other_options_or_samples_are_left_out_by_name(study, tmp_path
         found = compare_runs(study / "seed=0", other)
     assert found.runs == (str(Path("seed=0")),) or len(found.runs) == 1
     assert str(other) in next(iter(found.left_out))
+
+
+def recorded_as(folder, source, **recording):
+    """A copy of a run whose snapshots say how they were recorded."""
+    for snapshot in load_history(source):
+        dataclasses.replace(snapshot, recording=recording).save(archive_path(folder / "topology", snapshot.step))
+    return folder
+
+
+def test_runs_of_another_scale_are_refused_with_both_values_and_names(study, tmp_path):
+    other = train(tmp_path / "other", 0, epochs=1, scale="none")
+    with pytest.raises(ValueError, match=r"recorded alike.*scale is 'quantile' in .*seed=0 and 'none' in .*other"):
+        compare_runs(study / "seed=0", other)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [
+        ("pooling", "mean", "flatten"),
+        ("pooling", "mean", {"positions": 16}),
+        ("points", "samples", "rows"),
+        ("mask", "auto", None),
+        ("channels", {"stem": 1}, {"stem": -1}),
+        ("calls", "first", "all"),
+        ("select", None, "logits"),
+        ("dataloader_idx", 0, 1),
+    ],
+)
+def test_runs_whose_numbers_are_of_something_else_are_refused_with_both_values_and_names(
+    study, tmp_path, name, ours, theirs
+):
+    first = recorded_as(tmp_path / "mine", study / "seed=0", **{name: ours, "seed": 0})
+    second = recorded_as(tmp_path / "yours", study / "seed=1", **{name: theirs, "seed": 1})
+    said = re.escape(f"{name} is {ours!r} in mine and {theirs!r} in yours")
+    with pytest.raises(ValueError, match=said):
+        compare_runs(first, second)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [("seed", 0, 1), ("n_samples", 512, 1000), ("samples", "indices into the data set", "rows as they came")],
+)
+def test_runs_that_differ_in_how_samples_were_chosen_are_compared_and_that_is_named(
+    study, tmp_path, name, ours, theirs
+):
+    first = recorded_as(tmp_path / "mine", study / "seed=0", **{name: ours})
+    second = recorded_as(tmp_path / "yours", study / "seed=1", **{name: theirs})
+    said = f"{name} is {ours!r} in mine and {theirs!r} in yours"
+    with pytest.warns(UserWarning, match=said) as caught:
+        found = compare_runs(first, second)
+    assert len(caught) == 1  # and not one for each snapshot
+    assert found.runs == ("mine", "yours")
+    assert found.problems["recorded otherwise: yours"] == f"{said}."
+    assert found.options[name] == ours
+
+
+def test_runs_with_other_mapper_graphs_are_compared_and_that_is_named(study, tmp_path):
+    runs = [
+        train(tmp_path / name, 0, epochs=1, mapper=MapperOptions(n_intervals=count))
+        for name, count in (("a", 3), ("b", 4))
+    ]
+    with pytest.warns(UserWarning, match=r"mapper is .*'n_intervals': 3.* in a and .*'n_intervals': 4.* in b"):
+        assert compare_runs(*runs).runs == ("a", "b")
+
+
+def test_a_run_that_was_gone_on_with_under_other_options_gives_what_was_recorded_alike(study, tmp_path):
+    run = recorded_as(tmp_path / "run", study / "seed=0", pooling="mean")
+    steps = load_history(run).steps
+    last = load_history(run)[-1]
+    dataclasses.replace(last, recording={"pooling": "flatten"}).save(archive_path(run / "topology", steps[-1]))
+    with pytest.warns(UserWarning, match="recorded otherwise: pooling is 'mean' in .* and 'flatten' in .*"):
+        found = compare_runs(run)
+    assert [checkpoint.step for checkpoint in found.checkpoints] == list(steps[:-1])
+    assert "flatten" in next(iter(found.left_out.values()))
+
+
+def test_runs_that_do_not_say_how_they_were_recorded_are_compared(study, tmp_path):
+    told = recorded_as(tmp_path / "told", study / "seed=0", pooling="mean", seed=3)
+    found = compare_runs(told, recorded_as(tmp_path / "silent", study / "seed=1"))
+    assert found.runs == ("told", "silent")
+    assert found.problems == {}
 
 
 def test_a_folder_of_runs_stands_for_each_of_them(study):

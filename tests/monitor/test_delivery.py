@@ -35,7 +35,7 @@ def gate():
 
 def measure(run, step):
     rng = np.random.default_rng(step)
-    return run.measure(PointClouds({layer: rng.normal(size=(16, 3)) for layer in "ab"}), step=step, epoch=0)
+    return run.measure(PointClouds({layer: rng.normal(size=(24, 3)) for layer in "ab"}), step=step, epoch=0)
 
 
 def fail():

@@ -139,14 +139,51 @@ def test_a_run_that_goes_on_from_before_its_last_snapshots_measures_what_it_meas
 def test_a_new_run_knows_nothing_of_the_snapshots_in_its_folder(tmp_path):
     measure(Run(tmp_path, OPTIONS, figures=False), range(2))
     measured = measure(Run(tmp_path, OPTIONS, figures=False), [2])[0]
-    assert not any(table.drift.any() for table in measured.snapshot.distances.values())
-    assert not any(table.drift_from_first.any() for table in measured.snapshot.distances.values())
+    for table in measured.snapshot.distances.values():
+        assert np.isnan([table.drift, table.drift_from_first]).all()
+
+
+def recorded(step, **recording):
+    return dataclasses.replace(clouds_at(step, n=24), recording=recording)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [("pooling", "mean", "flatten"), ("seed", 0, 1), ("points", "samples", "rows"), ("samples", "indices", "rows")],
+)
+def test_a_run_that_goes_on_otherwise_has_no_drift_from_what_came_before(tmp_path, name, before, after):
+    earlier = Run(tmp_path, OPTIONS, figures=False)
+    for step in range(2):
+        earlier.measure(recorded(step, layers="auto", **{name: before}), step=step, epoch=0)
+    resumed = Run(tmp_path, OPTIONS, figures=False, continues=True)
+    found = [resumed.measure(recorded(step, layers="a", **{name: after}), step=step, epoch=1) for step in (2, 3)]
+    for table in found[0].snapshot.distances.values():
+        assert np.isnan([table.drift, table.drift_from_first, table.drift_p]).all()
+    for table in found[1].snapshot.distances.values():
+        np.testing.assert_array_equal(table.drift, table.drift_from_first)
+        assert (table.drift > 0).all()
+    said = f"recorded otherwise: {name} is {before!r} in step 1 and {after!r} in step 2."
+    assert said in History(tmp_path)[2].problems["drift"]
+    assert "drift" not in found[1].snapshot.problems
+    again = Run(tmp_path, OPTIONS, figures=False, continues=True)
+    snapshot = again.measure(recorded(4, layers="a", **{name: after}), step=4, epoch=2).snapshot
+    expected = analyse(recorded(4), OPTIONS, previous=found[1].snapshot, first=found[0].snapshot)
+    for key, table in expected.distances.items():
+        np.testing.assert_array_equal(snapshot.distances[key].drift_from_first, table.drift_from_first)
+
+
+def test_a_run_that_goes_on_in_another_scale_has_no_drift_from_what_came_before(tmp_path):
+    measure(Run(tmp_path, OPTIONS, figures=False), [0])
+    resumed = Run(tmp_path, AnalysisOptions(scale="quantile"), figures=False, continues=True)
+    snapshot = measure(resumed, [1])[0].snapshot
+    assert all(np.isnan(table.drift).all() for table in snapshot.distances.values())
+    assert "scale is 'none' in step 0 and 'quantile' in step 1" in snapshot.problems["drift"]
 
 
 def test_a_run_that_goes_on_in_an_empty_folder_starts(tmp_path):
     measured = measure(Run(tmp_path / "missing", OPTIONS, figures=False, continues=True), [7])[0]
     assert measured.errors == []
-    assert not any(table.drift.any() for table in measured.snapshot.distances.values())
+    assert all(np.isnan(table.drift).all() for table in measured.snapshot.distances.values())
 
 
 def truncate(path):

@@ -134,16 +134,16 @@ def test_a_payload_that_cannot_be_made_costs_nothing_else(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("background", [True, False])
 def test_the_sampled_inputs_are_written_once(tmp_path, background):
-    monitor = TopologyMonitor(n_samples=20, background=background)
+    monitor = TopologyMonitor(n_samples=24, background=background)
     trainer = fit(tmp_path, monitor)
     first = monitor.history[0]
-    assert len(first.sample_ids) == 20
+    assert len(first.sample_ids) == 24
     assert list(blobs(trainer.log_dir, INPUTS)) == [first.step]
     assert_shows_the_sample(trainer.log_dir, first.sample_ids)
 
 
 def test_a_single_channel_and_large_images_are_shown(tmp_path):
-    trainer = fit(tmp_path, TopologyMonitor(n_samples=20), images((1, 64, 128)), max_epochs=1)
+    trainer = fit(tmp_path, TopologyMonitor(n_samples=24), images((1, 64, 128)), max_epochs=1)
     (parts,) = blobs(trainer.log_dir, INPUTS).values()
     assert json.loads(parts[1])["tile"] == 48
 
@@ -156,7 +156,7 @@ class Stream(IterableDataset):
 
 
 def test_inputs_of_a_data_set_without_a_length_are_those_of_one_with_it(tmp_path):
-    trainers = [fit(tmp_path, TopologyMonitor(n_samples=20), dataset) for dataset in (Stream(), images())]
+    trainers = [fit(tmp_path, TopologyMonitor(n_samples=24), dataset) for dataset in (Stream(), images())]
     streamed, sized = (list(blobs(trainer.log_dir, INPUTS).values()) for trainer in trainers)
     assert streamed == sized
 
@@ -177,14 +177,14 @@ def test_inputs_are_left_out_if_asked_to(tmp_path):
 
 
 def test_the_next_run_of_a_monitor_has_inputs_of_its_own(tmp_path):
-    monitor = TopologyMonitor(n_samples=20)
+    monitor = TopologyMonitor(n_samples=24)
     for _ in range(2):
         trainer = fit(tmp_path, monitor, max_epochs=1)
         assert_shows_the_sample(trainer.log_dir, monitor.history[0].sample_ids)
 
 
 def test_validation_alone_shows_inputs(tmp_path):
-    monitor = TopologyMonitor(n_samples=20)
+    monitor = TopologyMonitor(n_samples=24)
     trainer = trainer_for(tmp_path, monitor)
     trainer.validate(Net(), loader(), verbose=False)
     assert_shows_the_sample(trainer.log_dir, monitor.history[0].sample_ids)
@@ -220,9 +220,9 @@ def test_weights_are_the_same_with_and_without(tmp_path):
 
 
 def test_two_processes_show_the_inputs_of_one(tmp_path):
-    alone = trainer_for(tmp_path / "one", TopologyMonitor(n_samples=20))
+    alone = trainer_for(tmp_path / "one", TopologyMonitor(n_samples=24))
     alone.validate(Net(), loader(), verbose=False)
-    ours = TopologyMonitor(n_samples=20), LeavesGroupAtExit()
+    ours = TopologyMonitor(n_samples=24), LeavesGroupAtExit()
     together = trainer_for(tmp_path / "two", *ours, strategy="ddp_spawn", devices=2)
     together.validate(Net(), loader(), verbose=False)
     log_dir = tmp_path / "two" / "run" / "version_0"

@@ -1,5 +1,6 @@
 """Where records lie: which folder is a run's, what counts as a snapshot, and a history that reads when it is asked."""
 
+import dataclasses
 import os
 import warnings
 from pathlib import Path
@@ -360,3 +361,14 @@ def test_a_file_that_has_gone_meanwhile_is_left_out(tmp_path):
     os.remove(archive_path(history.folder, 1))
     with pytest.warns(UserWarning, match="No such file"):
         assert [snapshot.step for _, snapshot in history.readable()] == [2]
+
+
+def test_runs_that_were_not_recorded_alike_are_named_with_both_values(tmp_path):
+    for run, pooling in (("a", "mean"), ("b", "mean"), ("c", "flatten")):
+        snapshot = dataclasses.replace(example(), recording={"pooling": pooling})
+        snapshot.save(archive_path(archive_folder(tmp_path / run), 3))
+    with pytest.warns(
+        UserWarning, match=r"not recorded alike: pooling is 'mean' in .*a and 'flatten' in .*c\."
+    ) as caught:
+        assert len(load_histories(tmp_path)) == 3
+    assert len(caught) == 1

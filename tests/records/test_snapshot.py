@@ -35,6 +35,23 @@ def test_a_snapshot_comes_back_equal_in_every_field(tmp_path, labels):
     assert_equal(Snapshot.load(snapshot.save(tmp_path / "step=3.npz")), snapshot)
 
 
+def test_how_it_was_recorded_comes_back_and_is_shown(tmp_path):
+    recording = {"pooling": "mean", "n_samples": 512, "mask": None, "pooled": {"<stem>": "mean over 40 positions"}}
+    snapshot = dataclasses.replace(example(), recording=recording)
+    found = Snapshot.load(snapshot.save(tmp_path / "step=3.npz"))
+    assert found.recording == recording
+    said = "How it was recorded: pooling mean; n_samples 512; mask none; pooled &lt;stem&gt;: mean over 40 positions"
+    assert said in found._repr_html_()
+    assert "How it was recorded" not in example()._repr_html_()
+
+
+def test_a_file_that_does_not_say_how_it_was_recorded_is_read(tmp_path):
+    path = dataclasses.replace(example(), recording={"seed": 3}).save(tmp_path / "step=3.npz")
+    facts = {name: value for name, value in facts_in(path).items() if name != "recording"}
+    np.savez(path, **{**arrays_in(path), "facts": np.array(json.dumps(facts))})
+    assert Snapshot.load(path).recording == {}
+
+
 @pytest.mark.parametrize("layer", ODD_NAMES)
 def test_a_layers_name_makes_no_difference_to_the_files_written(tmp_path, layer):
     path = example(layers=(layer,)).save(tmp_path / "run" / "step=3.npz")

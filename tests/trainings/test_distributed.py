@@ -61,9 +61,9 @@ def test_two_processes_train_the_same_with_and_without_and_give_the_snapshots_of
 
 @pytest.mark.scenario("`ddp_spawn`: the callback is pickled")
 def test_spawned_processes_give_the_snapshot_of_one(tmp_path):
-    alone = TopologyMonitor(n_samples=20)
+    alone = TopologyMonitor(n_samples=24)
     trainer_for(tmp_path / "one", alone).validate(ExactNet(), loader(51, batch_size=4), verbose=False)
-    ours = TopologyMonitor(n_samples=20), LeavesGroupAtExit()
+    ours = TopologyMonitor(n_samples=24), LeavesGroupAtExit()
     trainer = trainer_for(tmp_path / "two", *ours, strategy="ddp_spawn", devices=2)
     trainer.validate(ExactNet(), loader(51, batch_size=4), verbose=False)
     assert_same_numbers(alone.history[0], load_history(log_directory(tmp_path / "two"))[0])

@@ -87,16 +87,16 @@ def test_the_second_of_two_loaders_is_recorded(tmp_path):
 
 @pytest.mark.scenario("`limit_val_batches`")
 def test_limited_validation_uses_the_samples_that_come(tmp_path):
-    watched = watch(lambda *ours: fit(tmp_path, *ours, limit_val_batches=2), n_samples=20)
-    assert len(watched.monitor.history[0].sample_ids) == 20
+    watched = watch(lambda *ours: fit(tmp_path, *ours, limit_val_batches=2), n_samples=24)
+    assert len(watched.monitor.history[0].sample_ids) == 24
     assert watched.monitor.history[0].sample_ids.max() < 32
 
 
 @pytest.mark.scenario("`limit_val_batches=0`: no validation at all")
-def test_without_validation_there_is_nothing_to_record_and_nothing_to_say(tmp_path):
+def test_without_validation_there_is_nothing_to_record_and_that_is_said(tmp_path):
     watched = watch(lambda *ours: fit(tmp_path, *ours, limit_val_batches=0), counted=False)
     assert len(watched.monitor.history) == 0
-    assert watched.warnings == []
+    assert ["`limit_val_batches=0` leaves validation out" in message for message in watched.warnings] == [True]
     assert not list(tmp_path.rglob("*.npz"))
 
 
@@ -157,7 +157,7 @@ def test_an_iterable_data_set_gives_the_sample_of_a_sized_one(tmp_path):
     for validation in (DataLoader(Stream(), batch_size=8), loader(50, batch_size=8)):
         watched = watch(lambda *ours, val=validation: fit(tmp_path, *ours, val=val, max_epochs=1), counted=False)
         assert watched.warnings == []
-        monitor = TopologyMonitor(n_samples=20, figures=False)
+        monitor = TopologyMonitor(n_samples=24, figures=False)
         fit(tmp_path, monitor, val=validation, max_epochs=1)
         snapshots.append(monitor.history[0])
     assert_same_numbers(*snapshots)
@@ -183,7 +183,7 @@ def test_new_loaders_in_every_epoch_keep_the_samples(tmp_path):
         trainer.fit(MakesLoaders())
         return trainer
 
-    watched = watch(train, n_samples=20)
+    watched = watch(train, n_samples=24)
     first, second = watched.monitor.history
     np.testing.assert_array_equal(first.sample_ids, second.sample_ids)
 

@@ -21,7 +21,7 @@ def last_cloud(folder, model, layer, **options):
         return values
 
     monitor = TopologyMonitor(layer, pooling=cloud, figures=False, on_error="raise")
-    fit(folder, monitor, model=model, val=loader(16), max_epochs=1, num_sanity_val_steps=0, **options)
+    fit(folder, monitor, model=model, val=loader(24), max_epochs=1, num_sanity_val_steps=0, **options)
     return seen[-1]
 
 
@@ -101,7 +101,7 @@ def test_a_shared_module_gives_its_first_output_and_one_warning(tmp_path):
     with pytest.warns(UserWarning, match="runs several times"):
         recorded = last_cloud(tmp_path, model, "blocks.0")
     with torch.no_grad():
-        once = model.blocks[0](model.stem(loader(16).dataset.tensors[0]))
+        once = model.blocks[0](model.stem(loader(24).dataset.tensors[0]))
     assert torch.equal(recorded, once)
 
 

@@ -66,9 +66,9 @@ def rise(counts: list[int]) -> float:
 def test_three_hundred_validations_leave_nothing_behind(tmp_path, background, figures):
     threads, open_figures = set(threading.enumerate()), pyplot.get_fignums()
     tally = Tally()
-    monitor = TopologyMonitor(["stem", "head"], n_samples=16, background=background, figures=figures)
+    monitor = TopologyMonitor(["stem", "head"], n_samples=24, background=background, figures=figures)
     one_epoch = {"train": loader(300, batch_size=1), "max_epochs": 1, "val_check_interval": 1}
-    fit(tmp_path, tally, monitor, val=loader(16), logger=False, **one_epoch)
+    fit(tmp_path, tally, monitor, val=loader(24), logger=False, **one_epoch)
     assert len(monitor.history) == tally.validations == 300
     assert pyplot.get_fignums() == open_figures
     assert set(threading.enumerate()) <= threads

@@ -48,6 +48,13 @@ def with_scale(snapshot, value):
 # -- Values ----------------------------------------------------------------------------------------------------------
 
 
+def test_how_it_was_recorded_is_in_the_payload_whatever_it_holds(snapshot):
+    recording = {"pooling": "mean", "n_samples": np.int64(512), "mask": None, "channels": {"stem": (1, 2)}}
+    found = decode(encode(dataclasses.replace(snapshot, recording=recording)))
+    assert found["recording"] == {"pooling": "mean", "n_samples": 512, "mask": None, "channels": {"stem": [1, 2]}}
+    assert decode(encode(snapshot))["recording"] == {}
+
+
 def test_facts_are_the_snapshots(snapshot, content):
     assert content["version"] == VERSION
     assert (content["step"], content["epoch"]) == (snapshot.step, snapshot.epoch)

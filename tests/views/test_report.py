@@ -1,6 +1,7 @@
 """The report: everything of every run inside of one file, which needs nothing else and lets nothing in."""
 
 import base64
+import dataclasses
 import json
 import re
 import shutil
@@ -9,8 +10,8 @@ from html.parser import HTMLParser
 import pytest
 from synthetic_runs import write_run
 
-from topocallback.records.archive import find_runs
-from topocallback.views.payload import encode
+from topocallback.records.archive import History, find_runs
+from topocallback.views.payload import decode, encode
 from topocallback.views.report import write_report
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -187,3 +188,15 @@ def test_damaged_inputs_are_left_out(runs, tmp_path):
 def test_an_existing_report_is_replaced(runs, tmp_path):
     (tmp_path / "report.html").write_text("old")
     assert page_of(runs[0], tmp_path).runs
+
+
+def test_a_report_of_runs_that_were_not_recorded_alike_names_what_differs_and_holds_how_each_was(tmp_path):
+    for run, pooling in (("a", "mean"), ("b", "flatten")):
+        (snapshot,) = write_run(tmp_path / run, n_steps=1, layers=("stem",), n_samples=60, inputs=False)
+        recorded = dataclasses.replace(snapshot, recording={"pooling": pooling})
+        (path,) = History(next(iter(find_runs(tmp_path / run).values()))).paths
+        recorded.save(path)
+    with pytest.warns(UserWarning, match="not recorded alike: pooling is 'mean' in a and 'flatten' in b"):
+        page = page_of(tmp_path, tmp_path)
+    payloads = [decode(base64.b64decode(page.runs[run]["steps"][0]["payload"])) for run in "ab"]
+    assert [payload["recording"] for payload in payloads] == [{"pooling": "mean"}, {"pooling": "flatten"}]

@@ -157,7 +157,7 @@ class TextLabels:
 
 def _number(text: str) -> int:
     # 62 bits of a hash, counted from 0: none of them is `MISSING`, and no two texts of a data set share one.
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 2
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 2
 
 
 def known_labels(values: NDArray[Any]) -> NDArray[Any]:

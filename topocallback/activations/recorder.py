@@ -49,9 +49,10 @@ class ActivationRecorder:
     nothing. Memory is ``n_samples`` vectors per layer, on the layer's device, whatever the size of the data set.
 
     Samples are numbered in the order in which they come. Each call of ``module`` is one batch, until ``start_batch`` or
-    ``end_batch`` is called: from then on, these say where batches begin and end. Parts of the model that are called alone,
-    as in ``net.encoder(x)``, need these. How many samples a batch has is told by what the model is called with: packed sequences and batched graphs count as what
-    they are, and layers that give their steps or nodes give a sequence's or a graph's positions.
+    ``end_batch`` is called: from then on, these say where batches begin and end. Parts of the model that are called
+    alone, as in ``net.encoder(x)``, need these. How many samples a batch has is told by what the model is called with:
+    packed sequences and batched graphs count as what they are, and layers that give their steps or nodes give a
+    sequence's or a graph's positions.
 
     Args:
         module: The model.
@@ -289,9 +290,9 @@ class ActivationRecorder:
     def _incomplete(self, layer: LayerRecord, call: int, ids: NDArray[np.int64]) -> str | None:
         if layer.calls == 0 and layer.calls_outside:
             return (
-                f"it ran {layer.calls_outside} times, but {self._outside}. Recorded is what runs in the validation step; "
-                "without a Trainer what runs in a call of the recorded module itself, or between `start_batch` and "
-                "`end_batch`."
+                f"it ran {layer.calls_outside} times, but {self._outside}. Recorded is what runs in the validation "
+                "step; without a Trainer what runs in a call of the recorded module itself, or between `start_batch` "
+                "and `end_batch`."
             )
         if layer.calls == 0:
             return (

@@ -55,6 +55,7 @@ class Recording:
             sample_ids=self.ids[slots],
             labels=None if self.labels is None else self._readable(self.labels.cpu()[index]),
             problems=dict(self.problems),
+            recording=self.about,
         )
 
     def _readable(self, labels: Tensor) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The batch that a Trainer's validation step is about to get, whatever way it gets it. Nothing here imports Lightning."""
+"""The batch that a Trainer's validation step is about to get, in whatever way. Nothing here imports Lightning."""
 
 from __future__ import annotations
 

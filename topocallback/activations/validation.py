@@ -128,8 +128,8 @@ class ValidationRecorder:
         options: What to record.
         indices: The sample indices of the recorded data loader's batches.
         inputs: Keeps the sampled inputs; ``None`` keeps none.
-        on_missing_labels: What to do where a batch lacks the labels that ``options.labels`` names: a function of the
-            error, after which the batch counts as one without labels. ``None`` raises the error.
+        on_missing: What to do where a batch lacks the labels or the mask that the options name: a function of the
+            error, after which the batch counts as one without them. ``None`` raises the error.
 
     Raises:
         ValueError: If ``options.layers`` matches nothing.
@@ -155,12 +155,12 @@ class ValidationRecorder:
         indices: BatchIndices,
         *,
         inputs: InputRecorder | None = None,
-        on_missing_labels: Callable[[ValueError], None] | None = None,
+        on_missing: Callable[[ValueError], None] | None = None,
     ) -> None:
         self.inputs = inputs
         self._options = options
         self._indices = indices
-        self._on_missing_labels = on_missing_labels
+        self._on_missing = on_missing
         self._find_mask = MaskFinder(options.mask)
         self._labels_from: str | None = None
         self._text: TextLabels | None = None
@@ -279,15 +279,23 @@ class ValidationRecorder:
         """What a user should know of how it was recorded: one sentence per cause."""
         notes = [*self._doubts, *self._activations.notes()]
         if self._indices.is_defect and self._unidentified():
+            consequence = "samples are numbered in the order in which they come, and nothing leads back to the items"
+            if self._indices.shuffled:
+                consequence = (
+                    "every snapshot sees other samples, drift shows the samples changing as well as the network, and "
+                    "the inputs are not shown"
+                )
             notes.append(
-                f"rows do not lead back to the data set, because {self._unidentified()}. Set `shuffle=False`, use a "
-                "sampler without randomness, or put the samples' indices into the batch, under 'sample_ids'."
+                "it is not known which items of the data set the validation's samples are, because "
+                f"{self._unidentified()}: {consequence}. Give the data loader `shuffle=False`, `in_order=True`, and a "
+                "sampler and a collate function that draw nothing at random and leave nothing out; or put the items' "
+                "indices into the batch, under `sample_ids`."
             )
         if self._indices.left_out:
             notes.append(
-                f"{self._indices.left_out} batches were left out: they have other numbers of samples than their "
-                "sampler put into them, so nothing tells which samples they are. Put these into the batch, under "
-                "'sample_ids'."
+                "batches were left out, because they have more samples or fewer than the data loader's sampler put "
+                "into them, so that it is not known which items they are. Put the items' indices into the batch, under "
+                "`sample_ids`."
             )
         counting = self._activations.counting_positions()
         if self._looks_padded and self._find_mask.place is None and counting:
@@ -302,7 +310,8 @@ class ValidationRecorder:
         pooled = Counter(self._activations.pooled.values())
         pooling = ", ".join(f"{how} ({count} layers)" for how, count in pooled.most_common(3)) or "nothing"
         samples = self._unidentified() or "indices into the data set"
-        return f"labels = {self._labels_from}; mask = {self._find_mask.place}; pooling = {pooling}; samples = {samples}"
+        found = f"labels = {self._labels_from}; mask = {self._find_mask.place}"
+        return f"{found}; pooling = {pooling}; samples = {samples}"
 
     def _start_fetched(self) -> None:
         fetched, self._fetched, self._activations.before_call = self._fetched, None, None
@@ -348,7 +357,7 @@ class ValidationRecorder:
         try:
             return read()
         except ValueError as error:
-            if self._on_missing_labels is None:
+            if self._on_missing is None:
                 raise
-            self._on_missing_labels(error)
+            self._on_missing(error)
             return None

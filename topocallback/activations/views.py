@@ -76,5 +76,5 @@ def split_views(output: Tensor, size: int, arrangement: str) -> list[Tensor]:
         [[0, 2, 4], [1, 3, 5]]
     """
     if arrangement == VIEWS_FIRST:
-        return list(output.split(size))
-    return list(output.unflatten(0, (size, -1)).unbind(1))
+        return list(output.reshape(-1, size, *output.shape[1:]).unbind(0))
+    return list(output.reshape(size, -1, *output.shape[1:]).unbind(1))

@@ -18,6 +18,7 @@ from topocallback.analysis.layers import (
     measure_layer,
 )
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.analysis.too_little import of_all_layers, of_each_layer
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.noise import (
@@ -60,8 +61,8 @@ def analyse(
         options: What to measure; by default ``AnalysisOptions()``.
         step: The logger's step.
         epoch: The trainer's epoch.
-        previous: The run's previous snapshot, for drift. Without it drift is 0.
-        first: The run's first snapshot. Without it drift from the first is 0.
+        previous: The run's previous snapshot, for drift. Without it drift is not measured: NaN.
+        first: The run's first snapshot. Without it drift from the first is NaN.
         n_threads: Threads to share layers and pairs among; it does not change the result.
 
     Returns:
@@ -97,7 +98,7 @@ def analyse(
         ]  # fmt: skip
         with clock("statistics"):
             statistics = _statistic_tables(clouds, measured, options, problems)
-        problems = _problems(clouds, measured, problems)
+        problems = _problems(clouds, measured, tables, problems)
     return Snapshot(
         step=step,
         epoch=epoch,
@@ -124,6 +125,7 @@ def analyse(
         seconds=dict(clock.seconds),
         options=options.describe(),
         versions=_versions(),
+        recording=clouds.recording,
     )
 
 
@@ -233,17 +235,15 @@ def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> 
 def _drift(question: _Question, earlier: Snapshot | None) -> tuple[NDArray[np.float64], list[int], list[PreparedLayer]]:
     """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there.
 
-    A record holds diagrams and no activations: whatever needs more than diagrams has no drift.
+    A record holds diagrams and no activations: whatever needs more than diagrams has no drift. Nor has anything in a
+    run's first snapshot: whoever waits for drift to fall would take a 0 there for its end.
 
     Returns:
         The distances; the rows of the layers that were there; what they were.
     """
     distance = question.distance
     drift = np.full(len(question.prepared), np.nan)
-    if not distance.from_diagrams:
-        return drift, [], []
-    if earlier is None:
-        drift[question.there] = 0.0
+    if earlier is None or not distance.from_diagrams:
         return drift, [], []
     position = {layer: at for at, layer in enumerate(earlier.layers) if earlier.n_points[at]}
     if distance.describe().homology_dim not in (None, *earlier.homology_dims):
@@ -290,16 +290,20 @@ def _statistic_tables(
 
 
 def _problems(
-    clouds: PointClouds, measured: Sequence[LayerMeasurements], of_measures: Mapping[str, str]
+    clouds: PointClouds,
+    measured: Sequence[LayerMeasurements],
+    tables: Sequence[LayerDistances],
+    of_measures: Mapping[str, str],
 ) -> dict[str, str]:
     """What went wrong with layers, and with measures; what fails among layers is not said again of each one's noise."""
     found = dict(clouds.problems)
     for name, layer in zip(clouds.layers, measured, strict=True):
         own = [text for text in layer.problems if not any(f"noise of {title} " in text for title in of_measures)]
         found |= {name: " ".join(own)} if own else {}
-    if not any(layer.facts.parts(N_PARTS) for layer in measured):
-        # Of the step and not of each layer: a small validation set must not give a warning per layer.
-        found["noise"] = f"Nothing was tested: {clouds.n_points} samples are too few for {N_PARTS} parts."
+    if of_all := of_all_layers(measured, clouds.n_points):
+        found["noise"] = of_all
+    elif not of_measures:  # what keeps a measure from being known is said of the measure
+        found |= of_each_layer(clouds.layers, measured, tables)
     return found | dict(of_measures)
 
 

@@ -107,7 +107,7 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
         options: What to measure.
         clock: Takes the time.
     """
-    problems = _points_left_out(facts)
+    problems = [*_points_left_out(facts), *_equal_points(facts)]
     mapper: MapperGraph | None = None
     with clock("diagrams"):
         _ = facts.distances
@@ -136,6 +136,13 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
         return ["No points: the mask kept no position of any sample."]
     left_out = count - facts.n_points
     return [f"{left_out} of {count} points hold NaN or infinity and were left out."] if left_out else []
+
+
+def _equal_points(facts: LayerFacts) -> list[str]:
+    """Of a layer that gives one point for all samples, such as one whose units are all dead."""
+    if facts.n_points < 2 or (facts.cloud != facts.cloud[0]).any():
+        return []
+    return [f"All {facts.n_points} points are equal: there is no shape to measure."]
 
 
 def _prepared_distances(facts: LayerFacts, options: AnalysisOptions, problems: list[str]) -> dict[int, PreparedLayer]:

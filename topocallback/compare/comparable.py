@@ -21,6 +21,7 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.records.classes import is_missing
 from topocallback.records.comparison import Checkpoint, Comparison
 from topocallback.records.point_clouds import PointClouds
+from topocallback.records.recorded import differences, told
 from topocallback.records.results import DistanceTable, Results, StatisticTable, Table
 from topocallback.records.snapshot import Snapshot
 
@@ -57,11 +58,16 @@ class ComparableSnapshots:
         warnings.warn(f"Left out {message}", UserWarning, stacklevel=4)
 
     def add(self, checkpoint: Checkpoint, snapshot: Snapshot, clouds: PointClouds | None = None) -> None:
-        """Take a snapshot in, unless it is the twin of one of the same run, such as `last.ckpt`.
+        """Take a snapshot in, unless it cannot be compared with the first one, or is the twin of one there already.
 
-        A twin would be at distance 0, and settle every layer. Different models at one step of one run are files of one
-        folder that do not tell their step, or seeds of equal length: each is a run of its own.
+        A twin, such as `last.ckpt`, would be at distance 0, and settle every layer. Different models at one step of one
+        run are files of one folder that do not tell their step, or seeds of equal length: each is a run of its own.
+
+        Raises:
+            ValueError: If another run was recorded otherwise, so that its numbers do not mean the same.
         """
+        if self.snapshots and not self._is_alike(checkpoint, snapshot):
+            return
         place = (checkpoint.run, checkpoint.step, checkpoint.epoch)
         there = [i for i, earlier in enumerate(self._places) if earlier == place]
         if twins := [i for i in there if _are_twins(self.snapshots[i], snapshot)]:
@@ -77,24 +83,6 @@ class ComparableSnapshots:
         self.snapshots.append(snapshot)
         self.clouds.append(clouds)
         self.problems |= {f"{checkpoint.name}: {layer}": text for layer, text in snapshot.problems.items()}
-
-    def differs(self, snapshot: Snapshot) -> str:
-        """What keeps a snapshot from being compared with the first one, or an empty text."""
-        if not self.snapshots:
-            return ""
-        first, found = self.snapshots[0], []
-        for name in ("scale", "homology_dims"):
-            ours = list(snapshot.homology_dims) if name == "homology_dims" else snapshot.options.get(name)
-            theirs = list(first.homology_dims) if name == "homology_dims" else first.options.get(name)
-            if ours != theirs:
-                found.append(f"its {name} is {ours!r} instead of {theirs!r}")
-        if not np.array_equal(first.sample_ids, snapshot.sample_ids):
-            common = len(np.intersect1d(first.sample_ids, snapshot.sample_ids))
-            counts = f"{len(snapshot.sample_ids)} instead of {len(first.sample_ids)}, {common} of them in common"
-            found.append(f"it saw other samples ({counts})")
-        elif first.labels is not None and snapshot.labels is not None and _differ(first.labels, snapshot.labels):
-            found.append("its samples have other labels, so they come from other data")
-        return "; ".join(found)
 
     def check_common_layers(self) -> None:
         """Refuse several runs that have no layer in common: none could be compared with itself."""
@@ -157,6 +145,42 @@ class ComparableSnapshots:
             left_out=self.left_out,
             options=described,
         )
+
+    def _is_alike(self, checkpoint: Checkpoint, snapshot: Snapshot) -> bool:
+        """Whether a snapshot can be compared with the first one; what differs is named."""
+        first, name = self.checkpoints[0], checkpoint.path or checkpoint.name
+        own_run = checkpoint.run == first.run
+        names = (first.name, checkpoint.name) if own_run else (first.run, checkpoint.run)
+        found = differences(self.snapshots[0], snapshot)
+        if found.meaning and own_run:  # somebody has gone on with it under other options
+            self.leave_out(name, f"{name}: it was recorded otherwise: {told(found.meaning, *names)}.")
+            return False
+        if found.meaning:
+            raise ValueError(
+                f"Expected runs that were recorded alike, got others: {told(found.meaning, *names)}. Their numbers do "
+                "not mean the same: compare each with runs of its kind, or record them again alike."
+            )
+        if difference := self._difference(snapshot):
+            self.leave_out(name, f"{name}: cannot be compared with {self.reference}: {difference}.")
+            return False
+        about = f"recorded otherwise: {checkpoint.run}"
+        if found.minor and about not in self.problems:
+            self.problems[about] = f"{told(found.minor, *names)}."
+            warnings.warn(f"Not recorded alike: {self.problems[about]}", UserWarning, stacklevel=4)
+        return True
+
+    def _difference(self, snapshot: Snapshot) -> str:
+        """What keeps a snapshot that was recorded alike from being compared with the first one, or an empty text."""
+        first = self.snapshots[0]
+        ours, theirs = list(snapshot.homology_dims), list(first.homology_dims)
+        found = [] if ours == theirs else [f"its homology_dims is {ours!r} instead of {theirs!r}"]
+        if not np.array_equal(first.sample_ids, snapshot.sample_ids):
+            common = len(np.intersect1d(first.sample_ids, snapshot.sample_ids))
+            counts = f"{len(snapshot.sample_ids)} instead of {len(first.sample_ids)}, {common} of them in common"
+            found.append(f"it saw other samples ({counts})")
+        elif first.labels is not None and snapshot.labels is not None and _differ(first.labels, snapshot.labels):
+            found.append("its samples have other labels, so they come from other data")
+        return "; ".join(found)
 
 
 def _are_twins(first: Snapshot, second: Snapshot) -> bool:

@@ -29,7 +29,7 @@ from topocallback.compare.store import Store
 from topocallback.compare.study import Study, Subject
 from topocallback.measures.base import Distance
 from topocallback.measures.table import MeasureLike, from_record, resolve_all
-from topocallback.records.archive import History, load_histories, run_directory
+from topocallback.records.archive import History, histories_below, run_directory
 from topocallback.records.comparison import Checkpoint, Comparison
 from topocallback.records.snapshot import Snapshot
 
@@ -133,8 +133,10 @@ def compare_runs(
 ) -> Comparison:
     """Compare runs by the snapshots that ``TopologyMonitor`` archived: no model and no data are needed.
 
-    Snapshots that were made with other options or samples than the first one cannot be compared with it and are left
-    out. So are measures that need more than persistence diagrams: an archive holds no activations.
+    Numbers that do not mean the same are never mixed: runs that were recorded otherwise, such as with another pooling,
+    are refused; snapshots with other homology dimensions or samples than the first one, and those of one run that was
+    gone on with under other options, are left out. So are measures that need more than persistence diagrams: an archive
+    holds no activations. What differs otherwise, such as how Mapper graphs are made, is in ``problems``.
 
     Args:
         *runs: Log directories, ``topology`` folders in them, or folders of several log directories.
@@ -149,15 +151,17 @@ def compare_runs(
 
     Raises:
         FileNotFoundError: If a run has no snapshot.
-        ValueError: If there is no run, no readable snapshot, no measure that can be taken of diagrams, or the runs have
-            no layer in common.
+        ValueError: If there is no run, no readable snapshot, no measure that can be taken of diagrams, the runs have no
+            layer in common, or were recorded otherwise: ``pooling``, ``points``, ``mask``, ``channels``, ``calls``,
+            ``select``, ``dataloader_idx`` or ``scale`` differ.
 
     Warns:
-        UserWarning: For every snapshot and measure left out.
+        UserWarning: For every snapshot and measure left out, and for runs that were not recorded alike and are compared
+            all the same.
     """
     if not runs:
         raise ValueError("Expected `runs` to name at least one run, got none.")
-    histories = [each for run in runs for each in ([run] if isinstance(run, History) else load_histories(run))]
+    histories = [each for run in runs for each in ([run] if isinstance(run, History) else histories_below(run))]
     comparable = ComparableSnapshots()
     names = short_names([run_directory(history.folder.absolute()) for history in histories])
 
@@ -166,12 +170,8 @@ def compare_runs(
 
     for run, history in zip(names, histories, strict=True):
         for path, snapshot in history.readable(left_out=leave_out):
-            if difference := comparable.differs(snapshot):
-                message = f"{path}: cannot be compared with {comparable.reference}: {difference}."
-                comparable.leave_out(str(path), message)
-            else:
-                checkpoint = Checkpoint(f"{run}/step={snapshot.step}", run, snapshot.step, snapshot.epoch, str(path))
-                comparable.add(checkpoint, snapshot)
+            checkpoint = Checkpoint(f"{run}/step={snapshot.step}", run, snapshot.step, snapshot.epoch, str(path))
+            comparable.add(checkpoint, snapshot)
     comparable.check_common_layers()
     first = comparable.snapshots[0]
     options = AnalysisOptions(
@@ -186,7 +186,7 @@ def compare_runs(
         )
         comparable.problems["noise"] = message
         warnings.warn(message, UserWarning, stacklevel=2)
-    return comparable.compare(options, dict(first.options), Store(folder), n_jobs, progress)
+    return comparable.compare(options, {**first.options, **first.recording}, Store(folder), n_jobs, progress)
 
 
 def _of_diagrams(

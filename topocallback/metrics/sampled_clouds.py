@@ -86,7 +86,7 @@ class SampledClouds(Metric):
         if values.numel() == 0:
             raise ValueError(f"Expected `{name}` to have values for each sample, got shape {tuple(values.shape)}.")
         values = values[:, None] if values.ndim == 1 else values
-        axis = channel_axis(nn.Identity(), values.ndim)
+        axis = channel_axis(nn.Identity(), values.shape).axis
         if values.is_complex():
             values = join_parts(torch.view_as_real(values), axis)
         values = values if values.dtype == torch.float64 else values.float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,16 +14,19 @@ from typing_extensions import override
 
 from topocallback.activations.layers import choose_layers
 from topocallback.activations.positions import Positions
-from topocallback.activations.validation import ValidationOptions, ValidationRecorder, check_integer
+from topocallback.activations.trainer_batches import start_batch
+from topocallback.activations.validation import ValidationOptions, ValidationRecorder, by_name, check_integer
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import available_threads
 from topocallback.measures.table import MeasureLike
 from topocallback.monitor.current_run import CurrentRun
 from topocallback.monitor.delivery import LONGEST_WAIT, WAIT_AFTER_FAILURE, Delivery
+from topocallback.monitor.monitored import MonitoredScalars
 from topocallback.monitor.recording import report_layers, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
+from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
 from topocallback.monitor.trainer import everyone, is_distributed, is_rehearsal, logging_step, run_directory
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.snapshot import Snapshot
@@ -62,8 +65,8 @@ class TopologyMonitor(Callback):
         layers: Which layers to record: ``"auto"``, names, globs, module classes or their names, or a sequence of them;
             see ``choose_layers``.
         pooling: How a layer's positions become one vector per sample: ``"auto"``, ``"max_norm"``, ``"random"``,
-            ``"mean"``, ``"flatten"``, ``"token"``, ``"rows"`` or a function, see ``to_vectors``; or ``Positions``,
-            which makes several positions of a sample points of their own.
+            ``"mean"``, ``"flatten"``, ``"token"``, ``"last"``, ``"rows"`` or a function, see ``to_vectors``; or
+            ``Positions``, which makes several positions of a sample points of their own.
         n_samples: How many validation samples to use, at least 2. Which ones is a pure function of ``seed`` and the
             samples' indices.
         homology_dims: Homology dimensions, ascending.
@@ -76,9 +79,15 @@ class TopologyMonitor(Callback):
         every_n_validations: Record the first of every so many validation runs.
         dataloader_idx: Which validation data loader to record.
         labels: Where a batch has its labels: ``"auto"``, an index, a key, or ``None``; see ``find_labels``.
-        background: Whether to analyse in a background thread while training goes on. ``False`` waits for the result
-            and sends the scalars through ``self.log``, so that ``ModelCheckpoint`` and ``EarlyStopping`` can monitor
-            them.
+        mask: Where a batch says which positions are padding, which then never count: ``"auto"``, an index or a key of a
+            mask or of lengths, or ``None``: nothing is padded; see ``MaskFinder``.
+        calls: Which output of a layer that runs several times in a batch: ``"first"``, ``"last"``, or ``"each"`` as a
+            layer of its own, ``block@0``, ``block@1`` and so on. Several views of the samples count as calls.
+        channels: Where outputs with positions have their channels, 1 or -1; ``None`` tells from each layer's parts.
+        select: Takes the tensor out of a layer's output; by default the first tensor in it.
+        background: Whether to analyse in a background thread while training goes on. ``False`` waits for the result,
+            and ``ModelCheckpoint``, ``EarlyStopping`` and others can monitor the scalars: all of them after every
+            validation, NaN where one was not measured, and the last ones after a validation that is not recorded.
         figures: Whether to draw pictures.
         log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
             48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
@@ -111,6 +120,10 @@ class TopologyMonitor(Callback):
         every_n_validations: int = 1,
         dataloader_idx: int = 0,
         labels: str | int | None = "auto",
+        mask: str | int | None = "auto",
+        calls: Literal["first", "last", "each"] = "first",
+        channels: Literal[1, -1] | None = None,
+        select: Callable[[Any], Tensor] | None = None,
         background: bool = True,
         figures: bool = True,
         log_inputs: bool = True,
@@ -121,13 +134,9 @@ class TopologyMonitor(Callback):
     ) -> None:
         super().__init__()
         check_integer("every_n_validations", every_n_validations, least=1)
-        self.layers = layers
-        self.pooling = pooling
-        self.n_samples = n_samples
-        self.dataloader_idx = dataloader_idx
-        self.labels = labels
-        self.seed = seed
-        _ = self._recording_options  # refuses those that are not allowed
+        self.recording = ValidationOptions(
+            layers, pooling, n_samples, dataloader_idx, labels, seed, mask, calls, channels, select
+        )
         self.every_n_validations = every_n_validations
         self.background = background
         self.figures = figures
@@ -136,8 +145,8 @@ class TopologyMonitor(Callback):
         self.options = AnalysisOptions(measures, homology_dims, scale, backend, mapper)
         # Lightning asks for it around every hook.
         self._state_key = self._generate_state_key(
-            layers=_without_addresses(layers),
-            pooling=_without_addresses(pooling),
+            layers=by_name(layers),
+            pooling=by_name(pooling),
             n_samples=n_samples,
             homology_dims=self.options.homology_dims,
             measures=[measure.name for measure in self.options.chosen],
@@ -153,6 +162,8 @@ class TopologyMonitor(Callback):
         self._off = False
         self._due = False
         self._validations = 0
+        self._validations_before = 0  # this call of `fit`
+        self._monitored = MonitoredScalars(self.options, layers)
 
     @classmethod
     def purvine2023(
@@ -214,23 +225,24 @@ class TopologyMonitor(Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit" and trainer.global_step == 0:  # a checkpoint is loaded after this
             self._validations = 0
-        monitors = (callback for callback in trainer.callbacks if isinstance(callback, TopologyMonitor))  # type: ignore[attr-defined]
-        self._off = next(monitors, self) is not self
-        if self._off:
-            self._reports.complain(
-                "an earlier TopologyMonitor of the same Trainer writes the same tags and files, so this one is off. "
-                "Give one monitor all the layers, or each monitor a Trainer and a log directory of its own."
-            )
+            self._monitored.begin()
+        self._off = report_earlier(trainer, self, TopologyMonitor, self._reports)
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._inputs_due = self.log_inputs
+        if self._off:
+            return
         with self._reports.guarded("choosing layers"):
-            choose_layers(pl_module, self.layers)
-        if self.background and self.options.describe()["backend"] == "ripser":
-            self._reports.warn(
-                "ripser.py holds Python's global lock while it computes, so training waits for it even in the "
-                "background. `backend='redzed'` (pip install redzed-tda) does not."
+            choose_layers(pl_module, self.recording.layers)
+        with self._reports.guarded("looking at the Trainer"):
+            report_settings(
+                trainer,
+                self._reports,
+                self._monitored.tags(pl_module),
+                background=self.background,
+                backend=self.options.describe()["backend"],
+                every_n_validations=self.every_n_validations,
             )
 
     @override
@@ -241,6 +253,7 @@ class TopologyMonitor(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Here, and not before, a checkpoint's step has been restored.
         self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive)
+        self._validations_before = self._validations
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -250,7 +263,7 @@ class TopologyMonitor(Callback):
             self._delivery.deliver(trainer)
             if self._due:
                 self._recorder = start_recording(
-                    trainer, pl_module, self._recording_options, self._reports, inputs=self._inputs_due
+                    trainer, pl_module, self.recording, self._reports, inputs=self._inputs_due
                 )
 
     @override
@@ -259,7 +272,7 @@ class TopologyMonitor(Callback):
     ) -> None:
         if self._recorder is not None:
             with self._reports.guarded("reading a batch", self._stop_recording):
-                self._recorder.start_batch(batch, dataloader_idx)
+                start_batch(self._recorder, trainer, batch, dataloader_idx, self.recording.dataloader_idx)
 
     @override
     def on_validation_batch_end(
@@ -279,13 +292,17 @@ class TopologyMonitor(Callback):
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.detach()
+        measured: MeasuredStep | None = None
         with self._reports.guarded("measuring"):
-            if not self._due or not everyone(trainer, recorder is not None) or recorder is None:
-                return
-            if is_rehearsal(trainer):
-                report_layers(self._reports, self.layers, recorder.recording().problems, recorder.repeated)
-            else:
-                self._finish(trainer, pl_module, recorder)
+            if self._due and everyone(trainer, recorder is not None) and recorder is not None:
+                if is_rehearsal(trainer):
+                    self._report(recorder, recorder.recording().problems)
+                else:
+                    measured = self._finish(trainer, recorder)
+        if not self.background and not self._off:
+            with self._reports.guarded("logging"):
+                self._delivery.deliver_now(trainer, measured)
+            self._monitored.log(trainer, pl_module, measured, recorded=self._due)
 
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -304,6 +321,8 @@ class TopologyMonitor(Callback):
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._delivery.finish(trainer, LONGEST_WAIT)
+        if self._validations == self._validations_before and not self._off:
+            report_nothing_recorded(trainer, self._reports)
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
@@ -329,11 +348,13 @@ class TopologyMonitor(Callback):
     @override
     def state_dict(self) -> dict[str, Any]:
         # Nothing but numbers, so that the checkpoint can be loaded with `weights_only=True`.
-        return {"validations": self._validations}
+        scalars = {} if self.background else {"scalars": self._monitored.state()}
+        return {"validations": self._validations, **scalars}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._validations = int(state_dict["validations"])
+        self._monitored.load_state(state_dict.get("scalars", {}))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without hooks, so that the callback can travel to other processes."""
@@ -341,29 +362,27 @@ class TopologyMonitor(Callback):
 
     # -- What is done with a recording ------------------------------------------------------------------------------
 
-    @property
-    def _recording_options(self) -> ValidationOptions:
-        return ValidationOptions(self.layers, self.pooling, self.n_samples, self.dataloader_idx, self.labels, self.seed)
-
     def _stop_recording(self) -> None:
         if self._recorder is not None:
             self._recorder.detach()
             self._recorder = None
 
-    def _finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, recorder: ValidationRecorder) -> None:
+    def _report(self, recorder: ValidationRecorder, problems: Mapping[str, str]) -> None:
+        report_layers(self._reports, self.recording.layers, problems)
+        for note in recorder.notes():
+            self._reports.warn(note)
+
+    def _finish(self, trainer: pl.Trainer, recorder: ValidationRecorder) -> MeasuredStep | None:
         device = trainer.strategy.root_device if is_distributed(trainer) else None
         recording = recorder.recording(device)
         self._inputs_due = self._inputs_due and recorder.inputs is None
         inputs = None if recorder.inputs is None else recorder.inputs.collect(device)
         directory = run_directory(trainer)
-        measured: MeasuredStep | None = None
-        if trainer.is_global_zero:
-            # Guarded on its own, because the other processes wait for the broadcast below.
-            with self._reports.guarded("measuring"):
-                report_layers(self._reports, self.layers, recording.problems, recorder.repeated)
-                measured = self._measure(trainer, recording.to_point_clouds(), inputs, directory)
-        if not self.background:
-            self._delivery.deliver_now(trainer, pl_module, measured)
+        if not trainer.is_global_zero:
+            return None
+        self._report(recorder, recording.problems)
+        self._reports.tell(recorder.summary())
+        return self._measure(trainer, recording.to_point_clouds(), inputs, directory)
 
     def _measure(
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: Path
@@ -374,21 +393,9 @@ class TopologyMonitor(Callback):
             directory, self.options, archive=self.archive and writes, figures=self.figures and writes
         )
         step = logging_step(trainer)
-        if self._current.replaces(step):
-            self._reports.warn(
-                f"Lightning logs two validations at step {step}: the later snapshot replaces the earlier one."
-            )
+        self._current.report_replaced(step, self._reports)
         measure = functools.partial(run.measure, clouds, step=step, epoch=trainer.current_epoch, inputs=inputs)
         if not self.background:
             return measure(n_threads=available_threads())
         self._delivery.submit(measure, step)
         return None
-
-
-def _without_addresses(option: Any) -> Any:
-    """An option by names: the addresses of functions differ from one process to the next."""
-    if isinstance(option, str):
-        return option
-    if isinstance(option, Sequence):
-        return [_without_addresses(part) for part in option]
-    return getattr(option, "__qualname__", type(option).__qualname__)

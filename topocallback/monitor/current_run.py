@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import Run
 from topocallback.records.archive import new_folder
 from topocallback.records.snapshot import Snapshot
@@ -68,8 +69,13 @@ class CurrentRun:
             self._directory = directory
         return self._run
 
-    def replaces(self, step: int) -> bool:
-        """Whether a step's snapshot takes the place of the last one in the archive; the step is then the last one."""
-        repeated = step == self._last_step and self._run is not None and self._run.folder is not None
+    def report_replaced(self, step: int, reports: Reports) -> None:
+        """Say where a step's snapshot takes the place of the last one in the archive; the step is then the last one.
+
+        Args:
+            step: The logger's step.
+            reports: Where to say it.
+        """
+        if step == self._last_step and self._run is not None and self._run.folder is not None:
+            reports.warn(f"Lightning logs two validations at step {step}: the later snapshot replaces the earlier one.")
         self._last_step = step
-        return repeated

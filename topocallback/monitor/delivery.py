@@ -9,9 +9,11 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 
 from topocallback.monitor.background import BackgroundWorker
+from topocallback.monitor.layer_problems import by_cause, named
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
-from topocallback.views.logging import scalars, write_for_tab, write_pictures, write_scalars
+from topocallback.records.snapshot import Snapshot
+from topocallback.views.logging import write_for_tab, write_pictures, write_scalars
 
 __all__ = ["LONGEST_WAIT", "WAIT_AFTER_FAILURE", "Delivery"]
 
@@ -79,27 +81,20 @@ class Delivery:
             if isinstance(result, BaseException):
                 self._reports.fail("analysing", result)
                 continue
-            self._report(result)
+            self._report(trainer, result)
             self._log_scalars(trainer, result)
             self._log_pictures(trainer, result)
 
-    def deliver_now(self, trainer: pl.Trainer, pl_module: pl.LightningModule, measured: MeasuredStep | None) -> None:
-        """Log a step that was measured in the foreground: its numbers by ``self.log``, so that callbacks see them.
-
-        Every process must call this, in a hook where ``self.log`` is allowed.
+    def deliver_now(self, trainer: pl.Trainer, measured: MeasuredStep | None) -> None:
+        """Log a step that was measured in the foreground.
 
         Args:
             trainer: Whose loggers get it.
-            pl_module: Its model.
-            measured: The step, on the first process, if it could be measured.
+            measured: The step, or ``None`` where there is none.
         """
         if measured is not None:
-            self._report(measured)
-        if not trainer.sanity_checking:  # what is logged by `self.log` in a sanity check is thrown away
-            pl_module.log_dict(trainer.strategy.broadcast(scalars(measured.snapshot) if measured else {}, src=0))
-        elif measured is not None:
+            self._report(trainer, measured)
             self._log_scalars(trainer, measured)
-        if measured is not None:
             self._log_pictures(trainer, measured)
 
     def finish(self, trainer: pl.Trainer, timeout: float) -> None:
@@ -122,15 +117,20 @@ class Delivery:
                 self._gave_up = True
                 raise TimeoutError(f"gave up; {self._worker.pending} snapshot(s) are lost.")
 
-    def _report(self, measured: MeasuredStep) -> None:
+    def _report(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
         snapshot = measured.snapshot
+        for found in by_cause(self._reports, _of_layers(snapshot)):
+            self._reports.warn(f"{named(found.layers)}: {found.problem}")
         labels = {table.about.title: table.about.label for table in snapshot.distances.values()}
         labels |= {table.about.title: table.about.label for table in snapshot.statistics.values()}
         for name, problem in snapshot.problems.items():
-            if name in snapshot.layers:
-                self._reports.warn(f"layer {name!r}: {problem}")
-            elif name in labels:  # once, whatever the homology dimension
+            if name in labels:  # once, whatever the homology dimension
                 self._reports.complain(f"{labels[name]}: {problem}")
+        if "drift" in snapshot.problems:
+            self._reports.warn(snapshot.problems["drift"])
+        # A fast dev run validates one batch, however many there are.
+        if "noise" in snapshot.problems and not getattr(trainer, "fast_dev_run", False):
+            self._reports.warn(f"{snapshot.problems['noise']} Raise `n_samples`, or validate on more samples.")
         for error in measured.errors:
             self._reports.fail(f"keeping step {measured.snapshot.step}", error)
 
@@ -145,3 +145,8 @@ class Delivery:
                 write_pictures(logger, measured.pictures, measured.snapshot.step)
             with self._reports.guarded(f"writing for the tab to {type(logger).__name__}"):
                 write_for_tab(logger, measured.payload, measured.sprite, measured.snapshot.step)
+
+
+def _of_layers(snapshot: Snapshot) -> dict[str, str]:
+    """What went wrong with layers that were measured; of those that were left out it has been said."""
+    return {layer: snapshot.problems[layer] for layer in snapshot.layers if layer in snapshot.problems}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import lightning.pytorch as pl
 
@@ -11,11 +11,12 @@ from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import LayerSpec
 from topocallback.activations.validation import ValidationOptions, ValidationRecorder
+from topocallback.monitor.layer_problems import by_cause, named
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.trainer import batch_indices, is_rehearsal
 from topocallback.views.sprite import MOST_TILES, TILE
 
-__all__ = ["report_identity", "report_layers", "start_recording"]
+__all__ = ["report_layers", "start_recording"]
 
 
 def start_recording(
@@ -27,7 +28,7 @@ def start_recording(
         trainer: The Trainer, at the start of a validation.
         pl_module: Its model.
         options: What to record.
-        reports: Where to say that the samples are not identified, or that a batch lacks its labels.
+        reports: Where to say that a batch lacks its labels or its mask.
         inputs: Whether to keep the sampled inputs, where an index stands for the same input at every step.
 
     Returns:
@@ -38,57 +39,25 @@ def start_recording(
     """
     rehearsal = is_rehearsal(trainer)
     indices = BatchIndices(None) if rehearsal else batch_indices(trainer, options.dataloader_idx)
-    report_identity(reports, indices)
     kept = None
     if inputs and not rehearsal and not indices.shuffled:
         kept = InputRecorder(min(options.n_samples, MOST_TILES), indices.length, options.seed, TILE)
     # Without labels there is still everything else.
-    no_labels = functools.partial(reports.fail, "finding labels")
-    recorder = ValidationRecorder(pl_module, options, indices, inputs=kept, on_missing_labels=no_labels)
+    is_missing = functools.partial(reports.fail, "reading a batch")
+    recorder = ValidationRecorder(pl_module, options, indices, inputs=kept, on_missing=is_missing)
     recorder.attach()
     return recorder
 
 
-def report_identity(reports: Reports, indices: BatchIndices) -> None:
-    """Say where it is not known which item of the data set a row is; once, however often this is called.
-
-    Args:
-        reports: Where to say it.
-        indices: The indices of the recorded data loader's batches, before the first batch or after any.
-    """
-    if indices.unidentified is not None and indices.is_defect:
-        consequence = (
-            "every snapshot sees other samples, drift shows the samples changing as well as the network, and the "
-            "inputs are not shown"
-            if indices.shuffled
-            else "samples are numbered in the order in which they come, and nothing leads from them back to the items"
-        )
-        reports.warn(
-            "it is not known which items of the data set the validation's samples are, because "
-            f"{indices.unidentified}: {consequence}. Give the data loader `shuffle=False`, `in_order=True`, and a "
-            "sampler and a collate function that draw nothing at random and leave nothing out; or put the items' "
-            "indices into the batch, under `sample_ids`."
-        )
-    if indices.left_out:
-        reports.warn(
-            "validation batches were left out, because they have more samples or fewer than the data loader's sampler "
-            "put into them, so that it is not known which items they are. Put the items' indices into the batch, under "
-            "`sample_ids`."
-        )
-
-
-def report_layers(reports: Reports, layers: LayerSpec, problems: Mapping[str, str], repeated: Sequence[str]) -> None:
-    """Say which layers were left out, and which ran several times.
+def report_layers(reports: Reports, layers: LayerSpec, problems: Mapping[str, str]) -> None:
+    """Say which layers were left out: of all layers with the same cause in one sentence.
 
     Args:
         reports: Where to say it.
         layers: Which layers should have been recorded.
         problems: Layer to why it was left out.
-        repeated: The layers of which the first of several outputs was recorded.
     """
     # A layer that the user did not ask for by name is no mistake of theirs.
     report = reports.warn if layers == "auto" else reports.complain
-    for layer, problem in problems.items():
-        report(f"layer {layer!r} was left out: {problem}")
-    for layer in repeated:
-        reports.warn(f"layer {layer!r} runs several times in one batch; its first output is recorded.")
+    for found in by_cause(reports, problems):
+        report(f"{named(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+
+from lightning.pytorch.utilities import rank_zero_info
 
 __all__ = ["Reports"]
 
@@ -32,6 +34,7 @@ class Reports:
             raise ValueError(f"Expected `on_error` to be 'warn' or 'raise', got {on_error!r}.")
         self.on_error = on_error
         self._given: set[str] = set()
+        self._named: set[tuple[str, str]] = set()
 
     @contextmanager
     def guarded(self, doing: str, cleanup: Callable[[], None] | None = None) -> Iterator[None]:
@@ -59,6 +62,23 @@ class Reports:
         if self.on_error == "raise":
             raise RuntimeError(f"TopologyMonitor: {message}")
         self.warn(message)
+
+    def news(self, about: str, layers: Iterable[str]) -> list[str]:
+        """The layers of which something has not been said yet; from now on it has been.
+
+        Args:
+            about: What there is to say of them.
+            layers: The layers.
+        """
+        new = [layer for layer in layers if (about, layer) not in self._named]
+        self._named |= {(about, layer) for layer in new}
+        return new
+
+    def tell(self, message: str) -> None:
+        """Say on the first process what was chosen, unless the same has been said before."""
+        if message not in self._given:
+            self._given.add(message)
+            rank_zero_info(f"TopologyMonitor: {message}")
 
     def warn(self, message: str) -> None:
         """Give a warning, unless the same one has been given before."""

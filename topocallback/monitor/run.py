@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.records.archive import History, archive_path, save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
+from topocallback.records.recorded import HowRecorded, Recorded, differences, told
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture, render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
@@ -90,15 +92,18 @@ class Run:
         if self._earlier is not None:
             self._catch_up(self._earlier, step)
             self._earlier = None
+        anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         snapshot = analyse(
             clouds,
             self.options,
             step=step,
             epoch=epoch,
-            previous=self._previous,
-            first=self._first,
+            previous=None if anew else self._previous,
+            first=None if anew else self._first,
             n_threads=n_threads,
         )
+        if anew:
+            snapshot = dataclasses.replace(snapshot, problems={**snapshot.problems, "drift": anew})
         self._remember(snapshot)
         measured = MeasuredStep(snapshot)
         if self.folder is None:
@@ -123,8 +128,24 @@ class Run:
         for _, snapshot in earlier.readable(before=step):
             self._remember(snapshot)
 
+    def _recorded_otherwise(self, recorded: Recorded, step: int) -> str:
+        """What keeps a step from being compared with the one before it, or an empty text.
+
+        A distance between the two would not be the network's change, but that of what is looked at.
+        """
+        if self._previous is None:
+            return ""
+        found = differences(self._previous, recorded)
+        if not (different := {**found.meaning, **found.samples}):
+            return ""
+        return (
+            f"Drift starts anew at step {step}, for earlier snapshots were recorded otherwise: "
+            f"{told(different, f'step {self._previous.step}', f'step {step}')}."
+        )
+
     def _remember(self, snapshot: Snapshot) -> None:
-        self._first = self._first or snapshot
+        if self._first is None or self._recorded_otherwise(snapshot, snapshot.step):
+            self._first = snapshot
         self._previous = snapshot
         self._ranges.include(snapshot)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import overload
 
 from topocallback.records.files import write_atomically
+from topocallback.records.recorded import HowRecorded, not_alike
 from topocallback.records.schema import read_facts
 from topocallback.records.snapshot import Snapshot
 
@@ -25,6 +26,7 @@ __all__ = [
     "archive_path",
     "comparison_path",
     "find_runs",
+    "histories_below",
     "load_histories",
     "load_history",
     "load_inputs",
@@ -242,6 +244,17 @@ class History(Sequence[Snapshot]):
         """The files of the snapshots, in the order of their steps."""
         return tuple(self._paths.values())
 
+    @property
+    def how_recorded(self) -> HowRecorded | None:
+        """How its last snapshot was recorded and analysed; ``None`` without any that can be read."""
+        for path in reversed(self.paths):
+            try:
+                facts = read_facts(path, "a snapshot")
+            except (OSError, ValueError):  # which is said by whoever reads it to its end
+                continue
+            return HowRecorded(facts.get("recording", {}), facts.get("options", {}))
+        return None
+
     def readable(
         self, *, before: int | None = None, left_out: Callable[[Path, Exception], object] | None = None
     ) -> Iterator[tuple[Path, Snapshot]]:
@@ -328,6 +341,28 @@ def load_histories(path: PathLike) -> list[History]:
 
     Args:
         path: What ``load_history`` takes, or a folder of such log directories, however deep.
+
+    Returns:
+        One history for each log directory, in the order of their names.
+
+    Raises:
+        FileNotFoundError: If there is no snapshot at or below ``path``.
+
+    Warns:
+        UserWarning: For runs that were not recorded alike: what their numbers mean, or the samples, differ.
+    """
+    histories = histories_below(path)
+    recorded = {str(run_directory(each.folder)): how for each in histories if (how := each.how_recorded) is not None}
+    if difference := not_alike(recorded):
+        warnings.warn(f"Runs below {path} were not recorded alike: {difference}.", UserWarning, stacklevel=2)
+    return histories
+
+
+def histories_below(path: PathLike) -> list[History]:
+    """The same as ``load_histories`` for whoever holds them against each other and says himself what differs.
+
+    Args:
+        path: As in ``load_histories``.
 
     Returns:
         One history for each log directory, in the order of their names.

@@ -28,6 +28,8 @@ class PointClouds(Mapping[str, NDArray[Any]]):
         owners: Layer name to (m,) sample numbers, 0 to n - 1, ascending: which sample each point comes from.
         classes: The names of the labels' classes in the order that they should have; by default that which the labels
             come with, if they do.
+        recording: How the clouds were recorded: text to what JSON can hold, such as ``{"pooling": "mean", "seed": 0}``.
+            A snapshot carries it on, and what was recorded otherwise is not compared. Empty: not known.
 
     Raises:
         ValueError: If a cloud has more than two axes, the clouds, ids and labels disagree about the number of samples,
@@ -47,6 +49,7 @@ class PointClouds(Mapping[str, NDArray[Any]]):
     problems: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    recording: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels is not None:

@@ -138,8 +138,9 @@ class LayerDistances(DistanceTable):
     """How far apart the L layers of one step are, and how far each is from itself at earlier steps.
 
     Attributes:
-        drift: (L,) the distance from the same layer in the previous snapshot; 0 in the first one. NaN where that layer
-            was not there, and for measures that need the activations themselves, which a record does not hold.
+        drift: (L,) the distance from the same layer in the previous snapshot. NaN where nothing was measured: in the
+            first snapshot, where that layer was not there, and for measures that need the activations themselves,
+            which a record does not hold.
         drift_from_first: (L,) the distance from the same layer in the run's first snapshot; NaN as in ``drift``.
         drift_p: (L,) the p-value of ``drift``; NaN where there is nothing to compare.
         drift_from_first_p: (L,) the p-value of ``drift_from_first``.

@@ -20,6 +20,7 @@ from topocallback.records.files import Arrays
 from topocallback.records.html import html_table
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.parts import LayerParts
+from topocallback.records.recorded import in_words
 from topocallback.records.results import LayerDistances, Results, StatisticTable
 from topocallback.records.schema import Stored, load_record, save_record
 from topocallback.records.schema1 import snapshot_from_schema1
@@ -61,6 +62,8 @@ class Snapshot:
         options: What the analysis was asked to do.
         versions: Package to version.
         classes: The order of the names of the labels' classes, if the labels came with one.
+        recording: How the layers were recorded, such as ``{"pooling": "mean", "n_samples": 512, "seed": 0}``; empty
+            where that is not known, as in archives of earlier versions.
 
     Example:
         >>> from topocallback import PointClouds, analyse
@@ -92,6 +95,7 @@ class Snapshot:
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    recording: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels is not None:
@@ -115,6 +119,7 @@ class Snapshot:
             header.append(statistic.about.title)
             columns.append(statistic.values)
         notes = [f"{name}: {text}" for name, text in self.problems.items()]
+        notes += [f"How it was recorded: {in_words(self.recording)}"] if self.recording else []
         return html_table(repr(self), header, list(zip(*columns, strict=True)), notes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -143,6 +148,7 @@ class Snapshot:
             "options": dict(self.options),
             "versions": dict(self.versions),
             "classes": self.classes,
+            "recording": dict(self.recording),
         }
         return save_record(path, facts, self._arrays() | arrays | more)
 
@@ -212,6 +218,7 @@ class Snapshot:
             options=facts["options"],
             versions=facts["versions"],
             classes=tuple(facts.get("classes", ())),
+            recording=facts.get("recording", {}),  # what earlier versions wrote has none
         )
 
 

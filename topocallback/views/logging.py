@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.results import Description
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
 from topocallback.views.captions import with_unit
 from topocallback.views.sprite import Sprite
 
-__all__ = ["scalars", "write_for_tab", "write_pictures", "write_scalars"]
+__all__ = ["scalar_tags", "scalars", "write_for_tab", "write_pictures", "write_scalars"]
 
 _PREFIX = "topology"
 _PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
@@ -40,6 +41,28 @@ def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
         NaN and infinity are left out.
     """
     return {tag: value for tag, value, _ in _described(snapshot, separator)}
+
+
+def scalar_tags(
+    distances: Sequence[Description], statistics: Sequence[Description], layers: Iterable[str]
+) -> list[str]:
+    """The names of all numbers that a snapshot can have, whether they can be measured or not.
+
+    Args:
+        distances: What its distances are; the first measure is named first.
+        statistics: What its statistics are.
+        layers: Its layers.
+
+    Returns:
+        The names that ``scalars`` gives, and those that it leaves out because their numbers are not known.
+
+    Example:
+        >>> scalar_tags([Description("cka")], [Description("bars", 1)], ["stem"])[-2:]
+        ['topology/bars_H1/stem', 'topology/seconds']
+    """
+    quantities = [f"{name}{suffix}" for suffix in _suffixes(distances) for name in (*_OF_DISTANCES, "drift_p")]
+    quantities += [about.tag for about in statistics]
+    return [f"{_PREFIX}/{quantity}/{layer}" for layer in layers for quantity in quantities] + [f"{_PREFIX}/seconds"]
 
 
 def write_scalars(logger: Any, snapshot: Snapshot) -> None:
@@ -108,17 +131,22 @@ def _described(snapshot: Snapshot, separator: str) -> Iterator[tuple[str, float,
 
 def _quantities(snapshot: Snapshot) -> Iterator[tuple[str, NDArray[np.float64], str]]:
     """Name, (L,) numbers and what they are."""
-    first = next(iter(snapshot.distances.measures), "")
-    for distance in snapshot.distances.values():
+    distances = list(snapshot.distances.values())
+    for distance, suffix in zip(distances, _suffixes([table.about for table in distances]), strict=True):
         about = distance.about
-        suffix = "" if about.measure == first else f"_{about.measure}"
-        suffix += "" if about.homology_dim is None else f"_H{about.homology_dim}"
         for name, what in _OF_DISTANCES.items():
             yield f"{name}{suffix}", getattr(distance, name), f"{with_unit(about)}: {what}"
         yield f"drift_p{suffix}", distance.drift_p, f"{about.title}: {_DRIFT_P}"
     for table in snapshot.statistics.values():
         meaning = f": larger means {table.about.more}" if table.about.more else ""
         yield table.about.tag, table.values, f"{with_unit(table.about)}{meaning}"
+
+
+def _suffixes(distances: Sequence[Description]) -> list[str]:
+    """What of a distance stands in the names of its numbers: the first measure is not named."""
+    named = ["" if about.measure == distances[0].measure else f"_{about.measure}" for about in distances]
+    dims = ["" if about.homology_dim is None else f"_H{about.homology_dim}" for about in distances]
+    return [measure + dim for measure, dim in zip(named, dims, strict=True)]
 
 
 def _event_writer(logger: Any) -> Any:

@@ -101,6 +101,7 @@ def _to_json(snapshot: Snapshot) -> dict[str, Any]:
         "n_points": snapshot.n_points.tolist(),
         "homology_dims": [int(dim) for dim in snapshot.homology_dims],
         "options": _plain(snapshot.options),
+        "recording": _plain(snapshot.recording),
         "classes": list(classes),
         "sample_ids": snapshot.sample_ids.tolist(),
         "labels": None if codes is None else codes.tolist(),

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from topocallback.records.archive import History, find_runs, load_inputs
 from topocallback.records.files import write_atomically
+from topocallback.records.recorded import not_alike
 from topocallback.views.bundle import bundle
 from topocallback.views.payload import encode
 
@@ -57,6 +59,9 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
         ValueError: If none of them can be read.
         OSError: If the file cannot be written.
 
+    Warns:
+        UserWarning: For runs that were not recorded alike. The page says how each step was recorded.
+
     Example:
         >>> import tempfile
         >>> import numpy as np
@@ -66,9 +71,13 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
         ...     write_report(folder, f"{folder}/report.html").stat().st_size > 10_000
         True
     """
-    runs = {name: _run(folder) for name, folder in find_runs(path).items()}
+    folders = find_runs(path)
+    runs = {name: _run(folder) for name, folder in folders.items()}
     if not any(run["steps"] for run in runs.values()):
         raise ValueError(f"Expected at least one readable snapshot below {path}, got none.")
+    recorded = {name: how for name, folder in folders.items() if (how := History(folder).how_recorded) is not None}
+    if difference := not_alike(recorded):
+        warnings.warn(f"The report's runs were not recorded alike: {difference}.", UserWarning, stacklevel=2)
     front_end = Path(str(resources.files("topocallback.tensorboard_tab") / "static"))
     page = _PAGE.format(
         policy=_POLICY,

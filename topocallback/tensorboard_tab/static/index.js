@@ -8,6 +8,7 @@ import { createHeatmapPanel } from "./heatmap.js";
 import { createLibrary } from "./library.js";
 import { createMapperPanel } from "./mapper.js";
 import { createPairPanel } from "./pair.js";
+import { createRecorded } from "./recorded.js";
 import { initialState } from "./selection.js";
 import { createSeriesPanel } from "./series.js";
 import { createSession } from "./session.js";
@@ -34,7 +35,7 @@ export async function render() {
   const grid = element("main", { class: "panels" }, ...panels.map((panel) => panel.node));
   const welcome = createWelcome(source.live);
   const heading = element("h1", { class: "unseen" }, "Topology of the layers");
-  document.body.append(heading, createHeader(context, theme).node, welcome, grid);
+  document.body.append(heading, createHeader(context, theme).node, welcome, grid, createRecorded(store).node);
 
   store.subscribe(["started", "runs", "listings", "other", "run"], (state) => {
     const nothing = state.started && (state.listings.get(state.run)?.steps ?? []).length === 0;

@@ -16,6 +16,8 @@
  * @property {StatisticTable[]} statistics
  * @property {(?number)[]} scales What each of the L layers' distances were divided by.
  * @property {Object<string, string>} problems Layer to a sentence.
+ * @property {Object<string, *>} options What the analysis was asked to do.
+ * @property {Object<string, *>} recording How the layers were recorded; empty: not known.
  * @property {string} remark A sentence on what an older record lacks; empty for others. Not in the JSON.
  * @property {string} damage A sentence on what of the record could not be read; empty if all could. Not in the JSON.
  * @property {number[][][][]} diagrams Per layer, per dimension: births, deaths (null: never dies); longest bar first.
@@ -114,7 +116,8 @@ function readRecord(record) {
     labels: isList(record.labels) ? record.labels : null,
     mappers: isList(record.mappers) ? record.mappers : [],
     problems: record.problems ?? {},
-    options: record.options ?? {},
+    options: mappingOf(record.options),
+    recording: mappingOf(record.recording),
     damage: damaged.length > 0 ? `Left out, as the record is damaged there: ${damaged.join("; ")}.` : "",
   };
 }
@@ -192,6 +195,10 @@ function isVector(values, count) {
 
 function isList(value) {
   return Array.isArray(value);
+}
+
+function mappingOf(value) {
+  return value !== null && typeof value === "object" && !isList(value) ? value : {};
 }
 
 function textOf(value) {

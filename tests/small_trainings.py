@@ -258,7 +258,7 @@ def watch(train: Callable[..., pl.Trainer], *, counted: bool = True, **options) 
     expected = _what_must_not_change(unwatched.lightning_module)
     cloud = CountedCloud()
     monitor = TopologyMonitor(**({"pooling": cloud, "figures": False} | options))
-    batches = CountBatches(monitor.dataloader_idx)
+    batches = CountBatches(monitor.recording.dataloader_idx)
     pl.seed_everything(1, verbose=False)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

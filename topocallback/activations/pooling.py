@@ -214,8 +214,9 @@ def describe_pooling(pooling: Pooling | Positions, axis: int, n_positions: int, 
         'mean over 40 positions, masked'
     """
     if not isinstance(pooling, str):
-        name = repr(pooling) if isinstance(pooling, Positions) else getattr(pooling, "__name__", type(pooling).__name__)
-        return name + (", masked" if masked and isinstance(pooling, Positions) else "")
+        if isinstance(pooling, Positions):
+            return f"up to {pooling.per_sample} of {n_positions} positions" + (", masked" if masked else "")
+        return getattr(pooling, "__name__", type(pooling).__name__)
     if pooling == "rows":
         return "every row is a point"
     if n_positions <= 1:

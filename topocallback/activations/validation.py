@@ -95,7 +95,8 @@ def by_name(option: Any) -> Any:
     if isinstance(option, (list, tuple)):
         return [by_name(part) for part in option]
     if dataclasses.is_dataclass(option) and not isinstance(option, type):
-        return repr(option)
+        fields = {field.name: by_name(getattr(option, field.name)) for field in dataclasses.fields(option)}
+        return f"{type(option).__name__}({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
     return getattr(option, "__qualname__", type(option).__qualname__)
 
 

@@ -42,7 +42,7 @@ is in the folder. Exit code 0: all compared; 1: something was left out; 2: nothi
 _MOST_POINTS_IN_PAIRS = 1000  # 500,000 rows, 50 MB
 _TRAINER_KEYS = ("accelerator", "precision", "devices")
 # Functions, and what has an option of its own here.
-_NOT_FROM_A_SHELL = {"forward", "trainer_options", "folder", "progress"}
+_NOT_FROM_A_SHELL = {"forward", "select", "trainer_options", "folder", "progress"}
 _LISTS = {"layers", "measures", "homology_dims"}
 _ABOUT_MEASURES = (
     "Measures of both kinds: names, such as wasserstein:order=2 with options, or package.name of one's own. By default "

@@ -36,6 +36,10 @@ class CompareOptions:
         scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances; ``"none"`` does not.
         pooling: How a layer's positions become one vector per sample.
         labels: Where a batch has its labels.
+        mask: Where a batch says which positions are padding; see ``TopologyMonitor`` for this and the following.
+        calls: Which output of a layer that runs several times in a batch.
+        channels: Where outputs with positions have their channels.
+        select: Takes the tensor out of a layer's output.
         dataloader_idx: Which validation data loader.
         backend: What computes the diagrams.
         mapper: Whether to make Mapper graphs, or how. Not by default, as in ``TopologyMonitor``: they are kept in the
@@ -63,6 +67,10 @@ class CompareOptions:
     scale: Literal["quantile", "none"] = "quantile"
     pooling: str | Callable[[Tensor], Tensor] = "auto"
     labels: str | int | None = "auto"
+    mask: str | int | None = "auto"
+    calls: Literal["first", "last", "each"] = "first"
+    channels: Literal[1, -1] | None = None
+    select: Callable[[Any], Tensor] | None = None
     dataloader_idx: int = 0
     backend: Literal["auto", "redzed", "gudhi", "ripser"] = "auto"
     mapper: bool | MapperOptions = False

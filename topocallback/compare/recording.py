@@ -15,11 +15,13 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from topocallback.activations.indices import BatchIndices, flatten_loaders
-from topocallback.activations.validation import ValidationOptions, ValidationRecorder
+from topocallback.activations.trainer_batches import start_batch
+from topocallback.activations.validation import ValidationOptions, ValidationRecorder, by_name
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["RecordingOptions", "ValidationData", "record_clouds"]
@@ -39,6 +41,10 @@ class RecordingOptions(ValidationOptions):
         dataloader_idx: Which validation data loader.
         labels: Where a batch has its labels.
         seed: Seed of the choice of samples.
+        mask: Where a batch says which positions are padding.
+        calls: Which output of a layer that runs several times in a batch.
+        channels: Where channels are.
+        select: Takes the tensor out of a layer's output.
         trainer_options: Arguments of the Trainer that runs the validation, such as ``precision`` and ``accelerator``.
         forward: What to call for a batch in place of the model's own validation step: a function of model and batch.
 
@@ -53,26 +59,12 @@ class RecordingOptions(ValidationOptions):
     @property
     def are_named(self) -> bool:
         """Whether ``describe`` tells these options from all others: a function's name does not."""
-        return isinstance(self.pooling, str) and self.forward is None
+        return isinstance(self.pooling, str) and self.forward is None and self.select is None
 
     def describe(self) -> dict[str, Any]:
         """The options as JSON can hold them; functions by their names."""
-        return {
-            "layers": _names(self.layers),
-            "pooling": _names(self.pooling),
-            "n_samples": self.n_samples,
-            "dataloader_idx": self.dataloader_idx,
-            "labels": self.labels,
-            "seed": self.seed,
-            "trainer_options": {key: str(value) for key, value in self.trainer_options.items()},
-            "forward": _names(self.forward),
-        }
-
-
-def _names(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_names(item) for item in value]
-    return value if value is None or isinstance(value, str) else getattr(value, "__qualname__", repr(value))
+        trainer_options = {key: str(value) for key, value in self.trainer_options.items()}
+        return super().describe() | {"trainer_options": trainer_options, "forward": by_name(self.forward)}
 
 
 class ValidationData(pl.LightningDataModule):
@@ -188,7 +180,7 @@ def _validate(model: pl.LightningModule, data: ValidationData, options: Recordin
             # Trainer, data and model would keep each other, and the next model's memory would come on top.
             data.trainer = model.trainer = None
     assert recording.recorder is not None
-    return recording.recorder.recording().to_point_clouds()
+    return _told(recording.recorder)
 
 
 class _RecordValidation(Callback):
@@ -210,7 +202,7 @@ class _RecordValidation(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         if self.recorder is not None:
-            self.recorder.start_batch(batch, dataloader_idx)
+            start_batch(self.recorder, trainer, batch, dataloader_idx, self._options.dataloader_idx)
 
     @override
     def on_validation_batch_end(
@@ -247,20 +239,28 @@ def _run_through(
         model.eval()
         with recorder, torch.no_grad():
             for batch in data.recorded:
-                recorder.start_batch(batch, options.dataloader_idx)
                 moved = data.transfer_batch_to_device(batch, device, 0)
+                recorder.start_batch(moved, options.dataloader_idx)
                 forward(model, moved)
                 recorder.end_batch()
     finally:
         for module, mode in training.items():
             module.training = mode
+    return _told(recorder)
+
+
+def _told(recorder: ValidationRecorder) -> PointClouds:
+    """What was recorded, after what is to be known of it has been said."""
+    for note in recorder.notes():
+        warnings.warn(note, UserWarning, stacklevel=2)
     return recorder.recording().to_point_clouds()
 
 
 def _call(model: nn.Module, batch: Any) -> Any:
     if isinstance(batch, Mapping):
         return model(**batch)
-    return model(batch[0] if isinstance(batch, (tuple, list)) else batch)
+    is_several = isinstance(batch, (tuple, list)) and not isinstance(batch, PackedSequence)
+    return model(batch[0] if is_several else batch)
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def test_fewer_samples_than_asked_for_are_used_with_a_warning(study):
 
 
 def test_a_loader_that_shuffles_is_refused(study):
-    with pytest.raises(ValueError, match="not to shuffle.*draws its order at random"):
+    with pytest.raises(ValueError, match=r"not to shuffle.*draws its order at random"):
         compare_checkpoints(Classifier, checkpoints_of(study), loader(shuffle=True), n_samples=N_SAMPLES)
 
 

@@ -13,7 +13,7 @@ from topocallback.activations.labels import TextLabels
 from topocallback.activations.recording import Recording
 from topocallback.hashing import sample_priorities
 
-__all__ = ["agree_on_calls", "gather_recordings"]
+__all__ = ["agree_on_calls", "any_text", "gather_recordings"]
 
 _UNLABELLED, _NO_LABELS, _INTEGER_LABELS, _REAL_LABELS, _TEXT_LABELS = range(-1, 4)
 _LABEL_TYPES = {_INTEGER_LABELS: torch.int64, _REAL_LABELS: torch.float64, _TEXT_LABELS: torch.int64}
@@ -74,6 +74,24 @@ def agree_on_calls(calls: Mapping[str, int], device: torch.device) -> dict[str, 
     most = torch.tensor(list(calls.values()), device=device)
     dist.all_reduce(most, op=dist.ReduceOp.MAX)
     return dict(zip(calls, most.tolist(), strict=True))
+
+
+def any_text(own: str | None, device: torch.device) -> str | None:
+    """What the first of all processes says that says anything: this process's own text, or another's.
+
+    Every process must call this.
+
+    Args:
+        own: What this process says.
+        device: Where the process group exchanges tensors.
+    """
+    says = torch.tensor([own is not None], dtype=torch.int64, device=device)
+    dist.all_reduce(says)
+    if not int(says):  # all processes know that
+        return None
+    texts: list[str | None] = [None] * dist.get_world_size()
+    dist.all_gather_object(texts, own)
+    return next(text for text in texts if text is not None)
 
 
 def _all_text(own: TextLabels | None) -> TextLabels:

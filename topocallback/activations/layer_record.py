@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,8 +15,9 @@ from topocallback.activations.outputs import Arranged
 from topocallback.activations.pooling import check_lengths
 from topocallback.activations.slots import Slots
 from topocallback.activations.tensors import padded_shape
+from topocallback.records.wording import named_layers
 
-__all__ = ["LayerRecord", "holders_in"]
+__all__ = ["LayerRecord", "holders_in", "layer_notes"]
 
 # Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
@@ -134,15 +135,57 @@ class LayerRecord:
             )
         table.write(slots, ids, vectors)
 
-    def missing(self, call: int, ids: NDArray[np.int64]) -> int:
-        """Of how many samples there is no vector of a call.
+    def incomplete(self, call: int, ids: NDArray[np.int64], outside: str) -> str | None:
+        """Why the vectors of a call are not all there, if they are not.
 
         Args:
             call: The number of the call within the batch.
             ids: (slots,) the samples that came, -1 where none has come.
+            outside: What was the matter with the calls that are not of a batch's samples.
         """
+        if self.calls == 0 and self.calls_outside:
+            return (
+                f"it ran {self.calls_outside} times, but {outside}. Recorded is what runs in the validation step; "
+                "without a Trainer what runs in a call of the recorded module itself, or between `start_batch` and "
+                "`end_batch`."
+            )
+        if self.calls == 0:
+            return (
+                "its forward hook never fired. Either the layer is not used, or it is used without being called "
+                "(a container, a weight used directly), or compiled code skipped the hook."
+            )
         held = self.slots[call].held if call < len(self.slots) else np.full(len(ids), -1)
-        return int(((held != ids) & (ids >= 0)).sum())
+        missing, there = int(((held != ids) & (ids >= 0)).sum()), int((ids >= 0).sum())
+        return f"it did not run for {missing} of {there} samples." if missing else None
+
+
+def layer_notes(layers: Mapping[str, LayerRecord], *, takes_first: bool) -> list[str]:
+    """What a user should know of how layers were recorded: a sentence for each thing that is not certain.
+
+    Args:
+        layers: The layers by their names.
+        takes_first: Whether the first output is taken of a layer that runs several times.
+    """
+    several = [name for name, layer in layers.items() if layer.most_calls > 1 and takes_first]
+    doubtful = [name for name, layer in layers.items() if layer.doubt is not None]
+    unmasked = [name for name, layer in layers.items() if layer.unmasked is not None]
+    notes = []
+    if several:
+        notes.append(
+            f"{named_layers(several)} ran several times in one batch, and the first output is recorded. "
+            "`calls='each'` makes a cloud of each, `calls='last'` takes the last."
+        )
+    if doubtful:
+        notes.append(
+            f"{named_layers(doubtful)} may have channels in the second axis or in the last one: `channels=1` or "
+            "`channels=-1` says which."
+        )
+    if unmasked:
+        notes.append(
+            f"padding may have entered the clouds of {named_layers(unmasked)}: the mask of the batch has other "
+            "positions than their output. `select=` can take the part of it without padding."
+        )
+    return notes
 
 
 def holders_in(root: nn.Module) -> Callable[[nn.Module], list[nn.Module]]:

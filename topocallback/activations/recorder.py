@@ -20,7 +20,7 @@ from topocallback.activations.channels import batch_first
 from topocallback.activations.compiled import EagerStance, is_compiled
 from topocallback.activations.current_batch import Arrangements, CurrentBatch, arguments_by_name, says_its_size
 from topocallback.activations.hooks import CallHooks, Hook
-from topocallback.activations.layer_record import LayerRecord, holders_in
+from topocallback.activations.layer_record import LayerRecord, holders_in, layer_notes
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.masks import MaskFinder
 from topocallback.activations.outputs import Arranged, arrange
@@ -31,7 +31,6 @@ from topocallback.activations.samples import start_sample
 from topocallback.activations.slots import Slots, arrived
 from topocallback.activations.tensors import check_is_plain, first_tensor, padded_shape
 from topocallback.records.point_clouds import PointClouds
-from topocallback.records.wording import some_names
 
 __all__ = ["CALLS", "ActivationRecorder", "check_recorded"]
 
@@ -235,7 +234,7 @@ class ActivationRecorder:
         problems: dict[str, str] = {}
         ids = arrived(self._sample, (table for layer in self._layers.values() for table in layer.slots))
         for name, of_call, layer, call in self._clouds(calls or self.calls_per_batch):
-            problem = layer.problem or self._incomplete(layer, call, ids)
+            problem = layer.problem or layer.incomplete(call, ids, self._outside)
             if problem:
                 problems[name if layer.problem else of_call] = problem
             elif call < len(layer.slots) and (rows := layer.slots[call].rows) is not None:
@@ -258,24 +257,7 @@ class ActivationRecorder:
 
     def notes(self) -> list[str]:
         """What a user should know of how layers were recorded: a sentence for each thing that is not certain."""
-        found = [
-            (
-                [name for name, layer in self._layers.items() if layer.most_calls > 1 and self._calls == "first"],
-                "{} run several times in one batch, and the first output is recorded. `calls='each'` makes a cloud of "
-                "each, `calls='last'` takes the last.",
-            ),
-            (
-                [name for name, layer in self._layers.items() if layer.doubt is not None and self._channels is None],
-                "the output of {} may have its channels in the second axis or in the last one: `channels=1` or "
-                "`channels=-1` says which.",
-            ),
-            (
-                [name for name, layer in self._layers.items() if layer.unmasked is not None],
-                "padding may have entered the clouds of {}: they have other positions than the mask of the batch. "
-                "`select=` can leave padded positions out.",
-            ),
-        ]
-        return [f"layers: {sentence.format(some_names(names))}" for names, sentence in found if names]
+        return layer_notes(self._layers, takes_first=self._calls == "first")
 
     def counting_positions(self) -> list[str]:
         """The layers whose vectors are made of several positions, without a mask."""
@@ -286,21 +268,6 @@ class ActivationRecorder:
             count = max(1, calls.get(name, 1)) if self._calls == "each" else 1
             for call in range(count):
                 yield name, name if count == 1 else f"{name}@{call}", layer, call
-
-    def _incomplete(self, layer: LayerRecord, call: int, ids: NDArray[np.int64]) -> str | None:
-        if layer.calls == 0 and layer.calls_outside:
-            return (
-                f"it ran {layer.calls_outside} times, but {self._outside}. Recorded is what runs in the validation "
-                "step; without a Trainer what runs in a call of the recorded module itself, or between `start_batch` "
-                "and `end_batch`."
-            )
-        if layer.calls == 0:
-            return (
-                "its forward hook never fired. Either the layer is not used, or it is used without being called "
-                "(a container, a weight used directly), or compiled code skipped the hook."
-            )
-        missing = layer.missing(call, ids)
-        return f"it did not run for {missing} of {int((ids >= 0).sum())} samples." if missing else None
 
     # -- Batches ----------------------------------------------------------------------------------------------------
 
@@ -423,7 +390,8 @@ class ActivationRecorder:
             arranged.values, batch.kept, self.pooling, channels, ids, self.seed,
             samples_axis=arranged.samples_axis, inside=inside,
         )  # fmt: skip
-        layer.pooled = describe_pooling(self.pooling, channels, math.prod(positions), masked=inside is not None)
+        masked = inside is not None or arranged.values.is_nested  # a nested tensor has no padding
+        layer.pooled = describe_pooling(self.pooling, channels, math.prod(positions), masked=masked)
         layer.write(call, batch.slots, ids, vectors)
 
 

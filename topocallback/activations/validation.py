@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from topocallback.activations.batches import count_samples
-from topocallback.activations.gather import agree_on_calls, gather_recordings
+from topocallback.activations.gather import agree_on_calls, any_text, gather_recordings
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.labels import TextLabels, find_labels
@@ -25,7 +25,7 @@ from topocallback.activations.pooling import Pooling, check_pooling
 from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder, check_recorded
 from topocallback.activations.recording import Recording
-from topocallback.records.wording import some_names
+from topocallback.records.wording import named_layers
 
 __all__ = ["ValidationOptions", "ValidationRecorder", "by_name", "check_integer"]
 
@@ -166,6 +166,7 @@ class ValidationRecorder:
         self._labels_from: str | None = None
         self._text: TextLabels | None = None
         self._own_ids = False
+        self._problem_elsewhere: str | None = None
         self._looks_padded = False
         self._doubts: dict[str, None] = {}
         self._looks = _MOST_LOOKS
@@ -257,6 +258,8 @@ class ValidationRecorder:
         calls = self._activations.calls_per_batch
         if device is not None and self._options.calls == "each":
             calls = agree_on_calls(calls, device)
+        if device is not None:
+            self._problem_elsewhere = any_text(self._unidentified(), device)
         own = self._activations.recording(calls)
         own.text = self._text
         own.about = self.about()
@@ -301,7 +304,7 @@ class ValidationRecorder:
         counting = self._activations.counting_positions()
         if self._looks_padded and self._find_mask.place is None and counting:
             notes.append(
-                f"sequences look padded, and padding counts in the clouds of {some_names(counting)}. `mask=` says "
+                f"sequences look padded, and padding counts in the clouds of {named_layers(counting)}. `mask=` says "
                 "where a batch has its mask or the sequences' lengths; `mask=None` says that nothing is padded."
             )
         return notes
@@ -329,7 +332,7 @@ class ValidationRecorder:
             self.start_batch(*found)
 
     def _unidentified(self) -> str | None:
-        return None if self._own_ids else self._indices.unidentified
+        return self._problem_elsewhere or (None if self._own_ids else self._indices.unidentified)
 
     def _ids_of(self, batch: Any, size: int | None) -> NDArray[np.int64] | None:
         """The samples of a batch; ``None`` if nothing tells, or if rows are samples of their own."""

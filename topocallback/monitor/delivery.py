@@ -9,10 +9,11 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 
 from topocallback.monitor.background import BackgroundWorker
-from topocallback.monitor.layer_problems import by_cause, named
+from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.records.snapshot import Snapshot
+from topocallback.records.wording import named_layers
 from topocallback.views.logging import write_for_tab, write_pictures, write_scalars
 
 __all__ = ["LONGEST_WAIT", "WAIT_AFTER_FAILURE", "Delivery"]
@@ -120,7 +121,7 @@ class Delivery:
     def _report(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
         snapshot = measured.snapshot
         for found in by_cause(self._reports, _of_layers(snapshot)):
-            self._reports.warn(f"{named(found.layers)}: {found.problem}")
+            self._reports.warn(f"{named_layers(found.layers)}: {found.problem}")
         labels = {table.about.title: table.about.label for table in snapshot.distances.values()}
         labels |= {table.about.title: table.about.label for table in snapshot.statistics.values()}
         for name, problem in snapshot.problems.items():

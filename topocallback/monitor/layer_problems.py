@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from topocallback.monitor.reports import Reports
 
-__all__ = ["LayersWithProblem", "by_cause", "named"]
-
-_MOST_NAMED = 3
+__all__ = ["LayersWithProblem", "by_cause"]
 
 
 @dataclass(frozen=True)
@@ -47,18 +45,6 @@ def by_cause(reports: Reports, problems: Mapping[str, str]) -> list[LayersWithPr
         causes.setdefault(cause, []).append(layer)
     new = (reports.news(cause, layers) for cause, layers in causes.items())
     return [LayersWithProblem(tuple(layers), _sentence(layers, problems)) for layers in new if layers]
-
-
-def named(layers: Sequence[str]) -> str:
-    """A few layers by name, and how many more there are.
-
-    Example:
-        >>> named("a"), named("abcde")
-        ("layer 'a'", "layers 'a', 'b', 'c' and 2 more")
-    """
-    more = len(layers) - _MOST_NAMED
-    names = ", ".join(map(repr, layers[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
-    return f"layer {names}" if len(layers) == 1 else f"layers {names}"
 
 
 def _sentence(layers: Sequence[str], problems: Mapping[str, str]) -> str:

@@ -11,9 +11,10 @@ from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import LayerSpec
 from topocallback.activations.validation import ValidationOptions, ValidationRecorder
-from topocallback.monitor.layer_problems import by_cause, named
+from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.trainer import batch_indices, is_rehearsal
+from topocallback.records.wording import named_layers
 from topocallback.views.sprite import MOST_TILES, TILE
 
 __all__ = ["report_layers", "start_recording"]
@@ -60,4 +61,4 @@ def report_layers(reports: Reports, layers: LayerSpec, problems: Mapping[str, st
     # A layer that the user did not ask for by name is no mistake of theirs.
     report = reports.warn if layers == "auto" else reports.complain
     for found in by_cause(reports, problems):
-        report(f"{named(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}")
+        report(f"{named_layers(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}")

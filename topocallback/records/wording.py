@@ -1,21 +1,21 @@
-"""Lists of names in sentences."""
+"""Names of layers in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["some_names"]
+__all__ = ["named_layers"]
 
 _MOST = 3
 
 
-def some_names(names: Sequence[str]) -> str:
-    """Names for a sentence: a few of them, and how many more there are.
+def named_layers(layers: Sequence[str]) -> str:
+    """A few layers by name, and how many more there are.
 
     Example:
-        >>> some_names(["stem"]), some_names(["a", "b", "c", "d", "e"])
-        ("'stem'", "'a', 'b', 'c' and 2 more")
+        >>> named_layers("a"), named_layers("abcde")
+        ("layer 'a'", "layers 'a', 'b', 'c' and 2 more")
     """
-    more = len(names) - _MOST
-    shown = ", ".join(repr(str(name)) for name in names[:_MOST])
-    return f"{shown} and {more} more" if more > 0 else shown
+    more = len(layers) - _MOST
+    names = ", ".join(map(repr, layers[:_MOST])) + (f" and {more} more" if more > 0 else "")
+    return f"layer {names}" if len(layers) == 1 else f"layers {names}"

@@ -55,7 +55,7 @@ def test_samples_are_those_of_the_loader_that_was_asked_for(how, streamed, datal
 def test_a_plain_module_is_called_in_evaluation_mode_and_left_in_its_own():
     model = nn.Sequential(nn.Linear(4, 5), nn.Dropout(0.9))
     model[0].eval()
-    options = RecordingOptions("**", n_samples=15)
+    options = RecordingOptions(["0", "1"], n_samples=15)
     clouds = record_clouds(model, ValidationData(DataLoader(data(40, 1), batch_size=7)), options)
     assert clouds.layers == ("0", "1")
     np.testing.assert_array_equal(clouds.clouds["1"], clouds.clouds["0"])

@@ -302,8 +302,8 @@ def _problems(
         found |= {name: " ".join(own)} if own else {}
     if of_all := of_all_layers(measured, clouds.n_points):
         found["noise"] = of_all
-    elif not of_measures:  # what keeps a measure from being known is said of the measure
-        found |= of_each_layer(clouds.layers, measured, tables)
+    else:
+        found |= of_each_layer(clouds.layers, measured, tables, of_measures)
     return found | dict(of_measures)
 
 

@@ -30,7 +30,10 @@ def of_all_layers(layers: Sequence[LayerMeasurements], n_samples: int) -> str:
 
 
 def of_each_layer(
-    names: Sequence[str], layers: Sequence[LayerMeasurements], tables: Sequence[LayerDistances]
+    names: Sequence[str],
+    layers: Sequence[LayerMeasurements],
+    tables: Sequence[LayerDistances],
+    of_measures: Mapping[str, str],
 ) -> Mapping[str, str]:
     """What single layers have too little for, where other layers have enough.
 
@@ -38,11 +41,13 @@ def of_each_layer(
         names: The layers.
         layers: What each of them gave.
         tables: Their distances.
+        of_measures: The title of a measure to what went wrong with it: that is not said again of each layer.
 
     Returns:
         Layer to a sentence. None for those without any point, or of which something has been said already.
     """
-    unknown = {table.about.title: np.isnan(table.noise) for table in tables if not table.about.paired}
+    asked = [table for table in tables if not table.about.paired and table.about.title not in of_measures]
+    unknown = {table.about.title: np.isnan(table.noise) for table in asked}
     found = {}
     for row, (name, layer) in enumerate(zip(names, layers, strict=True)):
         if not layer.n_points or layer.problems:

@@ -10,10 +10,11 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
+from topocallback.activations.options import ValidationOptions
 from topocallback.activations.pooling import POOLINGS
 from topocallback.activations.positions import Positions
 from topocallback.activations.samples import bottom_k
-from topocallback.activations.validation import ValidationOptions, ValidationRecorder
+from topocallback.activations.validation import ValidationRecorder
 
 OPTIONS = ValidationOptions("**", n_samples=40)
 

@@ -29,7 +29,8 @@ from torch.utils.data import (
 )
 
 from topocallback.activations.indices import BatchIndices, flatten_loaders
-from topocallback.activations.validation import ValidationOptions, ValidationRecorder
+from topocallback.activations.options import ValidationOptions
+from topocallback.activations.validation import ValidationRecorder
 from topocallback.monitor.recording import report_identity, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.trainer import is_distributed

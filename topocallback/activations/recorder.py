@@ -23,6 +23,7 @@ from topocallback.activations.hooks import CallHooks, Hook
 from topocallback.activations.layer_record import LayerRecord, holders_in, layer_notes
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.masks import MaskFinder
+from topocallback.activations.options import check_recorded
 from topocallback.activations.outputs import Arranged, arrange
 from topocallback.activations.pooling import Pooling, check_pooling, describe_pooling, rows_to_vectors
 from topocallback.activations.positions import Positions
@@ -32,9 +33,7 @@ from topocallback.activations.slots import Slots, arrived
 from topocallback.activations.tensors import check_is_plain, first_tensor, padded_shape
 from topocallback.records.point_clouds import PointClouds
 
-__all__ = ["CALLS", "ActivationRecorder", "check_recorded"]
-
-CALLS = ("first", "last", "each")
+__all__ = ["ActivationRecorder"]
 
 # Of a batch whose size is told by nothing but a layer's output.
 _MOST_ROWS = 1 << 24
@@ -393,25 +392,3 @@ class ActivationRecorder:
         masked = inside is not None or arranged.values.is_nested  # a nested tensor has no padding
         layer.pooled = describe_pooling(self.pooling, channels, math.prod(positions), masked=masked)
         layer.write(call, batch.slots, ids, vectors)
-
-
-def check_recorded(calls: str, channels: int | None, select: Any) -> None:
-    """Refuse options of recording that are not allowed.
-
-    Args:
-        calls: One of ``CALLS``.
-        channels: 1, -1 or ``None``.
-        select: A function, or ``None``.
-
-    Raises:
-        ValueError: If one is something else.
-
-    Example:
-        >>> check_recorded("each", -1, None)
-    """
-    if calls not in CALLS:
-        raise ValueError(f"Expected `calls` to be one of {CALLS}, got {calls!r}.")
-    if channels not in (None, 1, -1):
-        raise ValueError(f"Expected `channels` to be 1, -1 or None, got {channels!r}.")
-    if select is not None and not callable(select):
-        raise ValueError(f"Expected `select` to be a function of a layer's output, got {select!r}.")

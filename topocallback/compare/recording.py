@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from topocallback.activations.indices import BatchIndices, flatten_loaders
+from topocallback.activations.options import ValidationOptions, by_name
 from topocallback.activations.trainer_batches import start_batch
-from topocallback.activations.validation import ValidationOptions, ValidationRecorder, by_name
+from topocallback.activations.validation import ValidationRecorder
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["RecordingOptions", "ValidationData", "record_clouds"]

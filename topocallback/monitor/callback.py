@@ -13,9 +13,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from topocallback.activations.layers import choose_layers
+from topocallback.activations.options import ValidationOptions, by_name, check_integer
 from topocallback.activations.positions import Positions
 from topocallback.activations.trainer_batches import start_batch
-from topocallback.activations.validation import ValidationOptions, ValidationRecorder, by_name, check_integer
+from topocallback.activations.validation import ValidationRecorder
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import available_threads

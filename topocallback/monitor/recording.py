@@ -10,7 +10,8 @@ import lightning.pytorch as pl
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import LayerSpec
-from topocallback.activations.validation import ValidationOptions, ValidationRecorder
+from topocallback.activations.options import ValidationOptions
+from topocallback.activations.validation import ValidationRecorder
 from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.trainer import batch_indices, is_rehearsal

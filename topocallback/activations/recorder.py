@@ -232,10 +232,10 @@ class ActivationRecorder:
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
         ids = arrived(self._sample, (table for layer in self._layers.values() for table in layer.slots))
-        for name, of_call, layer, call in self._clouds(calls or self.calls_per_batch):
+        for of_call, layer, call in self._clouds(calls or self.calls_per_batch):
             problem = layer.problem or layer.incomplete(call, ids, self._outside)
             if problem:
-                problems[name if layer.problem else of_call] = problem
+                problems[of_call] = problem
             elif call < len(layer.slots) and (rows := layer.slots[call].rows) is not None:
                 complete[of_call] = rows
         labels = self._labels.rows if (self._labels.held == ids)[ids >= 0].all() else None
@@ -244,7 +244,7 @@ class ActivationRecorder:
 
     def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
         """The names of all clouds: those of the layers, or of their calls; see ``recording``."""
-        return tuple(of_call for _, of_call, _, _ in self._clouds(calls))
+        return tuple(of_call for of_call, _, _ in self._clouds(calls))
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
@@ -262,11 +262,12 @@ class ActivationRecorder:
         """The layers whose vectors are made of several positions, without a mask."""
         return [name for name, layer in self._layers.items() if layer.counts_positions]
 
-    def _clouds(self, calls: Mapping[str, int]) -> Iterator[tuple[str, str, LayerRecord, int]]:
+    def _clouds(self, calls: Mapping[str, int]) -> Iterator[tuple[str, LayerRecord, int]]:
+        """Name, layer and number of the call of every cloud."""
         for name, layer in self._layers.items():
             count = max(1, calls.get(name, 1)) if self._calls == "each" else 1
             for call in range(count):
-                yield name, name if count == 1 else f"{name}@{call}", layer, call
+                yield name if count == 1 else f"{name}@{call}", layer, call
 
     # -- Batches ----------------------------------------------------------------------------------------------------
 

@@ -68,5 +68,9 @@ def report_layers(reports: Reports, layers: LayerSpec, problems: Mapping[str, st
     for found in by_cause(reports, problems):
         report(f"{named(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}")
     if several := reports.news("repeated", repeated):
-        runs = "runs" if len(several) == 1 else "run"
-        reports.warn(f"{named(several)} {runs} several times in one batch; only the first output is recorded.")
+        what = (
+            "runs several times in one batch; its first output is"
+            if len(several) == 1
+            else ("run several times in one batch; the first output of each is")
+        )
+        reports.warn(f"{named(several)} {what} recorded.")

@@ -21,7 +21,7 @@ def last_cloud(folder, model, layer, **options):
         return values
 
     monitor = TopologyMonitor(layer, pooling=cloud, figures=False, on_error="raise")
-    fit(folder, monitor, model=model, val=loader(24), max_epochs=1, num_sanity_val_steps=0, **options)
+    fit(folder, monitor, model=model, val=loader(24, batch_size=24), max_epochs=1, num_sanity_val_steps=0, **options)
     return seen[-1]
 
 

@@ -47,7 +47,8 @@ def test_a_run_that_goes_on_has_the_history_of_one_that_did_not_stop(tmp_path, b
     resumed = monitor(background=background)
     trainer = train(tmp_path / "parts", resumed, ckpt_path=after(tmp_path / "parts", 1))
     assert resumed.history.steps == load_history(trainer.log_dir).steps == whole.history.steps == (3, 7, 11, 15)
-    assert steps_of(trainer.log_dir, "topology/drift_H1/stem") == (3, 7, 11, 15)
+    assert steps_of(trainer.log_dir, "topology/noise_H1/stem") == (3, 7, 11, 15)
+    assert steps_of(trainer.log_dir, "topology/drift_H1/stem") == (7, 11, 15)
     for mine, theirs in zip(resumed.history, whole.history, strict=True):
         assert_same_numbers(mine, theirs)
 
@@ -59,7 +60,8 @@ def test_a_whole_sanity_check_of_a_run_that_goes_on_is_not_measured(tmp_path):
     trainer = train(tmp_path, resumed, ckpt_path=after(tmp_path, 1), num_sanity_val_steps=-1)
     assert [folder.name for folder in Path(trainer.log_dir).glob("topology*")] == ["topology"]
     assert resumed.history.steps == load_history(trainer.log_dir).steps == (0, 3, 7, 11, 15)
-    assert steps_of(trainer.log_dir, "topology/drift_H1/stem") == (0, 3, 7, 11, 15)
+    assert steps_of(trainer.log_dir, "topology/noise_H1/stem") == (0, 3, 7, 11, 15)
+    assert steps_of(trainer.log_dir, "topology/drift_H1/stem") == (3, 7, 11, 15)
 
 
 @pytest.mark.scenario("resuming from before the last snapshots: they are measured again")

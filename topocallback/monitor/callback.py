@@ -45,19 +45,17 @@ class TopologyMonitor(Callback):
     under ``<log_dir>/topology``.
 
     The trained weights are bit-identical with and without the callback. It draws from no global random generator, its
-    hooks are there during validation only, and what fails inside it becomes a warning.
+    hooks are there during forward passes of a validation only, and what fails inside it becomes a warning. What it took
+    for labels, padding and samples is told in one line.
 
     Scalars, each with ``/<layer>`` behind it, of the first measure in every homology dimension: ``topology/drift_H1``
-    (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (how often it comes out at least
-    as different where nothing has changed: a p-value), ``topology/drift_from_first_H1`` and ``topology/noise_H1`` (the
-    distance that two independent samples of the layer, of as many points, have on average); and
-    ``topology/bars_H1``, ``topology/total_persistence_H1``, ``topology/longest_bar_H1`` and
-    ``topology/persistent_entropy_H1`` (bits); ``topology/mapper_coverage`` (share of samples in a node of the layer's
-    Mapper graph), ``topology/mapper_majority`` (how well the nodes separate classes: the share of their most frequent
-    one) and ``topology/mapper_purity`` (the paper's point-wise purity); ``topology/seconds``. Pictures:
-    ``topology/layer_distance`` and ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and
-    ``topology/mapper``, whose nodes start where they were at the step before.
-    TensorBoard's tab Topology shows every snapshot with its Mapper graphs and the images in their nodes.
+    (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (its p-value),
+    ``topology/drift_from_first_H1`` and ``topology/noise_H1`` (the distance that two independent samples of the layer,
+    of as many points, have on average); statistics of diagrams, such as ``topology/bars_H1``, and of Mapper graphs, such
+    as ``topology/mapper_coverage``; ``topology/seconds``. Pictures: ``topology/layer_distance`` and
+    ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and ``topology/mapper``, whose nodes
+    start where they were at the step before. TensorBoard's tab Topology shows every snapshot with its Mapper graphs and
+    the images in their nodes.
 
     The untrained network is the run's first snapshot, at step 0, if the Trainer's sanity check runs through all of the
     validation data (``num_sanity_val_steps=-1``); a shorter sanity check is not measured.

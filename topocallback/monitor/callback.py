@@ -51,8 +51,8 @@ class TopologyMonitor(Callback):
     Scalars, each with ``/<layer>`` behind it, of the first measure in every homology dimension: ``topology/drift_H1``
     (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (its p-value),
     ``topology/drift_from_first_H1`` and ``topology/noise_H1`` (the distance that two independent samples of the layer,
-    of as many points, have on average); statistics of diagrams, such as ``topology/bars_H1``, and of Mapper graphs, such
-    as ``topology/mapper_coverage``; ``topology/seconds``. Pictures: ``topology/layer_distance`` and
+    of as many points, have on average); statistics of diagrams, such as ``topology/bars_H1``, and of Mapper graphs,
+    such as ``topology/mapper_coverage``; ``topology/seconds``. Pictures: ``topology/layer_distance`` and
     ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and ``topology/mapper``, whose nodes
     start where they were at the step before. TensorBoard's tab Topology shows every snapshot with its Mapper graphs and
     the images in their nodes.

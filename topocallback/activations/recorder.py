@@ -103,6 +103,7 @@ class ActivationRecorder:
         self.pooling = pooling
         self.seed = seed
         self.before_call: Callable[[], None] | None = None
+        self.sees_graphs = False
         # Rows are samples of their own: how many there will be is not the length of the data set.
         self._sample = start_sample(n_samples, None if pooling == "rows" else length, seed)
         slots = len(self._sample.ids)
@@ -293,6 +294,7 @@ class ActivationRecorder:
     def _admit(self, batch: CurrentBatch, ids: NDArray[np.int64]) -> None:
         self._seen += len(ids)
         batch.admit(self._sample, ids, rows_are_samples=self.pooling == "rows")
+        self.sees_graphs |= batch.rows.node_counts is not None
         labels = batch.labels
         if self.pooling == "rows" and labels is not None and len(labels) != len(ids):
             labels = None  # they are of the inputs, not of their rows

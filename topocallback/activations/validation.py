@@ -183,12 +183,11 @@ class ValidationRecorder:
 
     def about(self) -> dict[str, Any]:
         """How it was recorded, as JSON can hold it: the options, what they came to, and what a row is."""
-        points = {"rows": "rows"}.get(str(self._options.pooling), "samples")
         return {
             **self._options.describe(),
             "labels": self._labels_from,
             "mask": self._find_mask.place,
-            "points": "positions" if isinstance(self._options.pooling, Positions) else points,
+            "points": self._points(),
             "samples": self._unidentified() or "indices into the data set",
             "pooled": self._activations.pooled,
         }
@@ -229,7 +228,7 @@ class ValidationRecorder:
         pooling = ", ".join(f"{how} ({count} layers)" for how, count in pooled.most_common(3)) or "nothing"
         samples = self._unidentified() or "indices into the data set"
         found = f"labels = {self._labels_from}; mask = {self._find_mask.place}"
-        return f"{found}; pooling = {pooling}; samples = {samples}"
+        return f"{found}; points = {self._points()}; pooling = {pooling}; samples = {samples}"
 
     def _start_fetched(self) -> None:
         fetched, self._fetched, self._activations.before_call = self._fetched, None, None
@@ -244,6 +243,13 @@ class ValidationRecorder:
             ] = None
         else:
             self.start_batch(*found)
+
+    def _points(self) -> str:
+        """What a point of a cloud is."""
+        if self._options.pooling == "rows":
+            return "rows"
+        samples = "graphs" if self._activations.sees_graphs else "samples"
+        return f"positions of {samples}" if isinstance(self._options.pooling, Positions) else samples
 
     def _unidentified(self) -> str | None:
         return self._problem_elsewhere or (None if self._own_ids else self._indices.unidentified)

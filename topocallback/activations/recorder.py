@@ -144,6 +144,11 @@ class ActivationRecorder:
         return {name: layer.most_calls for name, layer in self._layers.items()}
 
     @property
+    def samples_seen(self) -> int:
+        """How many samples there were in all batches so far."""
+        return self._seen
+
+    @property
     def pooled(self) -> dict[str, str]:
         """What was done with each layer's positions, in words."""
         return {name: layer.pooled for name, layer in self._layers.items() if layer.pooled is not None}

@@ -214,6 +214,10 @@ class ValidationRecorder:
                 "into them, so that it is not known which items they are. Put the items' indices into the batch, under "
                 "`sample_ids`."
             )
+        if self._activations.sees_graphs and self._activations.samples_seen == 1:
+            notes.append(
+                "the validation data are one graph, and a graph is one point: `pooling='rows'` makes every node a point."
+            )
         counting = self._activations.counting_positions()
         if self._looks_padded and self._find_mask.place is None and counting:
             notes.append(

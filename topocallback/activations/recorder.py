@@ -68,6 +68,10 @@ class ActivationRecorder:
         automatic_batches: Whether each call of ``module`` is one batch, as long as neither ``start_batch`` nor
             ``end_batch`` is called. ``False`` records nothing before the first ``start_batch``.
 
+    Attributes:
+        samples_seen: How many samples there were in all batches so far.
+        sees_graphs: Whether samples are graphs.
+
     Raises:
         ValueError: If ``layers`` matches nothing, ``pooling`` or ``calls`` is unknown, ``channels`` is neither 1 nor
             -1, or ``n_samples`` is under 1.
@@ -126,7 +130,7 @@ class ActivationRecorder:
         self._find_mask = MaskFinder("auto")
         self._arrangements: Arrangements = {}
         self._outside = "apart from a batch"
-        self._seen = 0
+        self.samples_seen = 0
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -142,11 +146,6 @@ class ActivationRecorder:
     def calls_per_batch(self) -> dict[str, int]:
         """How often each chosen layer ran in one batch, at most."""
         return {name: layer.most_calls for name, layer in self._layers.items()}
-
-    @property
-    def samples_seen(self) -> int:
-        """How many samples there were in all batches so far."""
-        return self._seen
 
     @property
     def pooled(self) -> dict[str, str]:
@@ -216,7 +215,7 @@ class ActivationRecorder:
                 raise ValueError(f"Expected `sample_ids` to be at least 0, got {ids.min()}.")
             self._admit(started, ids)
         elif size is not None and self.pooling != "rows":
-            self._admit(started, np.arange(self._seen, self._seen + size))
+            self._admit(started, np.arange(self.samples_seen, self.samples_seen + size))
 
     def end_batch(self) -> None:
         """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
@@ -293,11 +292,11 @@ class ActivationRecorder:
         is_told = size is not None and self.pooling != "rows" and (self._samples_first or says_its_size(arguments))
         batch = self._begin(arguments, self._find_mask(arguments, size) if is_told else None)
         if is_told:
-            self._admit(batch, np.arange(self._seen, self._seen + (size or 0)))
+            self._admit(batch, np.arange(self.samples_seen, self.samples_seen + (size or 0)))
         self._of_samples = True
 
     def _admit(self, batch: CurrentBatch, ids: NDArray[np.int64]) -> None:
-        self._seen += len(ids)
+        self.samples_seen += len(ids)
         batch.admit(self._sample, ids, rows_are_samples=self.pooling == "rows")
         self.sees_graphs |= batch.rows.node_counts is not None
         labels = batch.labels
@@ -385,7 +384,7 @@ class ActivationRecorder:
         if batch.ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")
-            self._admit(batch, np.arange(self._seen, self._seen + shape[axes[0]]))
+            self._admit(batch, np.arange(self.samples_seen, self.samples_seen + shape[axes[0]]))
         return axes
 
     def _write(self, layer: LayerRecord, call: int, batch: CurrentBatch, arranged: Arranged) -> None:

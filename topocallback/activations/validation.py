@@ -216,7 +216,8 @@ class ValidationRecorder:
             )
         if self._activations.sees_graphs and self._activations.samples_seen == 1:
             notes.append(
-                "the validation data are one graph, and a graph is one point: `pooling='rows'` makes every node a point."
+                "the validation data are one graph, and a graph is one point. `pooling='rows'` makes a point of every "
+                "node."
             )
         counting = self._activations.counting_positions()
         if self._looks_padded and self._find_mask.place is None and counting:

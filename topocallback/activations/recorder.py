@@ -227,12 +227,11 @@ class ActivationRecorder:
         """What was recorded so far, one row per slot; see ``Recording``.
 
         Args:
-            calls: How often each layer runs in a batch, under ``calls="each"``, where other processes may know of
-                more calls than this one.
+            calls: How often each layer runs in a batch, under ``calls="each"``: other processes may know of more.
 
         Returns:
-            The recording. A layer that never ran, did not run in every batch, or gave something that is no vector per
-            sample is not in it, but named in its ``problems``.
+            The recording. A layer that did not run in every batch, or gave something that is no vector per sample, is
+            not in it, but named in its ``problems``.
         """
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
@@ -255,7 +254,7 @@ class ActivationRecorder:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
 
         Returns:
-            A ``PointClouds``; see ``recording`` for layers with problems.
+            The clouds; see ``recording`` for layers with problems.
         """
         return self.recording().to_point_clouds()
 
@@ -264,7 +263,7 @@ class ActivationRecorder:
         return layer_notes(self._layers, takes_first=self._calls == "first")
 
     def counting_positions(self) -> list[str]:
-        """The layers whose vectors are made of several positions, without a mask."""
+        """The layers whose vectors are made of several positions, none of them masked."""
         return [name for name, layer in self._layers.items() if layer.counts_positions]
 
     def _clouds(self, calls: Mapping[str, int]) -> Iterator[tuple[str, LayerRecord, int]]:

@@ -75,3 +75,47 @@ def test_the_options_of_recording_are_checked_here_too():
     with pytest.raises(ValueError, match="`n_samples` to be an integer of at least 2, got 1"):
         RecordingOptions(n_samples=1)
     assert RecordingOptions().n_samples == 1000
+
+
+class Repeats(nn.Module):
+    """A block that runs three times on padded sequences."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = nn.Linear(4, 4)
+
+    def forward(self, x):
+        for _ in range(3):
+            x = self.block(x)
+        return x
+
+
+def padded_sequences(longest):
+    generator = torch.Generator().manual_seed(0)
+    sequences = [torch.randn(1 + i % 5, 4, generator=generator) for i in range(30)]
+
+    def collate(samples):
+        lengths = torch.tensor([len(sample) for sample in samples])
+        padding = [torch.zeros(longest - len(sample), 4) for sample in samples]
+        return torch.stack([torch.cat(pair) for pair in zip(samples, padding, strict=True)]), lengths
+
+    return DataLoader(sequences, batch_size=8, collate_fn=collate)
+
+
+def test_calls_masks_and_selection_are_those_of_a_monitor():
+    model = Repeats().eval()
+    options = RecordingOptions("block", n_samples=30, calls="each", select=lambda output: 2 * output)
+    short, long = (record_clouds(model, ValidationData(padded_sequences(n)), options) for n in (5, 40))
+    assert short.layers == long.layers == ("block@0", "block@1", "block@2")
+    assert short.labels is None  # the second part of a batch are lengths
+    for layer in short.layers:
+        np.testing.assert_allclose(short.clouds[layer], long.clouds[layer], atol=1e-6)
+    alone = padded_sequences(5).dataset[7]
+    with torch.no_grad():
+        np.testing.assert_allclose(short.clouds["block@0"][7], 2 * model.block(alone).mean(dim=0), atol=1e-6)
+
+
+def test_what_is_not_certain_is_said_before_clouds_are_given():
+    options = RecordingOptions("block", n_samples=30)
+    with pytest.warns(UserWarning, match="layer 'block' ran several times in one batch, and the first output"):
+        record_clouds(Repeats().eval(), ValidationData(padded_sequences(5)), options)

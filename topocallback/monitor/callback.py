@@ -380,7 +380,7 @@ class TopologyMonitor(Callback):
         if not trainer.is_global_zero:
             return None
         self._report(recorder, recording.problems)
-        self._reports.tell(recorder.summary())
+        self._reports.tell(f"recording for {directory}", recorder.summary())
         return self._measure(trainer, recording.to_point_clouds(), inputs, directory)
 
     def _measure(

@@ -74,10 +74,15 @@ class Reports:
         self._named |= {(about, layer) for layer in new}
         return new
 
-    def tell(self, message: str) -> None:
-        """Say on the first process what was chosen, unless the same has been said before."""
-        if message not in self._given:
-            self._given.add(message)
+    def tell(self, about: str, message: str) -> None:
+        """Say on the first process how it is, once.
+
+        Args:
+            about: What it is said of.
+            message: How it is.
+        """
+        if about not in self._given:
+            self._given.add(about)
             rank_zero_info(f"TopologyMonitor: {message}")
 
     def warn(self, message: str) -> None:

@@ -37,7 +37,10 @@ class KeepsCloud(Statistic):
 def clouds_of(snapshot: Snapshot) -> dict[str, Tensor]:
     """The clouds behind a snapshot that `KeepsCloud` measured."""
     numbers = snapshot.statistics["keeps_cloud"].values
-    return {layer: torch.tensor(KeepsCloud.kept[int(number)]) for layer, number in zip(snapshot.layers, numbers, strict=True)}
+    return {
+        layer: torch.tensor(KeepsCloud.kept[int(number)])
+        for layer, number in zip(snapshot.layers, numbers, strict=True)
+    }
 
 
 class Learns(pl.LightningModule):
@@ -126,7 +129,9 @@ def train_and_compare(
     for name, one in own.items():
         expected = torch.cat([one(seen).float() for seen in hooks.batches])
         if getattr(one, "rounds", False):
-            torch.testing.assert_close(clouds[name], expected, rtol=1e-5, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(
+                clouds[name], expected, rtol=1e-5, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}"
+            )
         else:
             assert torch.equal(clouds[name], expected), name
     return watched

@@ -166,7 +166,9 @@ def test_a_vision_transformer_gives_its_class_token_or_the_mean(tmp_path, poolin
 
     of = token_of if pooling == "token" else mean
     own = {name: of(name) for name in ("net.blocks.0", "net.blocks.1", "net.norm")}
-    watched = train_and_compare(tmp_path, lambda: OnImages(VisionTransformer()), loader_of(3, 12, 8), own, pooling=pooling)
+    watched = train_and_compare(
+        tmp_path, lambda: OnImages(VisionTransformer()), loader_of(3, 12, 8), own, pooling=pooling
+    )
     assert watched.warnings == []
 
 
@@ -190,7 +192,10 @@ class Detector(Learns):
 def detection_loader() -> DataLoader:
     generator = torch.Generator().manual_seed(0)
     images = [torch.randn(3, 6 + i % 3, 7 + i % 2, generator=generator) for i in range(N)]
-    items = [(image, {"boxes": torch.rand(1 + i % 2, 4), "labels": torch.ones(1 + i % 2).long()}) for i, image in enumerate(images)]
+    items = [
+        (image, {"boxes": torch.rand(1 + i % 2, 4), "labels": torch.ones(1 + i % 2).long()})
+        for i, image in enumerate(images)
+    ]
     return DataLoader(items, 8, collate_fn=lambda batch: tuple(zip(*batch, strict=True)))
 
 

@@ -94,7 +94,6 @@ class Augments(OnViews):
 def test_views_that_the_batch_does_not_have_are_not_guessed_at(tmp_path):
     watched = train_and_compare(tmp_path, Augments, pairs(2, 9), {}, layers="projector")
     assert len(watched.monitor.history) == 0
-    print(watched.warnings)
     assert ["Expected to know which of 16 rows" in message for message in watched.warnings] == [True]
 
 

@@ -307,7 +307,7 @@ def test_convolutions_over_videos_have_their_channels_first(tmp_path):
     assert train_and_compare(tmp_path, make, loader_of(3, 4, 6, 6), own).warnings == []
 
 
-# -- Models that are not run as they were written -----------------------------------------------------------------------
+# -- Models that are not run as they were written ----------------------------------------------------------------------
 
 
 class BesideAScript(nn.Module):

@@ -180,7 +180,7 @@ def test_a_call_without_the_root_is_recorded_like_one_with_it(tmp_path):
     assert train_and_compare(tmp_path, Triplets, pairs(6), own, calls="each").warnings == []
 
 
-# -- Calls that do not go through the root ------------------------------------------------------------------------------
+# -- Calls that do not go through the root -----------------------------------------------------------------------------
 
 
 class TwoTowers(nn.Module):

@@ -246,7 +246,7 @@ def test_padding_that_is_not_masked_is_said(tmp_path):
     assert watched.warnings == []
 
 
-# -- Convolutions and layer norms over sound ----------------------------------------------------------------------------
+# -- Convolutions and layer norms over sound ---------------------------------------------------------------------------
 
 
 class NormOfChannels(nn.Module):

@@ -264,7 +264,7 @@ def test_the_paper_setting_records_raw_convolutions(tmp_path):
         "backend": "redzed",
         "mapper": MapperOptions.purvine2023().describe(),
     }
-    assert TopologyMonitor.purvine2023().n_samples == 1000
+    assert TopologyMonitor.purvine2023().recording.n_samples == 1000
     assert TopologyMonitor.purvine2023(mapper=True).options.mapper_options == MapperOptions()
 
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
 
 from topocallback.activations.indices import BatchIndices
-from topocallback.monitor.recording import report_identity
+from topocallback.activations.options import ValidationOptions
+from topocallback.activations.recording import Recording
+from topocallback.activations.validation import ValidationRecorder
+from topocallback.monitor.recording import report_recording
 from topocallback.monitor.reports import Reports
 
 
 def told_of(indices: BatchIndices) -> list[str]:
-    """What is said if it is asked for at the start and at the end."""
+    """What is said after each of two validations."""
     reports = Reports("raise")
+    recorder = ValidationRecorder(nn.Sequential(nn.Linear(1, 1)), ValidationOptions(), indices)
+    recording = Recording(np.arange(1), {"0": torch.zeros(1, 1)})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report_identity(reports, indices)
-        report_identity(reports, indices)
+        report_recording(reports, "auto", recorder, recording)
+        report_recording(reports, "auto", recorder, recording)
     return [str(warning.message) for warning in caught]
 
 

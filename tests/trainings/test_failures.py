@@ -50,13 +50,18 @@ class Stop(pl.Callback):
 
 
 class FailsInValidation(Net):
-    """In the second batch of the second validation."""
+    """In its forward pass, in the second batch of the second validation."""
 
     def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        self.fails = self.trainer.current_epoch == 1 and batch_idx == 1
         super().validation_step(batch, batch_idx)
-        if self.trainer.current_epoch == 1 and batch_idx == 1:
+
+    def forward(self, x):
+        output = super().forward(x)
+        if not self.training and self.fails:
             self.hooks = hooks_of(self)
             raise RuntimeError("out of luck")
+        return output
 
 
 @pytest.mark.scenario("an exception in `validation_step`")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
+from identified_rows import (
+    N_SAMPLES,
+    Fetches,
+    Items,
+    RunsBoth,
+    assert_it_is_said,
+    assert_rows_are_their_items,
+    validate,
+    why_unidentified,
+)
 from lightning.pytorch.utilities.combined_loader import CombinedLoader
-from small_trainings import in_two_processes, our_warnings, trainer_for
-from torch import nn
+from small_trainings import in_two_processes
 from torch.utils.data import (
     BatchSampler,
     ConcatDataset,
@@ -27,30 +34,6 @@ from torch.utils.data import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-
-from topocallback.activations.indices import BatchIndices, flatten_loaders
-from topocallback.activations.options import ValidationOptions
-from topocallback.activations.validation import ValidationRecorder
-from topocallback.monitor.recording import report_identity, start_recording
-from topocallback.monitor.reports import Reports
-from topocallback.monitor.trainer import is_distributed
-from topocallback.records.point_clouds import PointClouds
-
-N_SAMPLES = 12
-
-
-class Items(Dataset):
-    """Item i holds the value i, or so much more."""
-
-    def __init__(self, length: int, first: int = 0) -> None:
-        self.length = length
-        self.first = first
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return torch.tensor([float(range(self.first, self.first + self.length)[index])])
 
 
 class Stream(IterableDataset):
@@ -69,91 +52,6 @@ class Batches(Dataset):
 
     def __getitem__(self, index: int) -> torch.Tensor:
         return torch.arange(4.0).reshape(4, 1) + 4 * index
-
-
-class Identity(pl.LightningModule):
-    """Its only layer gives what it is given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.value = nn.Linear(1, 1, bias=False)
-        nn.init.ones_(self.value.weight)
-
-    def validation_step(self, batch, batch_idx, dataloader_idx=0):
-        self.value(batch)
-
-
-class Records(pl.Callback):
-    """Records every validation as the monitor does, and keeps what it recorded."""
-
-    def __init__(self, dataloader_idx: int = 0) -> None:
-        self.options = ValidationOptions("value", n_samples=N_SAMPLES, dataloader_idx=dataloader_idx)
-        self.reports = Reports("raise")
-        self.recorder: ValidationRecorder | None = None
-        self.passes: list[tuple[PointClouds, BatchIndices, Any]] = []
-
-    def on_validation_start(self, trainer, pl_module):
-        self.recorder = start_recording(trainer, pl_module, self.options, self.reports, inputs=False)
-
-    def on_validation_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
-        self.recorder.start_batch(batch, dataloader_idx)
-
-    def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0):
-        self.recorder.end_batch()
-
-    def on_validation_epoch_end(self, trainer, pl_module):
-        self.recorder.detach()
-        indices = self.recorder._indices
-        report_identity(self.reports, indices)
-        device = trainer.strategy.root_device if is_distributed(trainer) else None
-        recording = self.recorder.recording(device)
-        if trainer.is_global_zero:
-            loader = flatten_loaders(trainer.val_dataloaders)[self.options.dataloader_idx]
-            self.passes.append((recording.to_point_clouds(), indices, loader))
-
-
-def validate(folder: Path, loaders: Any, dataloader_idx: int = 0, **options: Any) -> tuple[Records, list[str]]:
-    """Validate twice, so that whatever changes from pass to pass does so."""
-    records = Records(dataloader_idx)
-    trainer = trainer_for(folder, records, logger=False, **options)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for _ in range(2):
-            trainer.validate(Identity(), loaders, verbose=False)
-    return records, our_warnings(caught)
-
-
-def why_unidentified(clouds: PointClouds, indices: BatchIndices) -> str | None:
-    """What the recording says about its rows' identity."""
-    return indices.unidentified
-
-
-def assert_rows_are_their_items(records: Records, items: set[float]) -> None:
-    """Every index leads to the item that its row is, and as many rows were kept as there are items, or were asked for.
-
-    Args:
-        items: The values that validation ran through.
-    """
-    for clouds, indices, loader in records.passes:
-        assert why_unidentified(clouds, indices) is None
-        rows = clouds.clouds["value"][:, 0].tolist()
-        assert [float(loader.dataset[index]) for index in clouds.sample_ids.tolist()] == rows
-        assert set(rows) <= items
-        assert len(rows) == len(set(rows)) == min(N_SAMPLES, len(items))
-
-
-def assert_it_is_said(records: Records, told: list[str], *, is_defect: bool, rows: int | None = None) -> None:
-    """No row is said to be an item, one warning says why where something is lost, and rows were kept all the same.
-
-    Args:
-        is_defect: Whether there should be a warning.
-        rows: How many rows should have been kept.
-    """
-    for clouds, indices, _ in records.passes:
-        assert why_unidentified(clouds, indices)
-        assert indices.is_defect is is_defect
-        assert len(clouds.sample_ids) == (N_SAMPLES if rows is None else rows)
-    assert ["which items of the data set" in message for message in told] == [True] * is_defect
 
 
 # -- Every index leads to its item ------------------------------------------------------------------------------------
@@ -340,20 +238,32 @@ _LOST = {
 
 
 def validate_every_kind(folder: Path) -> None:
-    options = {"strategy": "ddp", "devices": 2}
+    options: dict[str, Any] = {"strategy": "ddp", "devices": 2}
+    _validate_steps_and_loaders(folder, **options)
     for make, items in _IDENTIFIED.values():
         records, told = validate(folder, make(), **options)
         assert_rows_are_their_items(records, set(map(float, items)))
         assert told == []
     for make in _LOST.values():
         records, told = validate(folder, make(), **options)
-        for clouds, indices, _ in records.passes:
-            assert why_unidentified(clouds, indices)
+        for clouds, _ in records.passes:
+            assert why_unidentified(clouds)
             assert len(clouds.sample_ids) == N_SAMPLES
             assert np.unique(clouds.sample_ids).size == N_SAMPLES
-        assert len(told) == 1
+        assert len(told) == bool(records.passes)  # the first process says it
+
+
+def _validate_steps_and_loaders(folder: Path, **options: Any) -> None:
+    records, told = validate(folder, DataLoader(Items(31), 4), model=Fetches, **options)
+    assert_rows_are_their_items(records, set(map(float, range(31))))
+    assert told == []
+    loaders = [DataLoader(Items(32), 4), DataLoader(Items(32, first=50), 4)]
+    records, told = validate(folder, CombinedLoader(loaders, "min_size"), 1, RunsBoth, **options)
+    assert_rows_are_their_items(records, set(map(float, range(50, 82))))
+    assert told == []
 
 
 @pytest.mark.scenario("two processes: plain loaders, samplers of one's own, padding, shuffling, parts of data sets")
+@pytest.mark.scenario("two processes: a step that fetches its batches, and two loaders at once")
 def test_two_processes_lead_to_the_items_of_both(tmp_path):
     in_two_processes(validate_every_kind, tmp_path)

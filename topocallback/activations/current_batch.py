@@ -57,6 +57,7 @@ class CurrentBatch:
         self._mask = mask
         self._others = others
         self._arrangements = arrangements
+        self._known: dict[int, set[str]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -105,7 +106,15 @@ class CurrentBatch:
             key = id(module), views
             if key not in self._arrangements:
                 self._arrangements[key] = find_arrangement(given, tensors_in(self._content), self.rows.size)
-            self.rows.views, self.rows.arrangement = views, self._arrangements[key]
+            self.rows.views, self.rows.arrangement = views, self._as_before(views, self._arrangements[key])
+
+    def _as_before(self, views: int, found: str | None) -> str | None:
+        """The arrangement of a call's rows: a call on what an earlier one gave has none of the batch's own rows."""
+        known = self._known.setdefault(views, set())
+        if found is not None:
+            known.add(found)
+            return found
+        return next(iter(known)) if len(known) == 1 else None
 
     def look_at_layer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """See what a layer is told about padding: it holds for the whole batch, unless the batch itself says something.

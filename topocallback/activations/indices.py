@@ -75,10 +75,16 @@ class BatchIndices:
         self.is_defect = order.is_defect
         self.left_out = 0
         self._order = order
+        self._max_batches = max_batches
         self._rank, self._world_size = _process_of(loader, rank, world_size)
         self._batch = 0
         self._place = 0
         self._has_given = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all batches that will be run have passed: whatever comes now are the same samples once more."""
+        return self._batch >= self._max_batches
 
     @property
     def expected(self) -> int | None:

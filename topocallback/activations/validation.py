@@ -84,7 +84,9 @@ class ValidationRecorder:
         self._looks_padded = False
         self._doubts: dict[str, None] = {}
         self._looks = _MOST_LOOKS
-        self._fetched: Callable[[], Any] | None = None
+        self._fetches: tuple[Callable[[], int], Callable[[], None]] | None = None
+        self._n_fetched = 0
+        self._fetches_otherwise = False
         self._activations = ActivationRecorder(
             module,
             options.layers,
@@ -127,7 +129,8 @@ class ValidationRecorder:
             ValueError: If the batch lacks the labels or the mask that it should have, and nothing else is to be done
                 about it.
         """
-        if dataloader_idx != self._options.dataloader_idx:
+        # A loader may begin again before a longer one beside it has ended.
+        if dataloader_idx != self._options.dataloader_idx or self._indices.has_ended:
             return
         size, doubt = count_samples(batch, self._indices.expected)
         if doubt is not None:
@@ -144,19 +147,20 @@ class ValidationRecorder:
         if self.inputs is not None:
             self.inputs.add(batch, ids)
 
-    def expect_batch(self, fetched: Callable[[], Any]) -> None:
-        """Say that a batch begins which the validation step fetches for itself.
+    def expect_batch(self, count: Callable[[], int], start: Callable[[], None]) -> None:
+        """Say that a step begins which fetches its batch for itself.
 
         Args:
-            fetched: Gives the batch when the model is first called, as a tuple of it and of its data loader's number;
-                ``None`` if it is not certain which batch that is, so that it is left out.
+            count: How many batches it has fetched so far.
+            start: Says that the last one of them begins, by ``start_batch``.
         """
-        self._fetched = fetched
-        self._activations.before_call = self._start_fetched
+        self._fetches, self._n_fetched = (count, start), 0
+        self._activations.before_call = self._look_at_fetched
 
     def end_batch(self) -> None:
         """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
-        self._start_fetched()
+        self._look_at_fetched()
+        self._fetches = self._activations.before_call = None
         self._activations.end_batch()
 
     def recording(self, device: torch.device | None = None) -> Recording:
@@ -235,19 +239,27 @@ class ValidationRecorder:
         found = f"labels = {self._labels_from}; mask = {self._find_mask.place}"
         return f"{found}; points = {self._points()}; pooling = {pooling}; samples = {samples}"
 
-    def _start_fetched(self) -> None:
-        fetched, self._fetched, self._activations.before_call = self._fetched, None, None
-        if fetched is None:
+    def _look_at_fetched(self) -> None:
+        """Before every call in a step that fetches, and at its end: one batch in each step is certain to be that one.
+
+        Of several nothing tells which of them a call is given, nor whether the next step is given one of this step's.
+        """
+        if self._fetches is None:
             return
-        found = fetched()
-        if found is None:
-            self._indices.skip()
+        count, start = self._fetches
+        new = count() - self._n_fetched
+        self._n_fetched += new
+        if new and self._n_fetched == 1 and not self._fetches_otherwise:
+            start()
+        elif new:
+            self._fetches_otherwise = True
+            self._activations.start_batch(sample_ids=())
+            for _ in range(new):
+                self._indices.skip()
             self._doubts[
                 "a validation step that fetches its batches itself did not fetch one batch for each step, so nothing "
-                "tells which samples these were."
+                "tells which samples these were, and from there on nothing is recorded."
             ] = None
-        else:
-            self.start_batch(*found)
 
     def _points(self) -> str:
         """What a point of a cloud is."""

@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from topocallback.activations.indices import BatchIndices, flatten_loaders
 from topocallback.activations.options import ValidationOptions, by_name
-from topocallback.activations.trainer_batches import start_batch
+from topocallback.activations.trainer_batches import number_of_batches, start_batch
 from topocallback.activations.validation import ValidationRecorder
 from topocallback.records.point_clouds import PointClouds
 
@@ -194,7 +194,7 @@ class _RecordValidation(Callback):
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         idx = self._options.dataloader_idx
-        indices = BatchIndices(flatten_loaders(trainer.val_dataloaders)[idx], trainer.num_val_batches[idx])
+        indices = BatchIndices(flatten_loaders(trainer.val_dataloaders)[idx], number_of_batches(trainer, idx))
         self.recorder = ValidationRecorder(pl_module, self._options, indices)
         self.recorder.attach()
 

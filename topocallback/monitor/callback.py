@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from topocallback.measures.table import MeasureLike
 from topocallback.monitor.current_run import CurrentRun
 from topocallback.monitor.delivery import LONGEST_WAIT, WAIT_AFTER_FAILURE, Delivery
 from topocallback.monitor.monitored import MonitoredScalars
-from topocallback.monitor.recording import report_layers, start_recording
+from topocallback.monitor.recording import report_recording, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
@@ -295,7 +295,7 @@ class TopologyMonitor(Callback):
         with self._reports.guarded("measuring"):
             if self._due and everyone(trainer, recorder is not None) and recorder is not None:
                 if is_rehearsal(trainer):
-                    self._report(recorder, recorder.recording().problems)
+                    report_recording(self._reports, self.recording.layers, recorder, recorder.recording())
                 else:
                     measured = self._finish(trainer, recorder)
         if not self.background and not self._off:
@@ -366,11 +366,6 @@ class TopologyMonitor(Callback):
             self._recorder.detach()
             self._recorder = None
 
-    def _report(self, recorder: ValidationRecorder, problems: Mapping[str, str]) -> None:
-        report_layers(self._reports, self.recording.layers, problems)
-        for note in recorder.notes():
-            self._reports.warn(note)
-
     def _finish(self, trainer: pl.Trainer, recorder: ValidationRecorder) -> MeasuredStep | None:
         device = trainer.strategy.root_device if is_distributed(trainer) else None
         recording = recorder.recording(device)
@@ -379,7 +374,9 @@ class TopologyMonitor(Callback):
         directory = run_directory(trainer)
         if not trainer.is_global_zero:
             return None
-        self._report(recorder, recording.problems)
+        report_recording(self._reports, self.recording.layers, recorder, recording)
+        if not recording.vectors:  # why, has been said of each layer
+            return None
         self._reports.tell(f"recording for {directory}", recorder.summary())
         return self._measure(trainer, recording.to_point_clouds(), inputs, directory)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 
 import lightning.pytorch as pl
 
@@ -11,6 +10,7 @@ from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import LayerSpec
 from topocallback.activations.options import ValidationOptions
+from topocallback.activations.recording import Recording
 from topocallback.activations.validation import ValidationRecorder
 from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
@@ -18,7 +18,7 @@ from topocallback.monitor.trainer import batch_indices, is_rehearsal
 from topocallback.records.wording import named_layers
 from topocallback.views.sprite import MOST_TILES, TILE
 
-__all__ = ["report_layers", "start_recording"]
+__all__ = ["report_recording", "start_recording"]
 
 
 def start_recording(
@@ -51,15 +51,18 @@ def start_recording(
     return recorder
 
 
-def report_layers(reports: Reports, layers: LayerSpec, problems: Mapping[str, str]) -> None:
-    """Say which layers were left out: of all layers with the same cause in one sentence.
+def report_recording(reports: Reports, layers: LayerSpec, recorder: ValidationRecorder, recording: Recording) -> None:
+    """Say which layers were left out, and what is to be known of the others: in one sentence for each cause.
 
     Args:
         reports: Where to say it.
         layers: Which layers should have been recorded.
-        problems: Layer to why it was left out.
+        recorder: What recorded them.
+        recording: What was recorded.
     """
-    # A layer that the user did not ask for by name is no mistake of theirs.
-    report = reports.warn if layers == "auto" else reports.complain
-    for found in by_cause(reports, problems):
+    # A layer that the user did not ask for by name is no mistake of theirs, as long as there are others.
+    report = reports.warn if layers == "auto" and recording.vectors else reports.complain
+    for found in by_cause(reports, recording.problems):
         report(f"{named_layers(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}")
+    for note in recorder.notes():
+        reports.warn(note)

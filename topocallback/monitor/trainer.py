@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import torch.distributed as dist
 
 from topocallback.activations.indices import BatchIndices, flatten_loaders
+from topocallback.activations.trainer_batches import number_of_batches
 
 __all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory"]
 
@@ -59,7 +60,7 @@ def batch_indices(trainer: pl.Trainer, dataloader_idx: int) -> BatchIndices:
         )
     return BatchIndices(
         loaders[dataloader_idx],
-        trainer.num_val_batches[dataloader_idx],
+        number_of_batches(trainer, dataloader_idx),
         rank=trainer.global_rank,
         world_size=trainer.world_size,
     )

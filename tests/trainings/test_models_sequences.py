@@ -1,0 +1,345 @@
+"""Networks on sequences and graphs: padding counts nowhere, and a row is a sequence or a graph."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from own_clouds import Learns, Own, mean, of_largest_norm, raw, train_and_compare, up_to
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_sequence, unpack_sequence
+from torch.utils.data import DataLoader, TensorDataset
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader as GraphLoader
+from torch_geometric.nn import GCNConv, global_mean_pool
+
+N = 36
+WORDS = 20
+
+
+def lengths_of(longest: int = 9) -> list[int]:
+    return [2 + (5 * i) % (longest - 1) for i in range(N)]
+
+
+def sequences(width: int = 3) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(length, width, generator=generator) for length in lengths_of()]
+
+
+# -- Recurrent networks -----------------------------------------------------------------------------------------------
+
+
+class OnPacked(Learns):
+    """An LSTM on packed sequences, and a layer on its steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 5, batch_first=True)
+        self.head = nn.Linear(5, 2)
+
+    def step(self, batch):
+        _, (last, _) = self.lstm(self.packed(batch))
+        return self.head(last[-1])
+
+    def packed(self, batch):
+        return batch[0]
+
+
+class PacksItself(OnPacked):
+    """Packs padded sequences inside."""
+
+    def packed(self, batch):
+        padded, lengths, _ = batch
+        return pack_padded_sequence(padded, lengths.cpu(), batch_first=True, enforce_sorted=False)
+
+
+def packed_loader() -> DataLoader:
+    def collate(items):
+        return pack_sequence([item for item, _ in items], enforce_sorted=False), torch.tensor([y for _, y in items])
+
+    return DataLoader([(sequence, i % 3) for i, sequence in enumerate(sequences())], 8, collate_fn=collate)
+
+
+def padded_loader() -> DataLoader:
+    def collate(items):
+        lengths = torch.tensor([len(item) for item, _ in items])
+        padded = pad_sequence([item for item, _ in items], batch_first=True)
+        return padded, lengths, torch.tensor([y for _, y in items])
+
+    return DataLoader([(sequence, i % 3) for i, sequence in enumerate(sequences())], 8, collate_fn=collate)
+
+
+def of_packed(vector) -> Own:
+    """One vector of every sequence's own steps."""
+
+    def own(seen):
+        return torch.stack([vector(steps) for steps in unpack_sequence(seen.outputs["lstm"][0][0])])
+
+    return own
+
+
+def mean_of_packed() -> Own:
+    own = of_packed(lambda steps: steps.double().mean(0))
+    own.rounds = True
+    return own
+
+
+@pytest.mark.scenario("an LSTM on packed sequences, which the batch holds")
+def test_packed_sequences_in_the_batch_count_their_own_steps(tmp_path):
+    own = {"lstm": mean_of_packed(), "head": raw("head")}
+    watched = train_and_compare(tmp_path, OnPacked, packed_loader(), own)
+    assert watched.warnings == []
+    last = {"lstm": of_packed(lambda steps: steps[-1])}
+    assert train_and_compare(tmp_path / "last", OnPacked, packed_loader(), last, pooling="last").warnings == []
+
+
+@pytest.mark.scenario("an LSTM on sequences that the model packs itself")
+def test_sequences_that_are_packed_inside_count_their_own_steps(tmp_path):
+    own = {"lstm": mean_of_packed(), "head": raw("head")}
+    assert train_and_compare(tmp_path, PacksItself, padded_loader(), own).warnings == []
+
+
+class OnPadded(Learns):
+    """A GRU on padded sequences, whose lengths nothing in the model reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(3, 5, batch_first=True)
+        self.norm = nn.LayerNorm(5)
+
+    def step(self, batch):
+        return self.norm(self.gru(batch[0])[0])
+
+
+@pytest.mark.scenario("a GRU on `(x, lengths, y)`")
+def test_lengths_beside_padded_sequences_mask_the_padding(tmp_path):
+    def inside(seen):
+        return up_to(seen.batch[1], seen.batch[0].shape[1])
+
+    def last(seen):
+        steps = seen.outputs["norm"][0]
+        return torch.stack([row[length - 1] for row, length in zip(steps, seen.batch[1], strict=True)])
+
+    own = {"norm": mean("norm", inside=inside)}
+    watched = train_and_compare(tmp_path, OnPadded, padded_loader(), own)
+    assert watched.warnings == []
+    assert watched.monitor.history[-1].recording["mask"] == "batch[1]"
+    assert train_and_compare(tmp_path, OnPadded, padded_loader(), {"norm": last}, pooling="last").warnings == []
+
+
+class TimeFirst(Learns):
+    """A recurrent network with time in the first axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(3, 5)
+        self.head = nn.Linear(5, 2)
+
+    def step(self, batch):
+        return self.head(self.rnn(batch[0].transpose(0, 1))[0][-1])
+
+
+@pytest.mark.scenario("an LSTM with time in the first axis (`batch_first=False`)")
+def test_samples_in_the_second_axis_are_rows(tmp_path):
+    def own(seen):
+        return seen.outputs["rnn"][0][0].double().mean(0)
+
+    own.rounds = True
+    generator = torch.Generator().manual_seed(0)
+    loader = DataLoader(TensorDataset(torch.randn(N, 7, 3, generator=generator), torch.arange(N) % 3), 8)
+    assert train_and_compare(tmp_path, TimeFirst, loader, {"rnn": own, "head": raw("head")}).warnings == []
+
+
+# -- Transformers -----------------------------------------------------------------------------------------------------
+
+
+class Transformer(Learns):
+    """Embedded tokens, two layers of attention, a head on the first token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(WORDS, 8, padding_idx=0)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True) for _ in range(2)
+        )
+        self.head = nn.Linear(8, 3)
+
+    def step(self, batch):
+        x = self.embedding(batch["input_ids"])
+        padding = self.padding(batch)
+        for layer in self.layers:
+            x = layer(x, src_key_padding_mask=padding)
+        return self.head(x[:, 0])
+
+    def padding(self, batch):
+        return ~batch["attention_mask"].bool()
+
+
+class FindsPadding(Transformer):
+    """Reads the padding off the tokens."""
+
+    def padding(self, batch):
+        return batch["input_ids"] == 0
+
+
+def token_loader(*, mask: bool = True, left: bool = False) -> DataLoader:
+    generator = torch.Generator().manual_seed(0)
+    tokens = [torch.randint(1, WORDS, (length,), generator=generator) for length in lengths_of()]
+
+    def collate(items):
+        ids = pad_sequence([item for item, _ in items], batch_first=True, padding_side="left" if left else "right")
+        own_mask = {"attention_mask": (ids != 0).long()} if mask else {}
+        return {"input_ids": ids, **own_mask, "labels": torch.tensor([y for _, y in items])}
+
+    return DataLoader([(one, i % 3) for i, one in enumerate(tokens)], 8, collate_fn=collate)
+
+
+def is_token(seen):
+    return seen.batch["input_ids"] != 0
+
+
+TOKENS = {
+    "embedding": mean("embedding", inside=is_token),
+    "layers.0": mean("layers.0", inside=is_token),
+    "layers.1": mean("layers.1", inside=is_token),
+    "head": raw("head"),
+}
+
+
+@pytest.mark.scenario("a transformer on a dictionary with `attention_mask`")
+def test_an_attention_mask_in_the_batch_masks_the_padding(tmp_path):
+    watched = train_and_compare(tmp_path, Transformer, token_loader(), TOKENS)
+    assert watched.warnings == []
+    assert watched.monitor.history[-1].recording["mask"] == "batch['attention_mask']"
+
+
+@pytest.mark.scenario("a transformer that makes its `src_key_padding_mask` inside of the step")
+def test_a_mask_that_a_layer_is_given_masks_its_padding(tmp_path):
+    own = {name: TOKENS[name] for name in ("layers.0", "layers.1", "head")}
+    assert train_and_compare(tmp_path, FindsPadding, token_loader(mask=False), own).warnings == []
+
+
+@pytest.mark.scenario("padding on the left, by the last token (`pooling='last'`)")
+def test_the_last_token_behind_padding_on_the_left_is_the_last_one(tmp_path):
+    def last(layer):
+        return lambda seen: seen.outputs[layer][0][:, -1]
+
+    own = {"embedding": last("embedding"), "layers.1": last("layers.1")}
+    assert train_and_compare(tmp_path, Transformer, token_loader(left=True), own, pooling="last").warnings == []
+
+
+@pytest.mark.scenario("padding on the left, by the first token (`pooling='token'`)")
+def test_the_first_token_behind_padding_on_the_left_is_the_first_that_is_none(tmp_path):
+    def first(seen):
+        begins = is_token(seen).int().argmax(dim=1)
+        return torch.stack([row[at] for row, at in zip(seen.outputs["layers.1"][0], begins, strict=True)])
+
+    loader = token_loader(left=True)
+    assert train_and_compare(tmp_path, Transformer, loader, {"layers.1": first}, pooling="token").warnings == []
+
+
+@pytest.mark.scenario("padding that nothing in the batch tells: it is said, and which option is for it")
+def test_padding_that_is_not_masked_is_said(tmp_path):
+    own = {"embedding": mean("embedding")}
+    watched = train_and_compare(tmp_path, FindsPadding, token_loader(mask=False), own)
+    assert ["padding counts in the clouds of layer 'embedding'" in message for message in watched.warnings] == [True]
+    watched = train_and_compare(tmp_path, FindsPadding, token_loader(mask=False), own, mask=None)
+    assert watched.warnings == []
+
+
+# -- Convolutions and layer norms over sound ---------------------------------------------------------------------------
+
+
+class NormOfChannels(nn.Module):
+    """A layer norm over the channels of (N, channels, time)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x):
+        return self.norm(x.transpose(1, 2)).transpose(1, 2)
+
+
+class Speech(Learns):
+    """A stack of convolutions with layer norms, then linear layers on steps, as in wav2vec 2.0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(self.stage(1, 6), self.stage(6, 6))
+        self.projection = nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 5))
+
+    def stage(self, inside, outside):
+        return nn.Sequential(nn.Conv1d(inside, outside, 5, stride=3), NormOfChannels(outside), nn.GELU())
+
+    def step(self, batch):
+        return self.projection(self.convolutions(batch[0][:, None]).transpose(1, 2))
+
+
+@pytest.mark.scenario("speech: one-dimensional convolutions with layer norms between transpositions")
+def test_a_stack_of_convolutions_and_layer_norms_keeps_its_channels_first(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    loader = DataLoader(TensorDataset(torch.randn(N, 100, generator=generator), torch.arange(N) % 3), 8)
+    own = {name: of_largest_norm(name) for name in ("convolutions.0", "convolutions.0.0", "convolutions.1")}
+    own |= {"projection": mean("projection")}
+    options = {"pooling": "auto"}
+    assert train_and_compare(tmp_path, Speech, loader, own, **options).warnings == []
+
+
+# -- Graphs -----------------------------------------------------------------------------------------------------------
+
+
+class GraphNet(Learns):
+    """Two graph convolutions, the mean of a graph's nodes, a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = GCNConv(3, 6)
+        self.second = GCNConv(6, 5)
+        self.head = nn.Linear(5, 2)
+
+    def step(self, batch):
+        x = self.first(batch.x, batch.edge_index).relu()
+        x = self.second(x, batch.edge_index)
+        return self.head(global_mean_pool(x, batch.batch))
+
+
+def graphs() -> list[Data]:
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for i in range(N):
+        n = 3 + i % 4
+        ring = torch.stack([torch.arange(n), (torch.arange(n) + 1) % n])
+        x = torch.randn(n, 3, generator=generator)
+        found.append(Data(x=x, edge_index=torch.cat([ring, ring.flip(0)], dim=1), y=torch.tensor([i % 3])))
+    return found
+
+
+def mean_of_nodes(layer: str) -> Own:
+    def own(seen):
+        counts = torch.bincount(seen.batch.batch).tolist()
+        return torch.stack([nodes.double().mean(0) for nodes in seen.outputs[layer][0].split(counts)])
+
+    own.rounds = True
+    return own
+
+
+@pytest.mark.scenario("batched graphs: a row is a graph")
+def test_a_batch_of_graphs_gives_one_row_for_each_graph(tmp_path):
+    own = {"first": mean_of_nodes("first"), "second": mean_of_nodes("second"), "head": raw("head")}
+    watched = train_and_compare(tmp_path, GraphNet, GraphLoader(graphs(), batch_size=8), own)
+    assert watched.warnings == []
+    assert watched.monitor.history[-1].labels.tolist() == [i % 3 for i in range(N)]
+
+
+@pytest.mark.scenario("batched graphs, `pooling='rows'`: a row is a node")
+def test_rows_of_batched_graphs_are_their_nodes(tmp_path):
+    own = {"first": raw("first"), "second": raw("second")}
+    watched = train_and_compare(tmp_path, GraphNet, GraphLoader(graphs(), batch_size=8), own, pooling="rows")
+    assert watched.warnings == []
+    assert watched.monitor.history[-1].recording["points"] == "rows"
+
+
+@pytest.mark.scenario("one graph per batch")
+def test_one_graph_per_batch_gives_one_row_each(tmp_path):
+    own = {"first": mean_of_nodes("first"), "head": raw("head")}
+    assert train_and_compare(tmp_path, GraphNet, GraphLoader(graphs(), batch_size=1), own).warnings == []

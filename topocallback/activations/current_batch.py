@@ -13,13 +13,14 @@ from torch.nn.utils.rnn import PackedSequence
 
 from topocallback.activations.batches import tensors_in
 from topocallback.activations.graphs import node_counts
+from topocallback.activations.masks import data_positions, told_size
 from topocallback.activations.outputs import RowsOfBatch
 from topocallback.activations.samples import Sample
 from topocallback.activations.views import find_arrangement
 
-__all__ = ["Arrangements", "CurrentBatch", "arguments_by_name", "says_its_size"]
+__all__ = ["Arrangements", "CurrentBatch", "arguments_by_name", "counts_of_nodes", "says_its_size"]
 
-_PADDING_ARGUMENTS = ("src_key_padding_mask", "key_padding_mask", "padding_mask")
+_PADDING_ARGUMENTS = ("tgt_key_padding_mask", "src_key_padding_mask", "key_padding_mask", "padding_mask")
 
 Arrangements = dict[tuple[int, int], str | None]
 
@@ -57,6 +58,7 @@ class CurrentBatch:
         self._mask = mask
         self._others = others
         self._arrangements = arrangements
+        self._told: Tensor | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -74,7 +76,7 @@ class CurrentBatch:
         self.ids = ids
         self.kept, self.slots = sample.admit(ids)
         if len(self.kept):
-            counts = None if rows_are_samples else _graphs_in(self._content, len(ids))
+            counts = None if rows_are_samples else counts_of_nodes(self._content, len(ids))
             self.rows = RowsOfBatch(len(ids), self._mask, counts, next(_packed_in(self._content), None))
 
     def owns(self, args: tuple[Any, ...]) -> bool:
@@ -107,19 +109,28 @@ class CurrentBatch:
                 self._arrangements[key] = find_arrangement(given, tensors_in(self._content), self.rows.size)
             self.rows.views, self.rows.arrangement = views, self._arrangements[key]
 
-    def look_at_layer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def look_at_layer(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """See what a layer is told about padding: it holds for the whole batch, unless the batch itself says something.
 
         Args:
-            args: The layer's positional arguments.
+            module: The layer.
+            args: Its positional arguments.
             kwargs: Its named ones.
         """
         self.rows.packed = next(_packed_in(args), self.rows.packed)
+        named = arguments_by_name(module, args, kwargs) if len(args) > 1 else kwargs
+        mask = next((named[name] for name in _PADDING_ARGUMENTS if named.get(name) is not None), None)
+        is_of_keys = "query" in named and named.get("key") is not named["query"]
+        self._told = None
+        if isinstance(mask, Tensor) and mask.ndim == 2 and len(mask) == self.rows.size and not is_of_keys:
+            self._told = data_positions(mask, true_is_padding=True)
         if self.rows.inside is None:
-            mask = next((kwargs[name] for name in _PADDING_ARGUMENTS if kwargs.get(name) is not None), None)
-            if isinstance(mask, Tensor) and mask.ndim == 2 and len(mask) == self.rows.size:
-                # Numbers are added to attention: minus infinity where there is padding.
-                self.rows.inside = ~(mask.detach() if mask.dtype.itemsize == 1 else mask.detach() < 0).bool()
+            self.rows.inside = self._told
+
+    @property
+    def masks(self) -> list[Tensor]:
+        """(samples, positions...) what the layer that gives an output is told, and what holds for the batch."""
+        return [mask for mask in (self._told, self.rows.inside) if mask is not None]
 
 
 def arguments_by_name(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +147,21 @@ def arguments_by_name(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[
 
 
 def says_its_size(arguments: Mapping[str, Any]) -> bool:
-    """Whether there are packed sequences or graphs, which say how many samples they are."""
+    """Whether there are packed sequences, graphs, lengths or a mask, which say how many samples they are.
+
+    Args:
+        arguments: The arguments of a call by their names.
+
+    Returns:
+        Whether one of them is there.
+
+    Example:
+        >>> import torch
+        >>> says_its_size({"x": torch.zeros(7, 2, 3), "lengths": torch.tensor([7, 5])}), says_its_size({"x": 1})
+        (True, False)
+    """
+    if told_size(arguments) is not None:
+        return True
     is_packed = next(_packed_in(arguments), None) is not None
     return is_packed or any(node_counts(part) is not None for part in (arguments, *arguments.values()))
 
@@ -149,8 +174,22 @@ def _packed_in(content: Any) -> Iterator[PackedSequence]:
             yield from _packed_in(part)
 
 
-def _graphs_in(content: Any, size: int) -> Tensor | None:
-    """(size,) how many nodes each graph has, if a batch, or a part of it, is so many graphs."""
+def counts_of_nodes(content: Any, size: int | None) -> Tensor | None:
+    """How many nodes each graph of a batch has.
+
+    Args:
+        content: What the data loader gave: a batch of graphs, or something with one among its parts.
+        size: Number of samples in it.
+
+    Returns:
+        (size,) on the CPU, or ``None`` if the samples are no graphs.
+
+    Example:
+        >>> import torch
+        >>> graphs = {"x": torch.zeros(3, 2), "batch": torch.tensor([0, 0, 1])}
+        >>> counts_of_nodes((graphs, torch.zeros(2)), 2)
+        tensor([2, 1])
+    """
     parts = content.values() if isinstance(content, Mapping) else content if isinstance(content, (tuple, list)) else ()
     counts = (node_counts(part) for part in (content, *parts))
     return next((found.cpu() for found in counts if found is not None and len(found) == size), None)

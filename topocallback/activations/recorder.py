@@ -22,7 +22,7 @@ from topocallback.activations.current_batch import Arrangements, CurrentBatch, a
 from topocallback.activations.hooks import CallHooks, Hook
 from topocallback.activations.layer_record import LayerRecord, holders_in, layer_notes
 from topocallback.activations.layers import LayerSpec, choose_layers
-from topocallback.activations.masks import MaskFinder
+from topocallback.activations.masks import MaskFinder, told_size
 from topocallback.activations.options import check_recorded
 from topocallback.activations.outputs import Arranged, arrange
 from topocallback.activations.pooling import Pooling, check_pooling, describe_pooling, rows_to_vectors
@@ -125,6 +125,7 @@ class ActivationRecorder:
         self._find_mask = MaskFinder("auto")
         self._arrangements: Arrangements = {}
         self._outside = "apart from a batch"
+        self._doubts: dict[str, None] = {}
         self._seen = 0
 
     @property
@@ -256,7 +257,7 @@ class ActivationRecorder:
 
     def notes(self) -> list[str]:
         """What a user should know of how layers were recorded: a sentence for each thing that is not certain."""
-        return layer_notes(self._layers, takes_first=self._calls == "first")
+        return [*self._doubts, *layer_notes(self._layers, takes_first=self._calls == "first")]
 
     def counting_positions(self) -> list[str]:
         """The layers whose vectors are made of several positions, without a mask."""
@@ -281,11 +282,13 @@ class ActivationRecorder:
 
     def _begin_automatically(self, arguments: Mapping[str, Any]) -> None:
         """A batch of what the model is called with."""
-        size = count_samples(arguments).size
+        size, doubt = count_samples(arguments, told_size(arguments))
         # Of time-major inputs the first axis is not that of the samples: then the first output tells.
         is_told = size is not None and self.pooling != "rows" and (self._samples_first or says_its_size(arguments))
         batch = self._begin(arguments, self._find_mask(arguments, size) if is_told else None)
         if is_told:
+            if doubt is not None:
+                self._doubts[doubt] = None
             self._admit(batch, np.arange(self._seen, self._seen + (size or 0)))
         self._of_samples = True
 
@@ -347,7 +350,7 @@ class ActivationRecorder:
             layer.next_call()
             return
         try:
-            batch.look_at_layer(args, kwargs)
+            batch.look_at_layer(module, args, kwargs)
             self._keep(layer, batch, output)
         except Exception as error:  # a forward pass must never fail because it is watched
             layer.fail(f"{type(error).__name__}: {error}")
@@ -373,7 +376,7 @@ class ActivationRecorder:
         if isinstance(output, PackedSequence):
             return (0,)
         shape = padded_shape(output)
-        axes = (1, 0) if len(shape) > 2 and not output.is_nested and not batch_first(layer.module) else (0,)
+        axes = layer.sample_axes(output, None if batch.ids is None else batch.rows.size)
         if batch.ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")
@@ -384,7 +387,7 @@ class ActivationRecorder:
         assert batch.ids is not None
         ids = batch.ids[batch.kept]
         channels, positions = layer.axes_of(arranged, self._channels)
-        inside = layer.mask_of(arranged, positions, batch.rows.inside)
+        inside = layer.mask_of(arranged, positions, batch.masks)
         vectors = rows_to_vectors(
             arranged.values, batch.kept, self.pooling, channels, ids, self.seed,
             samples_axis=arranged.samples_axis, inside=inside,

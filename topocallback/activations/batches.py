@@ -166,10 +166,9 @@ def _said(batch: Any) -> list[set[int]]:
         return said
     if not said:
         return [{len(batch)}]
-    if isinstance(batch[0], (Tensor, np.ndarray)) and len({part.shape for part in batch}) == 1:
-        return said  # an input and a target of one shape
-    if node_counts(batch[0]) is not None:
-        return said
+    is_of_inputs = node_counts(batch[0]) is not None or _is_nested(batch[0])
+    if is_of_inputs or (isinstance(batch[0], (Tensor, np.ndarray)) and len({part.shape for part in batch}) == 1):
+        return said  # an input and a target of one shape, or two batches of graphs
     return [numbers | {len(batch)} for numbers in said]
 
 
@@ -198,7 +197,7 @@ def _are_samples(parts: Sequence[Any]) -> bool:
     if not parts or any(isinstance(part, PackedSequence) for part in parts):
         return False
     if all(isinstance(part, (Tensor, np.ndarray)) for part in parts):
-        return all(part.ndim == 3 and part.shape[0] in _IMAGE_CHANNELS for part in parts)
+        return all(part.ndim == 3 and not _is_nested(part) and part.shape[0] in _IMAGE_CHANNELS for part in parts)
     if all(isinstance(part, (tuple, list)) for part in parts):
         # An image and its label; of words alone, or numbers alone, these may as well be the parts of a batch.
         return all(any(map(_is_number, part)) and not all(map(_is_number, part)) for part in parts)
@@ -215,9 +214,19 @@ def _is_object(part: Any) -> bool:
 
 def _may_be_samples(parts: Sequence[Any]) -> bool:
     """Whether a list may be one of samples: of one kind, as the parts of a batch need not be."""
-    if not parts or len({type(part) for part in parts}) > 1:
-        return False
-    return not isinstance(parts[0], (Tensor, np.ndarray)) or len({(part.ndim, part.dtype) for part in parts}) == 1
+    return len({_kind(part) for part in parts}) == 1
+
+
+def _kind(part: Any) -> tuple[Any, ...]:
+    if isinstance(part, (Tensor, np.ndarray)):
+        return type(part), part.ndim, part.dtype
+    if isinstance(part, (list, tuple)) and not isinstance(part, PackedSequence):
+        return (type(part), *(_kind(inner) for inner in part[:1]))
+    return (type(part),)
+
+
+def _is_nested(part: Any) -> bool:
+    return isinstance(part, Tensor) and part.is_nested
 
 
 def _is_number(part: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from topocallback.activations.outputs import RowsOfBatch
 from topocallback.activations.samples import Sample
 from topocallback.activations.views import find_arrangement
 
-__all__ = ["Arrangements", "CurrentBatch", "arguments_by_name", "counts_of_nodes", "says_its_size"]
+__all__ = ["Arrangements", "CurrentBatch", "arguments_by_name", "counts_of_nodes", "says_its_size", "told_of_padding"]
 
 _PADDING_ARGUMENTS = ("tgt_key_padding_mask", "src_key_padding_mask", "key_padding_mask", "padding_mask")
 
@@ -118,19 +118,62 @@ class CurrentBatch:
             kwargs: Its named ones.
         """
         self.rows.packed = next(_packed_in(args), self.rows.packed)
+        self._told = self._mask_told(module, args, kwargs)
+        if self.rows.inside is None:
+            self.rows.inside = self._told
+
+    def look_at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """See what a module is told about padding before the layers in it run.
+
+        Args:
+            module: The module.
+            args: Its positional arguments.
+            kwargs: Its named ones.
+        """
+        if self.rows.inside is None:
+            self.rows.inside = self._mask_told(module, args, kwargs)
+
+    def _mask_told(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
         named = arguments_by_name(module, args, kwargs) if len(args) > 1 else kwargs
         mask = next((named[name] for name in _PADDING_ARGUMENTS if named.get(name) is not None), None)
         is_of_keys = "query" in named and named.get("key") is not named["query"]
-        self._told = None
-        if isinstance(mask, Tensor) and mask.ndim == 2 and len(mask) == self.rows.size and not is_of_keys:
-            self._told = data_positions(mask, true_is_padding=True)
-        if self.rows.inside is None:
-            self.rows.inside = self._told
+        if not isinstance(mask, Tensor) or mask.ndim != 2 or len(mask) != self.rows.size or is_of_keys:
+            return None
+        return data_positions(mask, true_is_padding=True)
 
     @property
     def masks(self) -> list[Tensor]:
         """(samples, positions...) what the layer that gives an output is told, and what holds for the batch."""
         return [mask for mask in (self._told, self.rows.inside) if mask is not None]
+
+
+def told_of_padding(root: nn.Module, layers: Iterable[nn.Module]) -> list[nn.Module]:
+    """The modules that are told of padding and hold one of some layers, or are one.
+
+    Others are left alone: a transformer's layer without hooks computes in another way.
+
+    Args:
+        root: The model.
+        layers: The layers.
+
+    Returns:
+        The modules.
+
+    Example:
+        >>> layer = nn.TransformerEncoderLayer(4, 1)
+        >>> [module is layer for module in told_of_padding(nn.Sequential(layer), [layer.linear1])]
+        [True]
+    """
+    chosen = {id(layer) for layer in layers}
+    asked = (module for module in root.modules() if _takes_padding(module))
+    return [module for module in asked if any(id(inner) in chosen for inner in module.modules())]
+
+
+def _takes_padding(module: nn.Module) -> bool:
+    try:
+        return any(name in _PADDING_ARGUMENTS for name in inspect.signature(module.forward).parameters)
+    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
+        return False
 
 
 def arguments_by_name(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,18 +91,22 @@ def _automatic(batch: Any, size: int, taken: str | None) -> Labels | None:
         candidates = [part for key in _LABEL_KEYS for part in parts if part.key == key]
         return next((found for part in candidates if part.place != taken and (found := _labels(part, size))), None)
     behind = [part for part in parts[1:] if part.place != taken]
-    all_found = [labels for part in behind if (labels := _labels(part, size)) is not None]
-    # Where no sequence is padded, nothing but this tells their lengths from classes.
+    found = [(part, labels) for part in behind if (labels := _labels(part, size)) is not None]
     sequences = sequences_in(parts[:1], size)
-    others = [labels for labels in all_found if sequences is None or not _are_full_lengths(labels.values, sequences)]
-    return next(iter([*others, *all_found]), None)
+    if sequences is not None:
+        found.sort(key=lambda pair: _likeness_to_a_mask(*pair, sequences))
+    return found[0][1] if found else None
 
 
-def _are_full_lengths(values: Tensor | list[str | None], sequences: Tensor) -> bool:
+def _likeness_to_a_mask(part: Part, labels: Labels, sequences: Tensor) -> int:
+    """0 for classes, and more for what may be lengths or a mask of unpadded sequences, which only other parts tell."""
+    if isinstance(part.value, Tensor) and part.value.ndim == 2 and part.value.shape == sequences.shape[:2]:
+        return 2
+    values = labels.values
     if not isinstance(values, Tensor) or values.is_floating_point() or not len(values):
-        return False
+        return 0
     lengths = {sequences.shape[1], sequences.shape[-1]} if sequences.ndim != 4 else set()  # images have no lengths
-    return any(bool((values == length).all()) for length in lengths)
+    return int(any(bool((values == length).all()) for length in lengths))
 
 
 def _labels(part: Part, size: int) -> Labels | None:
@@ -149,7 +153,7 @@ def _of_tensor(value: Tensor, size: int) -> Tensor | None:
         return value.reshape(size)
     if value.ndim == 2 and len(value) == size and size and value.shape[1] > 1:
         is_one_hot = bool(((value == 0) | (value == 1)).all()) and bool((value.sum(dim=1) == 1).all())
-        return value.argmax(dim=1) if is_one_hot else None
+        return value.int().argmax(dim=1) if is_one_hot else None
     return None
 
 
@@ -186,7 +190,7 @@ class TextLabels:
 
 def _number(text: str) -> int:
     # 62 bits of a hash, counted from 0: none of them is `MISSING`, and no two texts of a data set share one.
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 2
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "big") >> 2
 
 
 def known_labels(values: NDArray[Any]) -> NDArray[Any]:

@@ -60,9 +60,11 @@ class PaddingEvidence:
         forms = _forms(sequences)
         fitting = []
         for part in parts:
-            if part.key in self._refuted or (isinstance(part.value, Tensor) and part.value is sequences):
+            if part.key in self._refuted or _is_same(part.value, sequences):
                 continue
-            agreement = max((form.agreement(part.value, size) for form in forms), default=_NOTHING_SAID)
+            # A single item at either end is what two forms say: rather there is more padding than less.
+            agreements = [form.agreement(part.value, size) for form in forms]
+            agreement = max(agreements, key=lambda one: one[:2], default=_NOTHING_SAID)
             if agreement.n_exact < 0:
                 self._refuted.add(part.key)
             elif agreement.n_exact > 0:
@@ -73,14 +75,20 @@ class PaddingEvidence:
         return fitting[0] if self._confirmed is None and fitting and len(parts) > 2 else self._confirmed
 
 
+def _is_same(value: Any, sequences: Tensor) -> bool:
+    is_dense = isinstance(value, Tensor) and not value.is_nested and value.layout == torch.strided
+    return is_dense and value.data_ptr() == sequences.data_ptr()
+
+
 class _Agreement(NamedTuple):
-    """How many ends of padded sequences something says exactly: -1 if data lie beyond one of them."""
+    """How many ends of sequences something says exactly, -1 if data lie beyond one, and how much padding that is."""
 
     n_exact: int
+    n_padding: int
     true_is_padding: bool
 
 
-_NOTHING_SAID = _Agreement(0, False)
+_NOTHING_SAID = _Agreement(0, 0, False)
 
 
 class _Form:
@@ -102,11 +110,12 @@ class _Form:
             return _NOTHING_SAID
         ends, true_is_padding = said[0].to(self._begins.device), said[1]
         if bool((self._begins > ends).any()):
-            return _Agreement(-1, true_is_padding)
+            return _Agreement(-1, 0, true_is_padding)
         padded = ends < self._sequences.shape[1]
         # A sequence may end with the value that pads: its padding seems to begin earlier than it does.
         exact = int(((self._begins == ends) & padded).sum())
-        return _Agreement(exact if exact * 2 >= int(padded.sum()) else 0, true_is_padding)
+        n_padding = int((self._sequences.shape[1] - ends).sum())
+        return _Agreement(exact if exact * 2 >= int(padded.sum()) else 0, n_padding, true_is_padding)
 
     def _ends(self, value: Any, size: int) -> tuple[Tensor, bool] | None:
         """(size,) numbers of positions, if something may be lengths, or true on one side and false on the other."""

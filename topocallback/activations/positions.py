@@ -127,7 +127,7 @@ class Positions:
         if unpadded is None:
             return np.arange(size)
         counted = np.asarray(unpadded.flatten(1).cpu().numpy(), dtype=np.int64).cumsum(axis=1)
-        return np.maximum(counted - 1, 0)
+        return np.asarray(np.maximum(counted - 1, 0))
 
     def _inside(self, values: Tensor, shape: tuple[int, ...], ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n, P) which positions count."""

@@ -18,7 +18,13 @@ from torch.utils.hooks import RemovableHandle
 from topocallback.activations.batches import count_samples
 from topocallback.activations.channels import batch_first
 from topocallback.activations.compiled import EagerStance, is_compiled
-from topocallback.activations.current_batch import Arrangements, CurrentBatch, arguments_by_name, says_its_size
+from topocallback.activations.current_batch import (
+    Arrangements,
+    CurrentBatch,
+    arguments_by_name,
+    says_its_size,
+    told_of_padding,
+)
 from topocallback.activations.hooks import CallHooks, Hook
 from topocallback.activations.layer_record import LayerRecord, holders_in, layer_notes
 from topocallback.activations.layers import LayerSpec, choose_layers
@@ -115,7 +121,8 @@ class ActivationRecorder:
         self._calls = calls
         self._is_compiled = is_compiled(module)
         by_module = automatic_batches or self._is_compiled
-        self._hooks = CallHooks(module, chosen, self._on_call, self._on_output, by_module)
+        told = told_of_padding(module, chosen.values())
+        self._hooks = CallHooks(module, chosen, self._on_call, self._on_output, self._on_input, told, by_module)
         self._root_hook: RemovableHandle | None = None
         self._eager = False
         self._batch: CurrentBatch | None = None
@@ -335,6 +342,11 @@ class ActivationRecorder:
         except Exception as error:
             self._of_samples = False
             self._outside = f"on what could not be read ({type(error).__name__}: {error})"
+
+    def _on_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._batch is not None and self._of_samples:
+            with contextlib.suppress(Exception):
+                self._batch.look_at_input(module, args, kwargs)
 
     # -- Outputs ----------------------------------------------------------------------------------------------------
 

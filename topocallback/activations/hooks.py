@@ -61,7 +61,7 @@ class CallHooks:
         layers: Mapping[str, nn.Module],
         on_call: Callable[[nn.Module, tuple[Any, ...]], None],
         on_output: Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any], Any], None],
-        on_input: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None] | None = None,
+        on_input: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None] = lambda *_: None,
         told: Sequence[nn.Module] = (),
         by_module: bool = False,
     ) -> None:
@@ -126,7 +126,7 @@ class CallHooks:
         ]
 
     def _put_on(self, called: nn.Module) -> None:
-        for module in self._told if self._on_input is not None else ():
+        for module in self._told:
             with contextlib.suppress(Exception):  # scripted modules take no hooks
                 self._handles.append(module.register_forward_pre_hook(Hook(self._on_input), with_kwargs=True))
         for name, layer in self._layers.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from topocallback.activations.batches import Part, batch_parts
 from topocallback.activations.padding import sequences_in
 
-__all__ = ["MISSING", "Labels", "TextLabels", "find_labels", "known_labels"]
+__all__ = ["MISSING", "Labels", "TextLabels", "find_labels", "known_labels", "take_labels"]
 
 _LABEL_KEYS = ("label", "labels", "y", "target", "targets")
 _MISSING_TYPES = ("NAType", "NaTType")
@@ -91,15 +92,16 @@ def _automatic(batch: Any, size: int, taken: str | None) -> Labels | None:
         candidates = [part for key in _LABEL_KEYS for part in parts if part.key == key]
         return next((found for part in candidates if part.place != taken and (found := _labels(part, size))), None)
     behind = [part for part in parts[1:] if part.place != taken]
-    found = [(part, labels) for part in behind if (labels := _labels(part, size)) is not None]
+    fitting = [(part, labels) for part in behind if (labels := _labels(part, size)) is not None]
     sequences = sequences_in(parts[:1], size)
     if sequences is not None:
-        found.sort(key=lambda pair: _likeness_to_a_mask(*pair, sequences))
-    return found[0][1] if found else None
+        fitting.sort(key=partial(_likeness_to_a_mask, sequences))
+    return fitting[0][1] if fitting else None
 
 
-def _likeness_to_a_mask(part: Part, labels: Labels, sequences: Tensor) -> int:
+def _likeness_to_a_mask(sequences: Tensor, found: tuple[Part, Labels]) -> int:
     """0 for classes, and more for what may be lengths or a mask of unpadded sequences, which only other parts tell."""
+    part, labels = found
     if isinstance(part.value, Tensor) and part.value.ndim == 2 and part.value.shape == sequences.shape[:2]:
         return 2
     values = labels.values
@@ -162,6 +164,25 @@ def _is_missing(label: Any) -> bool:
     if label is None:
         return True
     return (isinstance(label, (float, np.floating)) and bool(label != label)) or type(label).__name__ in _MISSING_TYPES
+
+
+def take_labels(labels: Tensor, rows: NDArray[np.intp]) -> Tensor:
+    """Some samples' labels, as they are kept.
+
+    Args:
+        labels: (n,) labels of any real type.
+        rows: Which samples.
+
+    Returns:
+        int64 or float64, or float32 on devices without that.
+
+    Example:
+        >>> take_labels(torch.tensor([0.5, 1.0, 2.0]), np.array([2])).dtype
+        torch.float64
+    """
+    real = torch.float32 if labels.device.type == "mps" else torch.float64
+    taken = labels.detach().index_select(0, torch.from_numpy(rows).to(labels.device))
+    return taken.to(real if labels.is_floating_point() else torch.int64)
 
 
 class TextLabels:

@@ -17,7 +17,7 @@ from topocallback.activations.slots import Slots
 from topocallback.activations.tensors import padded_shape
 from topocallback.records.wording import named_layers
 
-__all__ = ["LayerRecord", "holders_in", "layer_notes"]
+__all__ = ["LayerRecord", "cloud_names", "holders_in", "layer_notes"]
 
 # Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
@@ -180,6 +180,23 @@ class LayerRecord:
         held = self.slots[call].held if call < len(self.slots) else np.full(len(ids), -1)
         missing, there = int(((held != ids) & (ids >= 0)).sum()), int((ids >= 0).sum())
         return f"it did not run for {missing} of {there} samples." if missing else None
+
+
+def cloud_names(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    """The clouds of layers: the layer's name, the cloud's own, and the number of the call within a batch.
+
+    Args:
+        counts: Layer name to how many clouds it gives.
+
+    Example:
+        >>> cloud_names({"stem": 1, "block": 2})
+        [('stem', 'stem', 0), ('block', 'block@0', 0), ('block', 'block@1', 1)]
+    """
+    return [
+        (name, name if count < 2 else f"{name}@{call}", call)
+        for name, count in counts.items()
+        for call in range(max(1, count))
+    ]
 
 
 def _without_ones(shape: Sequence[int]) -> list[int]:

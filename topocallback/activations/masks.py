@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from topocallback.activations.batches import Part, batch_parts
-from topocallback.activations.padding import PaddingEvidence, as_lengths, sequences_in
+from topocallback.activations.padding import PaddingEvidence, StepsAxis, as_lengths
 from topocallback.activations.sequences import packed_lengths
 
 __all__ = ["MaskFinder", "data_positions", "told_size"]
@@ -48,6 +48,7 @@ class MaskFinder:
         self.place: str | None = None
         self._mask = mask
         self._evidence = PaddingEvidence()
+        self._steps = StepsAxis()
 
     def __call__(self, batch: Any, size: int | None) -> Tensor | None:
         """The mask of a batch.
@@ -66,8 +67,8 @@ class MaskFinder:
             return None
         parts = batch_parts(batch)
         if self._mask != "auto":
-            return self._found(*_asked_for(batch, parts, self._mask, size))
-        found = _usual(batch, parts, size) or self._confirmed(parts, size)
+            return self._found(*_asked_for(batch, parts, self._mask, size, self._steps))
+        found = _usual(batch, parts, size, self._steps) or self._confirmed(parts, size)
         return None if found is None else self._found(*found)
 
     def _confirmed(self, parts: Sequence[Part], size: int) -> tuple[str, Tensor] | None:
@@ -76,7 +77,7 @@ class MaskFinder:
         part = None if where is None else next((part for part in parts if part.key == where.key), None)
         if where is None or part is None:
             return None
-        inside = _inside(part.value, size, parts, pads=where.true_is_padding)
+        inside = _inside(part.value, size, parts, self._steps, pads=where.true_is_padding)
         return None if inside is None else (part.place, inside)
 
     def _found(self, place: str, inside: Tensor) -> Tensor:
@@ -84,12 +85,12 @@ class MaskFinder:
         return inside
 
 
-def _usual(batch: Any, parts: Sequence[Part], size: int) -> tuple[str, Tensor] | None:
+def _usual(batch: Any, parts: Sequence[Part], size: int, steps: StepsAxis) -> tuple[str, Tensor] | None:
     """A mask under a usual name, or packed sequences."""
     for part in parts:
         name = str(part.key).lower()
         if name in (*_MASKS, *_LENGTHS):
-            inside = _inside(part.value, size, parts, pads="pad" in name)
+            inside = _inside(part.value, size, parts, steps, pads="pad" in name)
             if inside is not None:
                 return part.place, inside
     for part in [Part("batch", "", batch), *parts]:
@@ -98,7 +99,7 @@ def _usual(batch: Any, parts: Sequence[Part], size: int) -> tuple[str, Tensor] |
     return None
 
 
-def _asked_for(batch: Any, parts: Sequence[Part], mask: str | int, size: int) -> tuple[str, Tensor]:
+def _asked_for(batch: Any, parts: Sequence[Part], mask: str | int, size: int, steps: StepsAxis) -> tuple[str, Tensor]:
     key = mask + len(parts) if isinstance(mask, int) and mask < 0 and isinstance(batch, (tuple, list)) else mask
     part = next((part for part in parts if part.key == key), None)
     if part is None:
@@ -106,7 +107,7 @@ def _asked_for(batch: Any, parts: Sequence[Part], mask: str | int, size: int) ->
         raise ValueError(f"Expected `mask={mask!r}` to be in the batch, which has {has}.")
     if isinstance(part.value, PackedSequence):
         return part.place, _up_to(packed_lengths(part.value))
-    inside = _inside(part.value, size, parts, pads="pad" in str(mask).lower())
+    inside = _inside(part.value, size, parts, steps, pads="pad" in str(mask).lower())
     if inside is None:
         got = tuple(part.value.shape) if isinstance(part.value, Tensor) else type(part.value).__name__
         raise ValueError(
@@ -116,11 +117,11 @@ def _asked_for(batch: Any, parts: Sequence[Part], mask: str | int, size: int) ->
     return part.place, inside
 
 
-def _inside(value: Any, size: int, parts: Sequence[Part], *, pads: bool) -> Tensor | None:
+def _inside(value: Any, size: int, parts: Sequence[Part], steps: StepsAxis, *, pads: bool) -> Tensor | None:
     """True values where there is data, of lengths or truth values."""
     lengths = as_lengths(value, size)
     if lengths is not None:
-        return _up_to(lengths, _most_positions(parts, size, lengths))
+        return _up_to(lengths, steps.count(parts, size, lengths))
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         value = torch.tensor(value)
     if not isinstance(value, Tensor) or value.is_nested or value.ndim < 2 or len(value) != size or value.is_complex():
@@ -172,15 +173,3 @@ def told_size(batch: Any) -> int | None:
 def _up_to(lengths: Tensor, longest: int | None = None) -> Tensor:
     longest = int(lengths.max()) if longest is None and len(lengths) else longest or 0
     return torch.arange(longest, device=lengths.device) < lengths[:, None]
-
-
-def _most_positions(parts: Sequence[Part], size: int, lengths: Tensor) -> int | None:
-    """How many positions the padded sequences have: an axis of the first tensor with one row per sample."""
-    sequences = sequences_in(parts, size)
-    if sequences is None or not len(lengths):
-        steps_first = sequences_in(parts, size, axis=1)
-        return None if steps_first is None else max(len(steps_first), int(lengths.max()))
-    second, last, longest = sequences.shape[1], sequences.shape[-1], int(lengths.max())
-    # Channels may come first; where both axes are long enough, lengths are those of the longest sequence as a rule.
-    is_last = sequences.ndim > 2 and (second < longest or last == longest != second)
-    return last if is_last else second

@@ -144,6 +144,8 @@ def _forms(sequences: Tensor) -> list[_Form]:
 
 def _last_change(sequences: Tensor) -> Tensor:
     """(n,) the last position that differs from the one before it: where padding begins, if there is any."""
+    if sequences.shape[1] < 2:
+        return torch.zeros(len(sequences), dtype=torch.int64, device=sequences.device)
     steps = sequences[:, 1:] != sequences[:, :-1]
     steps = steps.flatten(2).any(dim=2) if sequences.ndim > 2 else steps
     return torch.where(steps, torch.arange(1, sequences.shape[1], device=sequences.device), 0).amax(dim=1)
@@ -207,6 +209,52 @@ def as_lengths(value: Any, size: int) -> Tensor | None:
         return value.detach()
     # (size, 1) may be a mask of one position as well, of zeros and ones.
     return value.detach()[:, 0] if value.shape == (size, 1) and bool((value > 1).any()) else None
+
+
+class StepsAxis:
+    """Says how many positions padded sequences have: which axis their steps are in, as soon as something tells.
+
+    Example:
+        >>> x = torch.zeros(2, 6, 7)
+        >>> x[0, :, :4] = torch.rand(6, 4)  # channels first
+        >>> StepsAxis().count(batch_parts((x, None)), 2, torch.tensor([4, 1]))
+        7
+    """
+
+    def __init__(self) -> None:
+        self._is_last: bool | None = None
+
+    def count(self, parts: Sequence[Part], size: int, lengths: Tensor) -> int | None:
+        """How many positions the padded sequences of a batch have.
+
+        Args:
+            parts: The parts of the batch.
+            size: Number of samples in it.
+            lengths: (size,) the lengths of the sequences.
+
+        Returns:
+            The number, or ``None`` if there are no such sequences.
+        """
+        sequences = sequences_in(parts, size)
+        longest = int(lengths.max()) if len(lengths) else 0
+        if sequences is None:
+            steps_first = sequences_in(parts, size, axis=1)
+            return None if steps_first is None or len(steps_first) < longest else len(steps_first)
+        second, last = sequences.shape[1], sequences.shape[-1]
+        if sequences.ndim == 2 or last < longest or last == second:
+            return second
+        if second < longest:
+            return last
+        if self._is_last is None and sequences.ndim == 3:
+            self._is_last = self._told_by_padding(sequences, lengths)
+        return last if self._is_last or (self._is_last is None and last == longest) else second
+
+    @staticmethod
+    def _told_by_padding(sequences: Tensor, lengths: Tensor) -> bool | None:
+        """Whether nothing but padding lies behind lengths along the last axis, and something along the second."""
+        ends = lengths.to(sequences.device)
+        second, last = (bool((_last_change(own) <= ends).all()) for own in (sequences, sequences.transpose(1, 2)))
+        return None if second == last else last
 
 
 def sequences_in(parts: Sequence[Part], size: int, axis: int = 0) -> Tensor | None:

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from topocallback.activations.arguments import arguments_by_name, says_its_size, told_of_padding
 from topocallback.activations.batches import count_samples
 from topocallback.activations.channels import batch_first
 from topocallback.activations.compiled import EagerStance, is_compiled
-from topocallback.activations.current_batch import (
-    Arrangements,
-    CurrentBatch,
-    arguments_by_name,
-    says_its_size,
-    told_of_padding,
-)
+from topocallback.activations.current_batch import Arrangements, CurrentBatch
 from topocallback.activations.hooks import CallHooks, Hook
-from topocallback.activations.layer_record import LayerRecord, holders_in, layer_notes
+from topocallback.activations.labels import take_labels
+from topocallback.activations.layer_record import LayerRecord, cloud_names, holders_in, layer_notes
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.masks import MaskFinder, told_size
 from topocallback.activations.options import check_recorded
@@ -79,6 +74,7 @@ class ActivationRecorder:
             -1, or ``n_samples`` is under 1.
 
     Example:
+        >>> import torch
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
         >>> with ActivationRecorder(model, n_samples=100, length=256) as recorder:
         ...     for batch in torch.randn(4, 64, 4, generator=torch.Generator().manual_seed(0)):
@@ -120,9 +116,10 @@ class ActivationRecorder:
         self._channels = channels
         self._calls = calls
         self._is_compiled = is_compiled(module)
-        by_module = automatic_batches or self._is_compiled
-        told = told_of_padding(module, chosen.values())
-        self._hooks = CallHooks(module, chosen, self._on_call, self._on_output, self._on_input, told, by_module)
+        self._hooks = CallHooks(
+            module, chosen, self._on_call, self._on_output, self._on_input, told_of_padding(module, chosen.values()),
+            by_module=automatic_batches or self._is_compiled,
+        )  # fmt: skip
         self._root_hook: RemovableHandle | None = None
         self._eager = False
         self._batch: CurrentBatch | None = None
@@ -181,7 +178,7 @@ class ActivationRecorder:
         self._hooks.detach()
         if self._root_hook is not None:
             self._root_hook.remove()
-            self._root_hook = None
+        self._root_hook = None
         if self._eager:
             self._eager = False
             EagerStance.leave()
@@ -240,7 +237,8 @@ class ActivationRecorder:
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
         ids = arrived(self._sample, (table for layer in self._layers.values() for table in layer.slots))
-        for name, of_call, layer, call in self._clouds(calls or self.calls_per_batch):
+        for name, of_call, call in self._clouds(calls or self.calls_per_batch):
+            layer = self._layers[name]
             problem = layer.problem or layer.incomplete(call, ids, self._outside)
             if problem:
                 problems[name if layer.problem else of_call] = problem
@@ -252,7 +250,7 @@ class ActivationRecorder:
 
     def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
         """The names of all clouds: those of the layers, or of their calls; see ``recording``."""
-        return tuple(of_call for _, of_call, _, _ in self._clouds(calls))
+        return tuple(of_call for _, of_call, _ in self._clouds(calls))
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
@@ -270,11 +268,8 @@ class ActivationRecorder:
         """The layers whose vectors are made of several positions, without a mask."""
         return [name for name, layer in self._layers.items() if layer.counts_positions]
 
-    def _clouds(self, calls: Mapping[str, int]) -> Iterator[tuple[str, str, LayerRecord, int]]:
-        for name, layer in self._layers.items():
-            count = max(1, calls.get(name, 1)) if self._calls == "each" else 1
-            for call in range(count):
-                yield name, name if count == 1 else f"{name}@{call}", layer, call
+    def _clouds(self, calls: Mapping[str, int]) -> list[tuple[str, str, int]]:
+        return cloud_names({name: calls.get(name, 1) if self._calls == "each" else 1 for name in self._layers})
 
     # -- Batches ----------------------------------------------------------------------------------------------------
 
@@ -303,27 +298,23 @@ class ActivationRecorder:
         self._seen += len(ids)
         batch.admit(self._sample, ids, rows_are_samples=self.pooling == "rows")
         labels = batch.labels
-        if self.pooling == "rows" and labels is not None and len(labels) != len(ids):
-            labels = None  # they are of the inputs, not of their rows
-        if labels is None:
+        if labels is None or (self.pooling == "rows" and len(labels) != len(ids)):  # of the inputs, not of their rows
             self._labels.clear(batch.slots)
-        else:
-            self._keep_labels(batch, labels, ids)
-
-    def _keep_labels(self, batch: CurrentBatch, labels: Tensor, ids: NDArray[np.int64]) -> None:
+            return
         if labels.shape != (len(ids),):
             raise ValueError(f"Expected `labels` to be of shape ({len(ids)},), got {tuple(labels.shape)}.")
-        real = torch.float32 if labels.device.type == "mps" else torch.float64  # which has no float64
-        kept = labels.detach().index_select(0, torch.from_numpy(batch.kept).to(labels.device))
-        dtype = real if labels.is_floating_point() else torch.int64
-        self._labels.write(batch.slots, ids[batch.kept], kept.to(dtype))
+        self._labels.write(batch.slots, ids[batch.kept], take_labels(labels, batch.kept))
 
     # -- Calls ------------------------------------------------------------------------------------------------------
 
     def _on_model_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._automatic:
-            with contextlib.suppress(Exception):  # a forward pass must never fail because it is watched
-                self._begin_automatically(arguments_by_name(module, args, kwargs))
+        if not self._automatic:
+            return
+        try:
+            self._begin_automatically(arguments_by_name(module, args, kwargs))
+        except Exception as error:  # a forward pass must never fail because it is watched
+            self._batch = None
+            self._doubts[f"a call was left out, because {type(error).__name__}: {error}."] = None
 
     def _on_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         self._of_samples = False
@@ -344,8 +335,8 @@ class ActivationRecorder:
             self._outside = f"on what could not be read ({type(error).__name__}: {error})"
 
     def _on_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._batch is not None and self._of_samples:
-            with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # what the layers give tells of it
+            if self._batch is not None and self._of_samples:
                 self._batch.look_at_input(module, args, kwargs)
 
     # -- Outputs ----------------------------------------------------------------------------------------------------

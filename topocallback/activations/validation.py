@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from topocallback.activations.arguments import counts_of_nodes
 from topocallback.activations.batches import count_samples
-from topocallback.activations.current_batch import counts_of_nodes
 from topocallback.activations.gather import agree_on_calls, any_text, gather_recordings
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder

@@ -69,9 +69,9 @@ def test_channels_are_where_the_layer_puts_them(module, ndim, axis):
 
 @pytest.mark.parametrize("wrap", [nn.DataParallel, AveragedModel, checkpoint_wrapper, torch.compile])
 def test_channels_and_samples_are_where_a_wrapped_layer_puts_them(wrap):
-    assert channel_axis(wrap(nn.Conv1d(2, 2, 1)), 3) == 1
-    assert channel_axis(wrap(ConvNeXtBlock()), 4) == 1
-    assert channel_axis(wrap(nn.Linear(2, 2)), 4) == -1
+    assert channel_axis(wrap(nn.Conv1d(2, 2, 1)), (5, 2, 7)) == (1, True)
+    assert channel_axis(wrap(ConvNeXtBlock()), (5, 4, 7, 7)) == (1, True)
+    assert channel_axis(wrap(nn.Linear(2, 2)), (5, 7, 7, 2)) == (-1, True)
     assert batch_first(wrap(nn.Linear(2, 2)))
     assert not batch_first(wrap(nn.LSTM(2, 2)))
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from topocallback.activations.layers import unwrap
 
-__all__ = ["ChannelAxis", "batch_first", "channel_axis"]
+__all__ = ["ChannelAxis", "SampleAxes", "batch_first", "channel_axis", "sample_axes"]
 
 _CHANNELS_FIRST = (
     nn.modules.conv._ConvNd,
@@ -25,6 +25,11 @@ _CHANNELS_FIRST = (
 _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.Embedding, nn.RNNBase)
 # What a layer's module says about how many channels it gives.
 _WIDTHS = ("out_channels", "out_features", "num_features", "num_channels", "embedding_dim", "embed_dim")
+
+
+_ATTENTION_OR_RECURRENCE = (nn.MultiheadAttention, nn.RNNBase)
+_TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+_TRANSFORMERS = (nn.TransformerEncoder, nn.TransformerDecoder, nn.Transformer, *_TRANSFORMER_LAYERS)
 
 
 class ChannelAxis(NamedTuple):
@@ -113,5 +118,42 @@ def batch_first(module: nn.Module) -> bool:
         >>> batch_first(nn.Linear(2, 2)), batch_first(nn.LSTM(2, 2))
         (True, False)
     """
-    kinds = (nn.MultiheadAttention, nn.RNNBase)
-    return all(layer.batch_first for layer in unwrap(module).modules() if isinstance(layer, kinds))
+    layers = (layer for layer in unwrap(module).modules() if isinstance(layer, _ATTENTION_OR_RECURRENCE))
+    return all(layer.batch_first for layer in layers)
+
+
+class SampleAxes(NamedTuple):
+    """Where samples may be in an output of three axes and more, the likelier first, and whether that is certain."""
+
+    axes: tuple[int, ...]
+    is_certain: bool
+
+
+def sample_axes(module: nn.Module, around: Sequence[nn.Module] = ()) -> SampleAxes:
+    """Where a layer's output may have its samples.
+
+    Attention and recurrent layers say it. What is beside one of those, or around it, may have its steps first, too.
+
+    Args:
+        module: The layer.
+        around: The modules that hold it, from the inside to the outside.
+
+    Returns:
+        1 and 0, or 0 alone; not certain where nothing but the lengths of the axes can tell.
+
+    Example:
+        >>> sample_axes(nn.LSTM(2, 2)), sample_axes(nn.Linear(2, 2)).axes
+        (SampleAxes(axes=(1, 0), is_certain=True), (0,))
+        >>> layer = nn.TransformerEncoderLayer(4, 1)
+        >>> sample_axes(layer.linear1, [layer])
+        SampleAxes(axes=(1, 0), is_certain=True)
+    """
+    inner = unwrap(module)
+    if not batch_first(inner):
+        return SampleAxes((1, 0), isinstance(inner, (*_ATTENTION_OR_RECURRENCE, *_TRANSFORMERS)))
+    if not isinstance(inner, _CHANNELS_FIRST):
+        for holder in around:
+            children = [child for child in holder.children() if isinstance(child, _ATTENTION_OR_RECURRENCE)]
+            if not all(map(batch_first, children)):
+                return SampleAxes((1, 0), isinstance(holder, _TRANSFORMER_LAYERS))
+    return SampleAxes((0,), True)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
+from topocallback.activations.arguments import PADDING_ARGUMENTS, arguments_by_name, counts_of_nodes, packed_in
 from topocallback.activations.batches import tensors_in
-from topocallback.activations.graphs import node_counts
+from topocallback.activations.masks import data_positions
 from topocallback.activations.outputs import RowsOfBatch
 from topocallback.activations.samples import Sample
 from topocallback.activations.views import find_arrangement
 
-__all__ = ["Arrangements", "CurrentBatch", "arguments_by_name", "says_its_size"]
-
-_PADDING_ARGUMENTS = ("src_key_padding_mask", "key_padding_mask", "padding_mask")
+__all__ = ["Arrangements", "CurrentBatch"]
 
 Arrangements = dict[tuple[int, int], str | None]
 
@@ -58,6 +55,7 @@ class CurrentBatch:
         self._others = others
         self._arrangements = arrangements
         self._known: dict[int, set[str]] = {}
+        self._told: Tensor | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -75,8 +73,8 @@ class CurrentBatch:
         self.ids = ids
         self.kept, self.slots = sample.admit(ids)
         if len(self.kept):
-            counts = None if rows_are_samples else _graphs_in(self._content, len(ids))
-            self.rows = RowsOfBatch(len(ids), self._mask, counts, next(_packed_in(self._content), None))
+            counts = None if rows_are_samples else counts_of_nodes(self._content, len(ids))
+            self.rows = RowsOfBatch(len(ids), self._mask, counts, next(packed_in(self._content), None))
 
     def owns(self, args: tuple[Any, ...]) -> bool:
         """Whether a call is given this batch's samples, where there are other loaders' samples beside them."""
@@ -94,7 +92,7 @@ class CurrentBatch:
             args: Its positional arguments.
         """
         self.rows.views, self.rows.arrangement = 1, None
-        packed = next(_packed_in(args), None)
+        packed = next(packed_in(args), None)
         given = next(iter(tensors_in(args)), None)
         if packed is not None:
             self.rows.packed = packed
@@ -116,50 +114,39 @@ class CurrentBatch:
             return found
         return next(iter(known)) if len(known) == 1 else None
 
-    def look_at_layer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def look_at_layer(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """See what a layer is told about padding: it holds for the whole batch, unless the batch itself says something.
 
         Args:
-            args: The layer's positional arguments.
+            module: The layer.
+            args: Its positional arguments.
             kwargs: Its named ones.
         """
-        self.rows.packed = next(_packed_in(args), self.rows.packed)
+        self.rows.packed = next(packed_in(args), self.rows.packed)
+        self._told = self._mask_told(module, args, kwargs)
         if self.rows.inside is None:
-            mask = next((kwargs[name] for name in _PADDING_ARGUMENTS if kwargs.get(name) is not None), None)
-            if isinstance(mask, Tensor) and mask.ndim == 2 and len(mask) == self.rows.size:
-                # Numbers are added to attention: minus infinity where there is padding.
-                self.rows.inside = ~(mask.detach() if mask.dtype.itemsize == 1 else mask.detach() < 0).bool()
+            self.rows.inside = self._told
 
+    def look_at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """See what a module is told about padding before the layers in it run.
 
-def arguments_by_name(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments by the names that the module's ``forward`` gives them.
+        Args:
+            module: The module.
+            args: Its positional arguments.
+            kwargs: Its named ones.
+        """
+        if self.rows.inside is None:
+            self.rows.inside = self._mask_told(module, args, kwargs)
 
-    Example:
-        >>> arguments_by_name(nn.LayerNorm(2), ("x",), {})
-        {'input': 'x'}
-    """
-    try:
-        return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
-    except (TypeError, ValueError):  # of scripted modules, or of a call that is about to fail
-        return {**{str(i): value for i, value in enumerate(args)}, **kwargs}
+    def _mask_told(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
+        named = arguments_by_name(module, args, kwargs) if len(args) > 1 else kwargs
+        mask = next((named[name] for name in PADDING_ARGUMENTS if named.get(name) is not None), None)
+        is_of_keys = "query" in named and named.get("key") is not named["query"]
+        if not isinstance(mask, Tensor) or mask.ndim != 2 or len(mask) != self.rows.size or is_of_keys:
+            return None
+        return data_positions(mask, true_is_padding=True)
 
-
-def says_its_size(arguments: Mapping[str, Any]) -> bool:
-    """Whether there are packed sequences or graphs, which say how many samples they are."""
-    is_packed = next(_packed_in(arguments), None) is not None
-    return is_packed or any(node_counts(part) is not None for part in (arguments, *arguments.values()))
-
-
-def _packed_in(content: Any) -> Iterator[PackedSequence]:
-    if isinstance(content, PackedSequence):
-        yield content
-    elif isinstance(content, (tuple, list, Mapping)):
-        for part in content.values() if isinstance(content, Mapping) else content:
-            yield from _packed_in(part)
-
-
-def _graphs_in(content: Any, size: int) -> Tensor | None:
-    """(size,) how many nodes each graph has, if a batch, or a part of it, is so many graphs."""
-    parts = content.values() if isinstance(content, Mapping) else content if isinstance(content, (tuple, list)) else ()
-    counts = (node_counts(part) for part in (content, *parts))
-    return next((found.cpu() for found in counts if found is not None and len(found) == size), None)
+    @property
+    def masks(self) -> list[Tensor]:
+        """(samples, positions...) what the layer that gives an output is told, and what holds for the batch."""
+        return [mask for mask in (self._told, self.rows.inside) if mask is not None]

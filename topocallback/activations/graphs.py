@@ -15,8 +15,8 @@ def node_counts(batch: Any) -> Tensor | None:
     """How many nodes each graph of a batch has.
 
     Known by what they offer, so that neither library is needed: PyTorch Geometric's ``Batch`` (``ptr``) and ``Data``,
-    DGL's batched graphs (``batch_num_nodes``), and mappings whose ``"batch"`` says of which graph every row of ``"x"``
-    is.
+    DGL's batched graphs (``batch_num_nodes``), and mappings whose ``"batch"`` says of which graph every row of ``"x"``,
+    or of the first part of that length, is.
 
     Args:
         batch: Anything.
@@ -29,26 +29,43 @@ def node_counts(batch: Any) -> Tensor | None:
         tensor([2, 3])
     """
     if isinstance(batch, Mapping):
-        return _from_vector(batch.get("x"), batch.get("batch"))
+        return _from_vector(batch)
     if isinstance(batch, (Tensor, tuple, list, str)):
         return None
+    if isinstance(getattr(batch, "node_types", None), list):
+        return _of_several_kinds(batch)
     ends = getattr(batch, "ptr", None)
     if isinstance(ends, Tensor) and ends.ndim == 1 and hasattr(batch, "num_graphs"):
         return ends.diff()
     if callable(getattr(batch, "batch_num_nodes", None)):
         counts = batch.batch_num_nodes()
         return counts if isinstance(counts, Tensor) else None
+    of_nodes = getattr(batch, "batch", None)  # without a `ptr` where somebody made it by hand
+    if isinstance(of_nodes, Tensor) and isinstance(getattr(batch, "x", None), Tensor):
+        return _from_vector({"x": batch.x, "batch": of_nodes, "edge_index": True})
     if isinstance(getattr(batch, "edge_index", None), Tensor) and isinstance(getattr(batch, "num_nodes", None), int):
         return torch.tensor([batch.num_nodes])  # a graph that was not batched
     return None
 
 
-def _from_vector(nodes: Any, graphs: Any) -> Tensor | None:
-    is_vector = isinstance(graphs, Tensor) and graphs.dtype == torch.int64 and graphs.ndim == 1
-    if not is_vector or not isinstance(nodes, Tensor) or len(nodes) != len(graphs) or not len(graphs):
+def _from_vector(batch: Mapping[Any, Any]) -> Tensor | None:
+    graphs = batch.get("batch")
+    if not isinstance(graphs, Tensor) or graphs.dtype != torch.int64 or graphs.ndim != 1 or not len(graphs):
         return None
-    in_order = bool((graphs.diff() >= 0).all()) and int(graphs[0]) == 0
-    return torch.bincount(graphs) if in_order else None
+    nodes = [batch.get("x"), *(part for part in batch.values() if part is not graphs)]
+    if not any(isinstance(part, Tensor) and part.ndim > 1 and len(part) == len(graphs) for part in nodes):
+        return None
+    if int(graphs[0]) or not bool((graphs.diff() >= 0).all()):
+        return None
+    counts = torch.bincount(graphs)
+    # All zeros are one graph where there are edges, and otherwise may say of samples that they are of one batch.
+    return counts if len(counts) > 1 or "edge_index" in batch else None
+
+
+def _of_several_kinds(batch: Any) -> Tensor | None:
+    """Of a batch with several kinds of nodes, whose graphs have so many of each kind: the first kind's."""
+    ends = [getattr(batch[kind], "ptr", None) for kind in batch.node_types]
+    return next((end.diff() for end in ends if isinstance(end, Tensor)), None)
 
 
 def nodes_by_graph(nodes: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

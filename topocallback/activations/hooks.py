@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,6 +33,9 @@ class CallHooks:
         on_call: Called when a call from outside begins, with the called module and its positional arguments.
         on_output: Called with a layer's name, the layer, its positional and its named arguments and its output. It must
             not raise.
+        on_input: Called with a module, its positional and its named arguments, before one of ``told`` runs. It must not
+            raise.
+        told: Modules of which the arguments are asked for.
         by_module: Whether every module with a layer in it has a hook of its own that tells of calls, in place of one on
             all modules of the process.
 
@@ -58,12 +61,16 @@ class CallHooks:
         layers: Mapping[str, nn.Module],
         on_call: Callable[[nn.Module, tuple[Any, ...]], None],
         on_output: Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any], Any], None],
+        on_input: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None] = lambda *_: None,
+        told: Sequence[nn.Module] = (),
         by_module: bool = False,
     ) -> None:
         self._root = root
         self._layers = layers
         self._on_call = on_call
         self._on_output = on_output
+        self._on_input = on_input
+        self._told = told
         self._by_module = by_module
         self._triggers: list[RemovableHandle] = []
         self._members: set[int] = set()
@@ -119,6 +126,9 @@ class CallHooks:
         ]
 
     def _put_on(self, called: nn.Module) -> None:
+        for module in self._told:
+            with contextlib.suppress(Exception):  # scripted modules take no hooks
+                self._handles.append(module.register_forward_pre_hook(Hook(self._on_input), with_kwargs=True))
         for name, layer in self._layers.items():
             self._hook(layer, Hook(self._on_output, name))
         # The last of the called module's own hooks. It is not one that is always called: after an exception torch

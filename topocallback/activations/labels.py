@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from topocallback.activations.batches import Part, batch_parts
+from topocallback.activations.padding import sequences_in
 
-__all__ = ["MISSING", "Labels", "TextLabels", "find_labels", "known_labels"]
+__all__ = ["MISSING", "Labels", "TextLabels", "find_labels", "known_labels", "take_labels"]
 
 _LABEL_KEYS = ("label", "labels", "y", "target", "targets")
+_MISSING_TYPES = ("NAType", "NaTType")
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
 MISSING = -100
 """The class of a sample without a label, which PyTorch's losses ignore by default."""
@@ -32,7 +37,7 @@ def find_labels(batch: Any, labels: str | int | None, size: int | None, taken: s
     """The labels of a batch.
 
     Labels are one number per sample; one row per sample with a single 1 in it, whose place is the class; or text, of
-    which ``None``, NaN and the like are samples without a label, as the number -100 is.
+    which ``None``, NaN and the like are samples without a label, as the number -100 is. Lists hold either.
 
     Args:
         batch: What the data loader gave.
@@ -83,11 +88,27 @@ def _kind(value: Any) -> str:
 
 def _automatic(batch: Any, size: int, taken: str | None) -> Labels | None:
     parts = batch_parts(batch)
-    if isinstance(batch, (tuple, list)):
-        candidates = parts[1:]
-    else:
+    if not isinstance(batch, (tuple, list)):
         candidates = [part for key in _LABEL_KEYS for part in parts if part.key == key]
-    return next((found for part in candidates if part.place != taken and (found := _labels(part, size))), None)
+        return next((found for part in candidates if part.place != taken and (found := _labels(part, size))), None)
+    behind = [part for part in parts[1:] if part.place != taken]
+    fitting = [(part, labels) for part in behind if (labels := _labels(part, size)) is not None]
+    sequences = sequences_in(parts[:1], size)
+    if sequences is not None:
+        fitting.sort(key=partial(_likeness_to_a_mask, sequences))
+    return fitting[0][1] if fitting else None
+
+
+def _likeness_to_a_mask(sequences: Tensor, found: tuple[Part, Labels]) -> int:
+    """0 for classes, and more for what may be lengths or a mask of unpadded sequences, which only other parts tell."""
+    part, labels = found
+    if isinstance(part.value, Tensor) and part.value.ndim == 2 and part.value.shape == sequences.shape[:2]:
+        return 2
+    values = labels.values
+    if not isinstance(values, Tensor) or values.is_floating_point() or not len(values):
+        return 0
+    lengths = {sequences.shape[1], sequences.shape[-1]} if sequences.ndim != 4 else set()  # images have no lengths
+    return int(any(bool((values == length).all()) for length in lengths))
 
 
 def _labels(part: Part, size: int) -> Labels | None:
@@ -97,38 +118,71 @@ def _labels(part: Part, size: int) -> Labels | None:
 
 def _one_per_sample(value: Any, size: int) -> Tensor | list[str | None] | None:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        value = torch.from_numpy(value)
+        # Of a type that torch has, in the machine's order of bytes, and a copy: torch warns of what cannot be written.
+        value = torch.from_numpy(value.astype({"b": np.bool_, "f": np.float64}.get(value.dtype.kind, np.int64)))
     if isinstance(value, Tensor):
         return _of_tensor(value, size)
-    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str) or len(value) != size:
+    is_list = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
+    if not is_list or len(value) != size or not size:
         return None
-    if all(isinstance(label, (int, float, np.number)) for label in value) and size:
-        return torch.tensor([float(x) if isinstance(x, float) else int(x) for x in value])
-    if any(isinstance(label, str) for label in value) and all(isinstance(x, str) or _is_missing(x) for x in value):
-        return [None if _is_missing(label) else str(label) for label in value]
+    labels = [None if _is_missing(label) else _plain(label) for label in value]
+    known = [label for label in labels if label is not None]
+    if all(isinstance(label, str) for label in known) and known:
+        return labels
+    if all(isinstance(label, int) for label in known):
+        return torch.tensor([MISSING if label is None else int(label) for label in labels])
+    if all(isinstance(label, (int, float)) for label in known):
+        return torch.tensor([math.nan if label is None else float(label) for label in labels], dtype=torch.float64)
     return None
+
+
+def _plain(label: Any) -> Any:
+    """A label as Python's own string or number, if it is one."""
+    if isinstance(label, (np.generic, np.ndarray)) and label.ndim == 0:
+        label = label.item()
+    if isinstance(label, Tensor) and label.ndim == 0 and not label.is_complex():
+        label = label.item()
+    return label.decode(errors="replace") if isinstance(label, bytes) else label
 
 
 def _of_tensor(value: Tensor, size: int) -> Tensor | None:
     if value.is_complex() or value.is_nested or value.layout != torch.strided:
         return None
     value = value.detach()
+    if value.dtype in _UNSIGNED:  # of which torch can do little
+        value = value.to(torch.int64)
     if value.numel() == size and value.ndim <= 2:
         return value.reshape(size)
     if value.ndim == 2 and len(value) == size and size and value.shape[1] > 1:
         is_one_hot = bool(((value == 0) | (value == 1)).all()) and bool((value.sum(dim=1) == 1).all())
-        return value.argmax(dim=1) if is_one_hot else None
+        return value.int().argmax(dim=1) if is_one_hot else None
     return None
 
 
 def _is_missing(label: Any) -> bool:
-    """Whether a label is ``None``, NaN, or pandas' NA or NaT: all that is not equal to itself."""
+    """Whether a label is ``None``, NaN, or pandas' NA or NaT."""
     if label is None:
         return True
-    try:
-        return (isinstance(label, float) and label != label) or type(label).__name__ in ("NAType", "NaTType")
-    except Exception:
-        return False
+    return (isinstance(label, (float, np.floating)) and bool(label != label)) or type(label).__name__ in _MISSING_TYPES
+
+
+def take_labels(labels: Tensor, rows: NDArray[np.intp]) -> Tensor:
+    """Some samples' labels, as they are kept.
+
+    Args:
+        labels: (n,) labels of any real type.
+        rows: Which samples.
+
+    Returns:
+        int64 or float64, or float32 on devices without that.
+
+    Example:
+        >>> take_labels(torch.tensor([0.5, 1.0, 2.0]), np.array([2])).dtype
+        torch.float64
+    """
+    real = torch.float32 if labels.device.type == "mps" else torch.float64
+    taken = labels.detach().index_select(0, torch.from_numpy(rows).to(labels.device))
+    return taken.to(real if labels.is_floating_point() else torch.int64)
 
 
 class TextLabels:
@@ -157,7 +211,7 @@ class TextLabels:
 
 def _number(text: str) -> int:
     # 62 bits of a hash, counted from 0: none of them is `MISSING`, and no two texts of a data set share one.
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 2
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "big") >> 2
 
 
 def known_labels(values: NDArray[Any]) -> NDArray[Any]:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from topocallback.activations.channels import ChannelAxis, channel_axis
+from topocallback.activations.channels import ChannelAxis, SampleAxes, channel_axis, sample_axes
 from topocallback.activations.outputs import Arranged
 from topocallback.activations.pooling import check_lengths
 from topocallback.activations.slots import Slots
 from topocallback.activations.tensors import padded_shape
 from topocallback.records.wording import named_layers
 
-__all__ = ["LayerRecord", "holders_in", "layer_notes"]
+__all__ = ["LayerRecord", "cloud_names", "holders_in", "layer_notes"]
 
 # Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
@@ -42,6 +42,7 @@ class LayerRecord:
         unmasked: Its positions and those of the mask, where a mask did not fit.
         doubt: The shape of an output whose channels could be in another axis.
         counts_positions: Whether positions that may be padding are in its vectors.
+        doubts_samples: Whether its samples could be in another axis.
     """
 
     module: nn.Module
@@ -58,7 +59,9 @@ class LayerRecord:
     unmasked: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     doubt: tuple[int, ...] | None = None
     counts_positions: bool = False
+    doubts_samples: bool = False
     _channels: dict[int, ChannelAxis] = field(default_factory=dict)
+    _samples: SampleAxes | None = None
 
     def next_call(self) -> int:
         """The number of this call within the batch."""
@@ -72,6 +75,25 @@ class LayerRecord:
         self.problem = problem
         for table in self.slots:
             table.rows = None
+
+    def sample_axes(self, output: Tensor, size: int | None) -> tuple[int, ...]:
+        """Where an output may have its samples, the likelier axis first.
+
+        Args:
+            output: The output.
+            size: Number of samples in the batch, if it is known.
+        """
+        shape = padded_shape(output)
+        if len(shape) < 3 or output.is_nested:
+            return (0,)
+        if self._samples is None:
+            self._samples = sample_axes(self.module, self.around)
+        axes, is_certain = self._samples
+        if not is_certain and size is None:
+            return (0,)
+        if not is_certain and self.samples_axis is None and shape[0] == shape[1] == size:
+            self.doubts_samples = True
+        return axes
 
     def axes_of(self, output: Arranged, channels: int | None) -> tuple[int, tuple[int, ...]]:
         """Where an output has its channels, 1 or -1, and the numbers of its positions.
@@ -94,19 +116,20 @@ class LayerRecord:
             axis = self._channels[len(shape)].axis
         return axis, shape[1:-1] if axis == -1 else shape[2:]
 
-    def mask_of(self, output: Arranged, positions: tuple[int, ...], mask: Tensor | None) -> Tensor | None:
+    def mask_of(self, output: Arranged, positions: tuple[int, ...], masks: Sequence[Tensor]) -> Tensor | None:
         """Which positions of an output count.
 
         Args:
             output: The output.
             positions: The numbers of its positions.
-            mask: (samples, positions...) what the batch says.
+            masks: (samples, positions...) what the layer is told, and what the batch says. The first one that has these
+                positions counts.
         """
         if output.inside is not None or output.values.is_nested or math.prod(positions) < 2:
             return output.inside
-        if mask is not None and tuple(mask.shape[1:]) == positions:
-            return mask
-        if mask is not None:
+        for mask in masks:
+            if _without_ones(mask.shape[1:]) == _without_ones(positions):
+                return mask.reshape(len(mask), *positions)
             self.unmasked = positions, tuple(mask.shape[1:])
         self.counts_positions = True
         return None
@@ -159,6 +182,27 @@ class LayerRecord:
         return f"it did not run for {missing} of {there} samples." if missing else None
 
 
+def cloud_names(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    """The clouds of layers: the layer's name, the cloud's own, and the number of the call within a batch.
+
+    Args:
+        counts: Layer name to how many clouds it gives.
+
+    Example:
+        >>> cloud_names({"stem": 1, "block": 2})
+        [('stem', 'stem', 0), ('block', 'block@0', 0), ('block', 'block@1', 1)]
+    """
+    return [
+        (name, name if count < 2 else f"{name}@{call}", call)
+        for name, count in counts.items()
+        for call in range(max(1, count))
+    ]
+
+
+def _without_ones(shape: Sequence[int]) -> list[int]:
+    return [length for length in shape if length != 1]
+
+
 def layer_notes(layers: Mapping[str, LayerRecord], *, takes_first: bool) -> list[str]:
     """What a user should know of how layers were recorded: a sentence for each thing that is not certain.
 
@@ -168,6 +212,7 @@ def layer_notes(layers: Mapping[str, LayerRecord], *, takes_first: bool) -> list
     """
     several = [name for name, layer in layers.items() if layer.most_calls > 1 and takes_first]
     doubtful = [name for name, layer in layers.items() if layer.doubt is not None]
+    of_steps = [name for name, layer in layers.items() if layer.doubts_samples]
     unmasked = [name for name, layer in layers.items() if layer.unmasked is not None]
     notes = []
     if several:
@@ -179,6 +224,11 @@ def layer_notes(layers: Mapping[str, LayerRecord], *, takes_first: bool) -> list
         notes.append(
             f"{named_layers(doubtful)} may have channels in the second axis or in the last one: `channels=1` or "
             "`channels=-1` says which."
+        )
+    if of_steps:
+        notes.append(
+            f"{named_layers(of_steps)} may have samples in the first axis or in the second, which are of one length: "
+            "another batch size tells them apart."
         )
     if unmasked:
         notes.append(

@@ -70,8 +70,8 @@ def by_name(option: Any) -> Any:
     """An option as JSON can hold it: functions and classes by their names, without addresses.
 
     Example:
-        >>> by_name(["Conv2d", nn.Linear]), by_name(None)
-        (['Conv2d', 'Linear'], None)
+        >>> by_name(["Conv2d", dict]), by_name(None)
+        (['Conv2d', 'dict'], None)
     """
     if option is None or isinstance(option, (str, int, float)):
         return option
@@ -97,7 +97,7 @@ def check_integer(name: str, value: int, *, least: int) -> None:
     Example:
         >>> check_integer("n_samples", 2, least=2)
     """
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"Expected `{name}` to be an integer of at least {least}, got {value!r}.")
 
 

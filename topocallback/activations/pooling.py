@@ -163,7 +163,8 @@ def to_vectors(
             - ``"rows"``: the row as it is; every row of the layer's output counts as a sample of its own (graph nodes);
             - ``"auto"``: ``"max_norm"`` where channels come first (images), ``"mean"`` where they come last;
             - ``Positions``: several positions of a sample, packed into one row, to be points of their own;
-            - a function of the (n, ...) activations that gives (n, d) vectors.
+            - a function of the (n, ...) activations that gives (n, d) vectors. With ``inside`` it gets every sample
+              for itself, without the positions that do not count.
         axis: Where the channels are, as in ``channel_axis``.
         ids: (n,) sample indices, for ``"random"``.
         seed: Seed of the draws of ``"random"``.
@@ -184,6 +185,8 @@ def to_vectors(
     if isinstance(pooling, Positions):
         return pooling.pack(values, axis, ids, seed, inside)
     if not isinstance(pooling, str):
+        if inside is not None and values.ndim > 2:
+            return _each_alone(values, pooling, axis, inside)
         return _checked(pooling(values), len(values), pooling)
     check_pooling(pooling)
     if inside is not None and values.ndim > 2 and pooling != "rows":
@@ -250,6 +253,22 @@ def _pool_inside(positions: Tensor, inside: Tensor, pooling: str, ids: NDArray[n
             number = _unsigned_remainder(drawn, counts.clamp(min=1))
         chosen = (inside.cumsum(dim=1) == (number + 1)[:, None]).int().argmax(dim=1)
     return _at(positions, chosen).masked_fill((counts == 0)[:, None], float("nan"))
+
+
+def _each_alone(values: Tensor, pooling: Callable[[Tensor], Tensor], axis: int, inside: Tensor) -> Tensor:
+    vectors = []
+    for sample, counts in zip(values, inside, strict=True):
+        channels_last = sample.movedim(axis if axis < 0 else axis - 1, -1)
+        if not bool(counts.any()):
+            counts = torch.ones_like(counts)  # it has to give something; which is NaN in the end
+        for dim in range(counts.ndim):
+            others = [other for other in range(counts.ndim) if other != dim]
+            kept = counts.any(dim=others) if others else counts
+            channels_last = channels_last.index_select(dim, kept.nonzero()[:, 0])
+        alone = channels_last.movedim(-1, axis if axis < 0 else axis - 1)
+        vectors.append(_checked(pooling(alone[None]), 1, pooling))
+    check_lengths(*vectors)
+    return torch.cat(vectors).masked_fill(~inside.flatten(1).any(dim=1)[:, None], float("nan"))
 
 
 def _draws(ids: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:

@@ -115,11 +115,19 @@ class Positions:
         inside = self._inside(values, shape, ids)
         if unpadded is not None and shape:
             inside &= unpadded.flatten(1).cpu().numpy()
-        keys = ids[:, None] * _MOST_POSITIONS + np.arange(size)
+        keys = ids[:, None] * _MOST_POSITIONS + self._places(size, unpadded)
         priorities = sample_priorities(keys.ravel(), int(seed) ^ _SEED).reshape(keys.shape)
         first = np.argsort(np.where(inside, priorities, _LAST), axis=1, kind="stable")[:, : self.per_sample]
         unfilled = self.per_sample - first.shape[1]
         return np.pad(first, ((0, 0), (0, unfilled))), np.minimum(inside.sum(axis=1), self.per_sample)
+
+    @staticmethod
+    def _places(size: int, unpadded: Tensor | None) -> NDArray[np.int64]:
+        """Numbers of positions, as they would be counted without padding, on whichever side that is."""
+        if unpadded is None:
+            return np.arange(size)
+        counted = np.asarray(unpadded.flatten(1).cpu().numpy(), dtype=np.int64).cumsum(axis=1)
+        return np.asarray(np.maximum(counted - 1, 0))
 
     def _inside(self, values: Tensor, shape: tuple[int, ...], ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n, P) which positions count."""

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from topocallback.activations.arguments import arguments_by_name, says_its_size, told_of_padding
 from topocallback.activations.batches import count_samples
 from topocallback.activations.channels import batch_first
 from topocallback.activations.compiled import EagerStance, is_compiled
-from topocallback.activations.current_batch import Arrangements, CurrentBatch, arguments_by_name, says_its_size
+from topocallback.activations.current_batch import Arrangements, CurrentBatch
 from topocallback.activations.hooks import CallHooks, Hook
-from topocallback.activations.layer_record import LayerRecord, holders_in, layer_notes
+from topocallback.activations.labels import take_labels
+from topocallback.activations.layer_record import LayerRecord, cloud_names, holders_in, layer_notes
 from topocallback.activations.layers import LayerSpec, choose_layers
-from topocallback.activations.masks import MaskFinder
+from topocallback.activations.masks import MaskFinder, told_size
 from topocallback.activations.options import check_recorded
 from topocallback.activations.outputs import Arranged, arrange
 from topocallback.activations.pooling import Pooling, check_pooling, describe_pooling, rows_to_vectors
@@ -77,6 +78,7 @@ class ActivationRecorder:
             -1, or ``n_samples`` is under 1.
 
     Example:
+        >>> import torch
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
         >>> with ActivationRecorder(model, n_samples=100, length=256) as recorder:
         ...     for batch in torch.randn(4, 64, 4, generator=torch.Generator().manual_seed(0)):
@@ -119,8 +121,10 @@ class ActivationRecorder:
         self._channels = channels
         self._calls = calls
         self._is_compiled = is_compiled(module)
-        by_module = automatic_batches or self._is_compiled
-        self._hooks = CallHooks(module, chosen, self._on_call, self._on_output, by_module)
+        self._hooks = CallHooks(
+            module, chosen, self._on_call, self._on_output, self._on_input, told_of_padding(module, chosen.values()),
+            by_module=automatic_batches or self._is_compiled,
+        )  # fmt: skip
         self._root_hook: RemovableHandle | None = None
         self._eager = False
         self._batch: CurrentBatch | None = None
@@ -131,6 +135,7 @@ class ActivationRecorder:
         self._arrangements: Arrangements = {}
         self._outside = "apart from a batch"
         self.samples_seen = 0
+        self._doubts: dict[str, None] = {}
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -178,7 +183,7 @@ class ActivationRecorder:
         self._hooks.detach()
         if self._root_hook is not None:
             self._root_hook.remove()
-            self._root_hook = None
+        self._root_hook = None
         if self._eager:
             self._eager = False
             EagerStance.leave()
@@ -236,7 +241,8 @@ class ActivationRecorder:
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
         ids = arrived(self._sample, (table for layer in self._layers.values() for table in layer.slots))
-        for of_call, layer, call in self._clouds(calls or self.calls_per_batch):
+        for name, of_call, call in self._clouds(calls or self.calls_per_batch):
+            layer = self._layers[name]
             problem = layer.problem or layer.incomplete(call, ids, self._outside)
             if problem:
                 problems[of_call] = problem
@@ -248,7 +254,7 @@ class ActivationRecorder:
 
     def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
         """The names of all clouds: those of the layers, or of their calls; see ``recording``."""
-        return tuple(of_call for of_call, _, _ in self._clouds(calls))
+        return tuple(of_call for _, of_call, _ in self._clouds(calls))
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
@@ -260,18 +266,14 @@ class ActivationRecorder:
 
     def notes(self) -> list[str]:
         """What a user should know of how layers were recorded: a sentence for each thing that is not certain."""
-        return layer_notes(self._layers, takes_first=self._calls == "first")
+        return [*self._doubts, *layer_notes(self._layers, takes_first=self._calls == "first")]
 
     def counting_positions(self) -> list[str]:
         """The layers whose vectors are made of several positions, none of them masked."""
         return [name for name, layer in self._layers.items() if layer.counts_positions]
 
-    def _clouds(self, calls: Mapping[str, int]) -> Iterator[tuple[str, LayerRecord, int]]:
-        """Name, layer and number of the call of every cloud."""
-        for name, layer in self._layers.items():
-            count = max(1, calls.get(name, 1)) if self._calls == "each" else 1
-            for call in range(count):
-                yield name if count == 1 else f"{name}@{call}", layer, call
+    def _clouds(self, calls: Mapping[str, int]) -> list[tuple[str, str, int]]:
+        return cloud_names({name: calls.get(name, 1) if self._calls == "each" else 1 for name in self._layers})
 
     # -- Batches ----------------------------------------------------------------------------------------------------
 
@@ -286,11 +288,13 @@ class ActivationRecorder:
 
     def _begin_automatically(self, arguments: Mapping[str, Any]) -> None:
         """A batch of what the model is called with."""
-        size = count_samples(arguments).size
+        size, doubt = count_samples(arguments, told_size(arguments))
         # Of time-major inputs the first axis is not that of the samples: then the first output tells.
         is_told = size is not None and self.pooling != "rows" and (self._samples_first or says_its_size(arguments))
         batch = self._begin(arguments, self._find_mask(arguments, size) if is_told else None)
         if is_told:
+            if doubt is not None:
+                self._doubts[doubt] = None
             self._admit(batch, np.arange(self.samples_seen, self.samples_seen + (size or 0)))
         self._of_samples = True
 
@@ -299,27 +303,23 @@ class ActivationRecorder:
         batch.admit(self._sample, ids, rows_are_samples=self.pooling == "rows")
         self.sees_graphs |= batch.rows.node_counts is not None
         labels = batch.labels
-        if self.pooling == "rows" and labels is not None and len(labels) != len(ids):
-            labels = None  # they are of the inputs, not of their rows
-        if labels is None:
+        if labels is None or (self.pooling == "rows" and len(labels) != len(ids)):  # of the inputs, not of their rows
             self._labels.clear(batch.slots)
-        else:
-            self._keep_labels(batch, labels, ids)
-
-    def _keep_labels(self, batch: CurrentBatch, labels: Tensor, ids: NDArray[np.int64]) -> None:
+            return
         if labels.shape != (len(ids),):
             raise ValueError(f"Expected `labels` to be of shape ({len(ids)},), got {tuple(labels.shape)}.")
-        real = torch.float32 if labels.device.type == "mps" else torch.float64  # which has no float64
-        kept = labels.detach().index_select(0, torch.from_numpy(batch.kept).to(labels.device))
-        dtype = real if labels.is_floating_point() else torch.int64
-        self._labels.write(batch.slots, ids[batch.kept], kept.to(dtype))
+        self._labels.write(batch.slots, ids[batch.kept], take_labels(labels, batch.kept))
 
     # -- Calls ------------------------------------------------------------------------------------------------------
 
     def _on_model_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._automatic:
-            with contextlib.suppress(Exception):  # a forward pass must never fail because it is watched
-                self._begin_automatically(arguments_by_name(module, args, kwargs))
+        if not self._automatic:
+            return
+        try:
+            self._begin_automatically(arguments_by_name(module, args, kwargs))
+        except Exception as error:  # a forward pass must never fail because it is watched
+            self._batch = None
+            self._doubts[f"a call was left out, because {type(error).__name__}: {error}."] = None
 
     def _on_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         self._of_samples = False
@@ -339,6 +339,11 @@ class ActivationRecorder:
             self._of_samples = False
             self._outside = f"on what could not be read ({type(error).__name__}: {error})"
 
+    def _on_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        with contextlib.suppress(Exception):  # what the layers give tells of it
+            if self._batch is not None and self._of_samples:
+                self._batch.look_at_input(module, args, kwargs)
+
     # -- Outputs ----------------------------------------------------------------------------------------------------
 
     def _on_output(
@@ -353,7 +358,7 @@ class ActivationRecorder:
             layer.next_call()
             return
         try:
-            batch.look_at_layer(args, kwargs)
+            batch.look_at_layer(module, args, kwargs)
             self._keep(layer, batch, output)
         except Exception as error:  # a forward pass must never fail because it is watched
             layer.fail(f"{type(error).__name__}: {error}")
@@ -379,7 +384,7 @@ class ActivationRecorder:
         if isinstance(output, PackedSequence):
             return (0,)
         shape = padded_shape(output)
-        axes = (1, 0) if len(shape) > 2 and not output.is_nested and not batch_first(layer.module) else (0,)
+        axes = layer.sample_axes(output, None if batch.ids is None else batch.rows.size)
         if batch.ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")
@@ -390,7 +395,7 @@ class ActivationRecorder:
         assert batch.ids is not None
         ids = batch.ids[batch.kept]
         channels, positions = layer.axes_of(arranged, self._channels)
-        inside = layer.mask_of(arranged, positions, batch.rows.inside)
+        inside = layer.mask_of(arranged, positions, batch.masks)
         vectors = rows_to_vectors(
             arranged.values, batch.kept, self.pooling, channels, ids, self.seed,
             samples_axis=arranged.samples_axis, inside=inside,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -12,13 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from topocallback.activations.arguments import counts_of_nodes
 from topocallback.activations.batches import count_samples
 from topocallback.activations.gather import agree_on_calls, any_text, gather_recordings
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.labels import TextLabels, find_labels
-from topocallback.activations.masks import MaskFinder, may_be_padded
+from topocallback.activations.masks import MaskFinder
 from topocallback.activations.options import ValidationOptions
+from topocallback.activations.padding import may_be_padded
 from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.activations.recording import Recording
@@ -132,7 +136,11 @@ class ValidationRecorder:
         # A loader may begin again before a longer one beside it has ended.
         if dataloader_idx != self._options.dataloader_idx or self._indices.has_ended:
             return
-        size, doubt = count_samples(batch, self._indices.expected)
+        try:
+            size, doubt = count_samples(batch, self._indices.expected)
+        except Exception:
+            self._indices.skip()  # or the next batch would be taken for this one
+            raise
         if doubt is not None:
             self._doubts[doubt] = None
         ids = self._ids_of(batch, size)
@@ -284,7 +292,12 @@ class ValidationRecorder:
         return self._indices.take(size)
 
     def _labels(self, batch: Any, size: int | None) -> Tensor | None:
-        found = self._read(lambda: find_labels(batch, self._options.labels, size, self._find_mask.place))
+        find = partial(find_labels, batch, self._options.labels, taken=self._find_mask.place)
+        found = None
+        if self._options.pooling == "rows" and (counts := counts_of_nodes(batch, size)) is not None:
+            with contextlib.suppress(ValueError):  # they may be of graphs, too
+                found = find(int(counts.sum()))
+        found = found or self._read(lambda: find(size))
         if found is None:
             return None
         self._labels_from = found.place

@@ -34,9 +34,13 @@ def find_arrangement(given: Tensor, tensors: Sequence[Tensor], size: int) -> str
         >>> find_arrangement(videos.flatten(0, 1), [videos], 4)
         'samples first'
     """
+    if size == 1:
+        return VIEWS_FIRST  # all rows are the only sample's
     k = len(given) // size
     one = given.shape[1:]
-    alike = [tensor for tensor in tensors if tensor.device == given.device and not tensor.is_nested]
+    if given.layout != torch.strided:
+        return None
+    alike = [own for own in tensors if own.device == given.device and not own.is_nested and own.layout == given.layout]
     views = [tensor for tensor in alike if tensor.shape == (size, *one)]
     stacks = [tensor for tensor in alike if tensor.shape == (size, k, *one)]
     stacks += [tensor.transpose(0, 1) for tensor in alike if tensor.shape == (k, size, *one) and k != size]

@@ -70,8 +70,8 @@ def by_name(option: Any) -> Any:
     """An option as JSON can hold it: functions and classes by their names, without addresses.
 
     Example:
-        >>> by_name(["Conv2d", nn.Linear]), by_name(None)
-        (['Conv2d', 'Linear'], None)
+        >>> by_name(["Conv2d", Tensor]), by_name(None)
+        (['Conv2d', 'Tensor'], None)
     """
     if option is None or isinstance(option, (str, int, float)):
         return option

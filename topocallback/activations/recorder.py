@@ -123,7 +123,7 @@ class ActivationRecorder:
         self._automatic = automatic_batches
         self._samples_first = all(map(batch_first, module.modules()))
         self._find_mask = MaskFinder("auto")
-        self._arrangements: Arrangements = {}
+        self._arrangements = Arrangements()
         self._outside = "apart from a batch"
         self._seen = 0
 
@@ -373,7 +373,8 @@ class ActivationRecorder:
         if isinstance(output, PackedSequence):
             return (0,)
         shape = padded_shape(output)
-        axes = (1, 0) if len(shape) > 2 and not output.is_nested and not batch_first(layer.module) else (0,)
+        may_be_second = batch.rows.transposed or not batch_first(layer.module)
+        axes = (1, 0) if len(shape) > 2 and not output.is_nested and may_be_second else (0,)
         if batch.ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")

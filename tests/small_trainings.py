@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import atexit
+import contextlib
+import inspect
 import os
 import random
+import re
 import socket
 import time
 import warnings
@@ -18,7 +22,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from record_tools import assert_same_tables
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -147,7 +151,33 @@ def steps_of(folder: Path | str, tag: str = "val_loss") -> tuple[int, ...]:
 
 
 def our_warnings(caught: list[warnings.WarningMessage]) -> list[str]:
-    return [str(warning.message) for warning in caught if "TopologyMonitor" in str(warning.message)]
+    """The monitor's warnings, each of which must advise nothing that there is not."""
+    messages = [str(warning.message) for warning in caught if "TopologyMonitor" in str(warning.message)]
+    for message in messages:
+        _assert_advice_can_be_taken(message)
+    return messages
+
+
+def _assert_advice_can_be_taken(message: str) -> None:
+    """Every option in backticks is one of the monitor's, and takes that value, or one of those whom it may concern."""
+    for option, value in re.findall(r"`(?:TopologyMonitor\()?([a-z_]+)=([^`)]*)\)?`", message):
+        if option in inspect.signature(TopologyMonitor).parameters:
+            with contextlib.suppress(SyntaxError):  # no value is said, or it is a function's name
+                TopologyMonitor(**{option: ast.literal_eval(value)})
+        else:
+            of_others = {name for other in (pl.Trainer, DataLoader, EarlyStopping) for name in _parameters(other)}
+            assert option in of_others, message
+    if "left out: " in message:
+        assert re.search(r"layers? '", message), message
+
+
+def _parameters(of: type) -> list[str]:
+    return list(inspect.signature(of).parameters)
+
+
+def _cause(message: str) -> str:
+    """A warning without what tells two of the same cause apart: numbers, and names."""
+    return re.sub(r"\d+|'[^']*'", "#", message)
 
 
 def assert_same_numbers(first: Snapshot, second: Snapshot, *, drift: bool = True) -> None:
@@ -246,7 +276,8 @@ def watch(train: Callable[..., pl.Trainer], *, counted: bool = True, **options) 
     """Train without and with a monitor, and assert that nothing else differs.
 
     Weights and global random generators are the same, bit for bit. No hook is left. Every chosen layer's hook brought
-    one output per validation batch. Every validation has its snapshot, at the step at which ``val_loss`` is logged.
+    one output per validation batch. Every validation has its snapshot, at the step at which ``val_loss`` is logged. No
+    two warnings have one cause.
 
     Args:
         train: Takes callbacks and trains with them.
@@ -272,7 +303,9 @@ def watch(train: Callable[..., pl.Trainer], *, counted: bool = True, **options) 
             steps = steps_of(trainer.log_dir)
             assert load_history(trainer.log_dir).steps == steps
             assert steps_of(trainer.log_dir, f"topology/noise_H1/{layers[0]}") == steps
-    return Watched(trainer, monitor, our_warnings(caught), unwatched)
+    messages = our_warnings(caught)
+    assert len(set(map(_cause, messages))) == len(messages), messages
+    return Watched(trainer, monitor, messages, unwatched)
 
 
 def _what_must_not_change(model: nn.Module) -> tuple[Any, ...]:

@@ -150,7 +150,7 @@ def test_the_callback_can_be_pickled_and_copied_during_a_run(tmp_path):
     fit(tmp_path, monitor, copying)
     for copied in copying.copies:
         assert copied.wait()
-        assert copied.layers == "auto"
+        assert copied.recording.layers == "auto"
 
 
 @pytest.mark.scenario("one monitor for several trainings")

@@ -20,6 +20,18 @@ def test_a_plain_training_is_the_same_with_and_without(tmp_path, background):
     assert watched.warnings == []
 
 
+@pytest.mark.scenario("what was chosen is logged once, in a line")
+def test_what_was_chosen_is_logged_once_and_not_warned_about(tmp_path, caplog):
+    with caplog.at_level("INFO", "lightning.pytorch.utilities.rank_zero"):
+        watched = watch(lambda *ours: fit(tmp_path, *ours, max_epochs=3), pooling="auto", counted=False)
+    told = [record.getMessage() for record in caplog.records if "labels = " in record.getMessage()]
+    assert told == [
+        "TopologyMonitor: labels = batch[1]; mask = None; pooling = one vector (5 layers); "
+        "samples = indices into the data set"
+    ]
+    assert watched.warnings == []
+
+
 @pytest.mark.scenario("gradient accumulation with `val_check_interval=0.5`")
 def test_accumulated_gradients_and_validations_within_an_epoch_keep_the_steps(tmp_path):
     watched = watch(lambda *ours: fit(tmp_path, *ours, accumulate_grad_batches=2, val_check_interval=0.5))

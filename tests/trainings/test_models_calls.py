@@ -83,6 +83,19 @@ def test_flattened_crops_are_a_cloud_each(tmp_path):
     assert train_and_compare(tmp_path, Crops, DataLoader(crops, 8), own, calls="each").warnings == []
 
 
+class InPairs(OnViews):
+    """Both views of the first sample, then both of the second."""
+
+    def step(self, batch):
+        return self.projector(self.encoder(torch.stack(batch[:2], dim=1).flatten(0, 1)))
+
+
+@pytest.mark.scenario("two views of each sample, one beside the other: `torch.stack((a, b), dim=1).flatten(0, 1)`")
+def test_views_in_pairs_are_a_cloud_each(tmp_path):
+    own = views_of("encoder.3", lambda rows, i: rows[i::2]) | views_of("projector", lambda rows, i: rows[i::2])
+    assert train_and_compare(tmp_path, InPairs, pairs(2, 9), own, calls="each").warnings == []
+
+
 class Augments(OnViews):
     """Makes its second views inside of the step, so that the batch does not have them."""
 

@@ -149,6 +149,29 @@ def test_samples_in_the_second_axis_are_rows(tmp_path):
     assert train_and_compare(tmp_path, TimeFirst, loader, {"rnn": own, "head": raw("head")}).warnings == []
 
 
+class OnTransposed(Learns):
+    """Linear layers on (steps, samples, channels)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 5))
+
+    def step(self, batch):
+        return self.layers(batch[0].transpose(0, 1))
+
+
+@pytest.mark.scenario("linear layers on transposed sequences, as many steps as samples or not")
+@pytest.mark.parametrize("steps", [7, 8])
+def test_a_transposed_batch_is_told_by_its_values(tmp_path, steps):
+    def own(seen):
+        return seen.outputs["layers.2"][0].double().mean(0)
+
+    own.rounds = True
+    generator = torch.Generator().manual_seed(0)
+    loader = DataLoader(TensorDataset(torch.randn(40, steps, 3, generator=generator), torch.arange(40) % 3), 8)
+    assert train_and_compare(tmp_path, OnTransposed, loader, {"layers.2": own}).warnings == []
+
+
 # -- Transformers -----------------------------------------------------------------------------------------------------
 
 
@@ -281,8 +304,7 @@ def test_a_stack_of_convolutions_and_layer_norms_keeps_its_channels_first(tmp_pa
     loader = DataLoader(TensorDataset(torch.randn(N, 100, generator=generator), torch.arange(N) % 3), 8)
     own = {name: of_largest_norm(name) for name in ("convolutions.0", "convolutions.0.0", "convolutions.1")}
     own |= {"projection": mean("projection")}
-    options = {"pooling": "auto"}
-    assert train_and_compare(tmp_path, Speech, loader, own, **options).warnings == []
+    assert train_and_compare(tmp_path, Speech, loader, own).warnings == []
 
 
 # -- Graphs -----------------------------------------------------------------------------------------------------------

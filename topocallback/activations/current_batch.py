@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,22 @@ from topocallback.activations.batches import tensors_in
 from topocallback.activations.masks import data_positions
 from topocallback.activations.outputs import RowsOfBatch
 from topocallback.activations.samples import Sample
-from topocallback.activations.views import find_arrangement
+from topocallback.activations.views import find_arrangement, is_transposed
 
 __all__ = ["Arrangements", "CurrentBatch"]
 
-Arrangements = dict[tuple[int, int], str | None]
+
+@dataclass
+class Arrangements:
+    """What was found of calls in earlier batches: finding it reads values, which a device has to be waited for.
+
+    Attributes:
+        views: By called module and rows per sample, how several rows per sample were arranged.
+        transposed: By called module and number of axes, whether samples were in the second one.
+    """
+
+    views: dict[tuple[int, int], str | None] = field(default_factory=dict)
+    transposed: dict[tuple[int, int], bool] = field(default_factory=dict)
 
 
 class CurrentBatch:
@@ -29,7 +41,7 @@ class CurrentBatch:
         mask: (samples, positions...) which positions are no padding.
         others: Tensors of other data loaders in the same batch.
         labels: (samples,) labels.
-        arrangements: How several rows per sample were arranged in earlier batches, by called module and their number.
+        arrangements: What was found of calls in earlier batches.
 
     Attributes:
         ids: (samples,) their indices; ``None`` as long as nothing tells how many samples there are.
@@ -53,7 +65,7 @@ class CurrentBatch:
         self._content = content
         self._mask = mask
         self._others = others
-        self._arrangements = arrangements
+        self._found = arrangements
         self._known: dict[int, set[str]] = {}
         self._told: Tensor | None = None
 
@@ -91,7 +103,7 @@ class CurrentBatch:
             module: What is called.
             args: Its positional arguments.
         """
-        self.rows.views, self.rows.arrangement = 1, None
+        self.rows.views, self.rows.arrangement, self.rows.transposed = 1, None, False
         packed = next(packed_in(args), None)
         given = next(iter(tensors_in(args)), None)
         if packed is not None:
@@ -99,12 +111,19 @@ class CurrentBatch:
             return
         if given is None or given.is_nested or not given.dim() or not self.rows.size:
             return
+        self.rows.transposed = self._is_transposed(module, given)
         views, rest = divmod(len(given), self.rows.size)
-        if views > 1 and not rest and self.rows.node_counts is None:
+        if views > 1 and not rest and self.rows.node_counts is None and not self.rows.transposed:
             key = id(module), views
-            if key not in self._arrangements:
-                self._arrangements[key] = find_arrangement(given, tensors_in(self._content), self.rows.size)
-            self.rows.views, self.rows.arrangement = views, self._as_before(views, self._arrangements[key])
+            if key not in self._found.views:
+                self._found.views[key] = find_arrangement(given, tensors_in(self._content), self.rows.size)
+            self.rows.views, self.rows.arrangement = views, self._as_before(views, self._found.views[key])
+
+    def _is_transposed(self, module: nn.Module, given: Tensor) -> bool:
+        key = id(module), given.ndim
+        if key not in self._found.transposed:
+            self._found.transposed[key] = is_transposed(given, tensors_in(self._content), self.rows.size)
+        return self._found.transposed[key]
 
     def _as_before(self, views: int, found: str | None) -> str | None:
         """The arrangement of a call's rows: a call on what an earlier one gave has none of the batch's own rows."""

@@ -28,6 +28,7 @@ class RowsOfBatch:
         packed: Packed sequences of which the samples are, if they are.
         views: How many rows per sample the model was given.
         arrangement: How these are arranged; see ``find_arrangement``.
+        transposed: Whether the model was given positions in the first axis, and samples in the second.
     """
 
     size: int
@@ -36,6 +37,7 @@ class RowsOfBatch:
     packed: PackedSequence | None = None
     views: int = 1
     arrangement: str | None = None
+    transposed: bool = False
 
 
 @dataclass

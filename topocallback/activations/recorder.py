@@ -132,7 +132,7 @@ class ActivationRecorder:
         self._automatic = automatic_batches
         self._samples_first = all(map(batch_first, module.modules()))
         self._find_mask = MaskFinder("auto")
-        self._arrangements: Arrangements = {}
+        self._arrangements = Arrangements()
         self._outside = "apart from a batch"
         self.samples_seen = 0
         self._doubts: dict[str, None] = {}
@@ -385,6 +385,8 @@ class ActivationRecorder:
             return (0,)
         shape = padded_shape(output)
         axes = layer.sample_axes(output, None if batch.ids is None else batch.rows.size)
+        if batch.rows.transposed and len(shape) > 2 and not output.is_nested:
+            axes = (1, 0)
         if batch.ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")

@@ -196,7 +196,7 @@ class ValidationRecorder:
     def about(self) -> dict[str, Any]:
         """How it was recorded, as JSON can hold it: the options, what they came to, and what a row is."""
         return {
-            **self._options.describe(),
+            **ValidationOptions.describe(self._options),  # how a comparison runs a model is no part of it
             "labels": self._labels_from,
             "mask": self._find_mask.place,
             "points": self._points(),

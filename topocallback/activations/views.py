@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["VIEWS_FIRST", "find_arrangement", "split_views"]
+__all__ = ["VIEWS_FIRST", "find_arrangement", "is_transposed", "split_views"]
 
 VIEWS_FIRST, SAMPLES_FIRST = "views first", "samples first"
 
@@ -56,12 +56,45 @@ def find_arrangement(given: Tensor, tensors: Sequence[Tensor], size: int) -> str
     def of_stacks(row: int, view: int) -> list[Tensor]:
         return [stack[row, view] for stack in stacks]
 
-    views_first = match(lambda row, view: view * size + row, lambda row, view: [own[row] for own in views])
+    def of_views(row: int, view: int) -> list[Tensor]:
+        return [own[row] for own in views]
+
+    views_first = match(lambda row, view: view * size + row, of_views)
     views_first = views_first or match(lambda row, view: view * size + row, of_stacks)
-    samples_first = match(lambda row, view: row * k + view, of_stacks)
+    samples_first = match(lambda row, view: row * k + view, of_views)
+    samples_first = samples_first or match(lambda row, view: row * k + view, of_stacks)
     if views_first == samples_first:
         return None
     return VIEWS_FIRST if views_first else SAMPLES_FIRST
+
+
+def is_transposed(given: Tensor, tensors: Sequence[Tensor], size: int) -> bool:
+    """Whether a call is given a batch's tensor with its first two axes exchanged: positions first, then samples.
+
+    Values are read only where the batch has a tensor of such a form, and neither is the same memory.
+
+    Args:
+        given: What the model was called with.
+        tensors: The batch's tensors.
+        size: Number of samples.
+
+    Returns:
+        Whether the samples are in the second axis.
+
+    Example:
+        >>> steps = torch.rand(4, 4, 3)
+        >>> is_transposed(steps.transpose(0, 1), [steps], 4), is_transposed(steps, [steps], 4)
+        (True, False)
+    """
+    if given.ndim < 2 or given.shape[1] != size:
+        return False
+    shape = (size, len(given), *given.shape[2:])
+    alike = [own for own in tensors if own.device == given.device and not own.is_nested and own.shape == shape]
+    if any(own.data_ptr() == given.data_ptr() and own.stride() == given.stride() for own in alike):
+        return False
+    if len(given) != size:
+        return any(torch.equal(own.transpose(0, 1), given) for own in alike)
+    return any(torch.equal(own.transpose(0, 1), given) and not torch.equal(own, given) for own in alike)
 
 
 def split_views(output: Tensor, size: int, arrangement: str) -> list[Tensor]:

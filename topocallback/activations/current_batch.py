@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,8 +155,9 @@ class CurrentBatch:
             args: Its positional arguments.
             kwargs: Its named ones.
         """
-        if self.rows.inside is None:
-            self.rows.inside = self._mask_told(module, args, kwargs)
+        with contextlib.suppress(Exception):  # a forward pass must never fail because it is watched
+            if self.rows.inside is None:
+                self.rows.inside = self._mask_told(module, args, kwargs)
 
     def _mask_told(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
         named = arguments_by_name(module, args, kwargs) if len(args) > 1 else kwargs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -340,9 +339,8 @@ class ActivationRecorder:
             self._outside = f"on what could not be read ({type(error).__name__}: {error})"
 
     def _on_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        with contextlib.suppress(Exception):  # what the layers give tells of it
-            if self._batch is not None and self._of_samples:
-                self._batch.look_at_input(module, args, kwargs)
+        if self._batch is not None and self._of_samples:
+            self._batch.look_at_input(module, args, kwargs)
 
     # -- Outputs ----------------------------------------------------------------------------------------------------
 

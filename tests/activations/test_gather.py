@@ -11,10 +11,14 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
+from torch.utils.data import DataLoader
 
 from topocallback.activations.gather import gather_recordings
+from topocallback.activations.indices import BatchIndices
+from topocallback.activations.options import ValidationOptions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.activations.samples import bottom_k
+from topocallback.activations.validation import ValidationRecorder
 
 N = 60
 CPU = torch.device("cpu")
@@ -274,3 +278,92 @@ def test_one_process_alone_gives_what_it_recorded(tmp_path):
     assert clouds.layers == LAYERS
     for layer in LAYERS:
         np.testing.assert_array_equal(clouds.clouds[layer], recording.to_point_clouds().clouds[layer])
+
+
+# -- What processes agree on -------------------------------------------------------------------------------------------
+
+
+class Repeats(nn.Module):
+    """Runs its block as often as its process's number says."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.block, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
+        self.times = times
+
+    def forward(self, x):
+        for _ in range(self.times):
+            x = self.block(x)
+        return self.head(x)
+
+
+def validate_one_share(rank, texts, times, unidentified, device):
+    """What one of two processes records of a validation, of whose samples it has every other."""
+    own = list(range(rank, N, 2))
+    data = [(float(i), texts(i)) for i in range(N)]
+    loader = DataLoader(data, batch_size=5, sampler=own, collate_fn=lambda items: list(zip(*items, strict=True)))
+    indices = BatchIndices(iter(loader) if rank in unidentified else loader, rank=rank, world_size=2)
+    torch.manual_seed(0)
+    model = Repeats(times[rank])
+    options = ValidationOptions("*", n_samples=20, calls="each")
+    with ValidationRecorder(model, options, indices) as recorder, torch.no_grad():
+        for numbers, labels in loader:
+            x = torch.tensor(numbers)[:, None].expand(-1, 4)
+            recorder.start_batch((x, list(labels)), 0)
+            model(x)
+            recorder.end_batch()
+    recording = recorder.recording(device)
+    return recording.to_point_clouds() if rank == 0 else None, recorder.about()["samples"], recorder.notes()
+
+
+VALIDATIONS = {
+    "texts": (lambda i: None if i % 7 == 0 else f"class {i % 3}", (1, 1), ()),
+    "texts on the first alone": (lambda i: f"class {i % 3}" if i % 2 == 0 else None, (1, 1), ()),
+    "more calls on the second": (lambda i: i, (1, 3), ()),
+    "more calls on the first": (lambda i: i, (2, 1), ()),
+    "unidentified on the second": (lambda i: i, (1, 1), (1,)),
+    "unidentified on the first": (lambda i: i, (1, 1), (0,)),
+    "identified": (lambda i: i, (1, 1), ()),
+}
+
+
+def validate_all(rank, folder):
+    torch.set_num_threads(1)
+    method = f"file://{folder / 'group'}"
+    dist.init_process_group("gloo", init_method=method, rank=rank, world_size=2, timeout=timedelta(seconds=60))
+    results = {name: validate_one_share(rank, *how, device=CPU) for name, how in VALIDATIONS.items()}
+    dist.destroy_process_group()
+    (folder / str(rank)).write_bytes(pickle.dumps(results))
+
+
+@pytest.fixture(scope="module")
+def validations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("validations")
+    mp.spawn(validate_all, args=(folder,), nprocs=2)
+    return [pickle.loads((folder / str(rank)).read_bytes()) for rank in range(2)]
+
+
+@pytest.mark.parametrize("name", ["texts", "texts on the first alone"])
+def test_texts_of_all_processes_come_together(validations, name):
+    clouds, _, _ = validations[0][name]
+    text_of = VALIDATIONS[name][0]
+    assert clouds.sample_ids.tolist() == bottom_k(N, 20, seed=0).tolist()
+    assert clouds.labels.tolist() == [text_of(i) for i in clouds.sample_ids]
+
+
+@pytest.mark.parametrize(("name", "most"), [("more calls on the second", 3), ("more calls on the first", 2)])
+def test_processes_agree_on_how_often_a_layer_runs(validations, name, most):
+    clouds, _, _ = validations[0][name]
+    assert clouds.layers == ("block@0", "head")
+    assert set(clouds.problems) == {f"block@{call}" for call in range(1, most)}
+    assert clouds.labels.tolist() == clouds.sample_ids.tolist()
+
+
+@pytest.mark.parametrize("name", ["unidentified on the second", "unidentified on the first"])
+def test_samples_that_one_process_cannot_identify_are_not_identified_anywhere(validations, name):
+    about = [validations[rank][name][1] for rank in range(2)]
+    assert about[0] == about[1] != "indices into the data set"
+
+
+def test_samples_that_all_processes_identify_are_identified(validations):
+    assert [validations[rank]["identified"][1] for rank in range(2)] == ["indices into the data set"] * 2

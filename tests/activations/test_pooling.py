@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from recording_tools import activations
 from torch import nn
 
@@ -274,3 +276,66 @@ def test_only_the_names_of_poolings_are_names():
         check_pooling(pooling)
     with pytest.raises(ValueError, match=r"`pooling` to be one of \('auto', 'max_norm'.* or a callable, got 'max'"):
         check_pooling("max")
+
+
+# -- Positions that do not count ---------------------------------------------------------------------------------------
+
+MASKED = ["auto", "max_norm", "random", "mean", "token", "last"]
+
+
+@given(
+    st.lists(st.lists(st.booleans(), min_size=5, max_size=5).filter(any), min_size=1, max_size=4),
+    st.sampled_from(MASKED),
+    st.sampled_from([1, -1]),
+)
+def test_a_sample_gives_what_it_would_give_without_its_other_positions(inside, way, axis):
+    inside, ids = torch.tensor(inside), np.arange(len(inside)) + 7
+    values = torch.randn(len(inside), 5, 3, generator=torch.Generator().manual_seed(0))
+    spoilt = values.masked_fill(~inside[..., None], float("nan"))
+    vectors = to_vectors(spoilt if axis == -1 else spoilt.transpose(1, 2), way, axis, ids, inside=inside)
+    for row, (sample, which) in enumerate(zip(values, inside, strict=True)):
+        alone = sample[which][None]
+        expected = to_vectors(alone if axis == -1 else alone.transpose(1, 2), way, axis, ids[row : row + 1])
+        torch.testing.assert_close(vectors[row : row + 1], expected)
+
+
+@pytest.mark.parametrize("way", MASKED)
+def test_parts_of_an_image_count_as_those_of_a_sequence_do(way):
+    values = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    inside = torch.zeros(2, 4, 5, dtype=torch.bool)
+    inside[0, :2, :3] = inside[1, :4, :1] = True
+    vectors = to_vectors(values, way, 1, np.arange(2), inside=inside)
+    for row, corner in enumerate((values[:1, :, :2, :3], values[1:, :, :4, :1])):
+        torch.testing.assert_close(vectors[row : row + 1], to_vectors(corner, way, 1, np.arange(row, row + 1)))
+
+
+def test_a_function_gets_every_sample_without_its_padding():
+    shapes = []
+
+    def function(activations):
+        shapes.append(tuple(activations.shape))
+        return activations.mean(dim=1)
+
+    values = torch.randn(3, 5, 2)
+    inside = torch.tensor([[1, 1, 0, 0, 0], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]]).bool()
+    vectors = to_vectors(values, function, -1, np.arange(3), inside=inside)
+    assert shapes == [(1, 2, 2), (1, 3, 2), (1, 5, 2)]
+    torch.testing.assert_close(vectors[0], values[0, :2].mean(dim=0))
+    torch.testing.assert_close(vectors[1], values[1, 2:].mean(dim=0))
+    assert bool(vectors[2].isnan().all())
+
+
+def test_flattened_padding_is_zero():
+    inside = torch.tensor([[True, False]])
+    assert to_vectors(torch.ones(1, 2, 2), "flatten", -1, np.array([0]), inside=inside).tolist() == [[1, 1, 0, 0]]
+
+
+def test_the_last_position_is_the_last_one():
+    values = torch.arange(6.0).reshape(1, 3, 2)
+    assert to_vectors(values, "last", -1, np.array([0])).tolist() == [[4, 5]]
+    assert to_vectors(values, "last", 1, np.array([0])).tolist() == [[1, 3, 5]]
+
+
+def test_half_precision_is_pooled_in_single_precision():
+    output = torch.full((1, 4000, 1), 30.0).half()
+    assert rows_to_vectors(output, np.array([0]), "mean", -1, np.array([0])).tolist() == [[30.0]]

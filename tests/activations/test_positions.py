@@ -156,3 +156,18 @@ def test_points_of_a_single_sample_have_no_noise_rather_than_one_of_zero():
 def test_a_layer_without_any_point_says_why():
     snapshot = analyse(record(Positions(4, mask=lambda activations, sample_ids: activations[:, 0] > 1e9)))
     assert snapshot.problems["0"].startswith("No points")
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["left", "right"])
+@pytest.mark.parametrize("longest", [6, 9, 20])
+def test_padding_changes_neither_which_positions_are_drawn_nor_how_many(left, longest):
+    lengths = [1, 2, 6, 4]
+    sentences = [torch.randn(n, 3, generator=torch.Generator().manual_seed(n)) for n in lengths]
+    values, inside = torch.full((4, longest, 3), float("nan")), torch.zeros(4, longest, dtype=torch.bool)
+    for row, (n, sentence) in enumerate(zip(lengths, sentences, strict=True)):
+        where = slice(longest - n, longest) if left else slice(n)
+        values[row, where], inside[row, where] = sentence, True
+    packed = Positions(3).pack(values, -1, np.arange(4), seed=0, inside=inside)
+    for row, sentence in enumerate(sentences):
+        alone = Positions(3).pack(sentence[None], -1, np.array([row]), seed=0)
+        torch.testing.assert_close(packed[row : row + 1], alone)

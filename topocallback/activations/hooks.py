@@ -35,7 +35,7 @@ class CallHooks:
             not raise.
         on_input: Called with a module, its positional and its named arguments, before one of ``told`` runs. It must not
             raise.
-        told: Modules of which the arguments are asked for.
+        told: Modules of which the arguments are asked for, wherever another one calls them.
         by_module: Whether every module with a layer in it has a hook of its own that tells of calls, in place of one on
             all modules of the process.
 

@@ -251,10 +251,11 @@ class StepsAxis:
 
     @staticmethod
     def _told_by_padding(sequences: Tensor, lengths: Tensor) -> bool | None:
-        """Whether nothing but padding lies behind lengths along the last axis, and something along the second."""
+        """Whether padding begins where lengths end along the last axis rather than along the second."""
         ends = lengths.to(sequences.device)
-        second, last = (bool((_last_change(own) <= ends).all()) for own in (sequences, sequences.transpose(1, 2)))
-        return None if second == last else last
+        begins = (_last_change(sequences), _last_change(sequences.transpose(1, 2)))
+        second, last = (int((begin == ends).sum()) if bool((begin <= ends).all()) else -1 for begin in begins)
+        return None if second == last else last > second
 
 
 def sequences_in(parts: Sequence[Part], size: int, axis: int = 0) -> Tensor | None:

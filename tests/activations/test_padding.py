@@ -1,0 +1,116 @@
+"""What padding itself shows."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topocallback.activations.batches import batch_parts
+from topocallback.activations.padding import PaddingEvidence, StepsAxis, Where, as_lengths, may_be_padded
+
+T = 8
+
+
+def padded(lengths, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(1, 1000, (len(lengths), T), generator=generator)
+    return x.masked_fill(torch.arange(T) >= torch.tensor(lengths)[:, None], 0)
+
+
+def look(evidence, *parts):
+    return evidence.look(batch_parts(parts), len(parts[0]))
+
+
+SOME_PADDED = st.lists(st.integers(2, T - 2), min_size=2, max_size=6)
+
+
+@given(SOME_PADDED, st.integers(0, 9))
+def test_lengths_are_confirmed_by_padding_and_labels_are_not(lengths, seed):
+    x, labels = padded(lengths, seed), torch.arange(len(lengths)) % 2
+    assert look(PaddingEvidence(), x, torch.tensor(lengths), labels) == Where(1, False)
+    assert look(PaddingEvidence(), x, labels, lengths) == Where(2, False)
+    assert look(PaddingEvidence(), x, labels) is None
+
+
+@given(SOME_PADDED, st.booleans(), st.booleans())
+def test_masks_are_confirmed_on_either_side_and_either_way_round(lengths, left, pads):
+    x = padded(lengths)
+    inside = torch.arange(T) < torch.tensor(lengths)[:, None]
+    x, inside = (x.flip(1), inside.flip(1)) if left else (x, inside)
+    assert look(PaddingEvidence(), x, ~inside if pads else inside) == Where(1, pads)
+
+
+def test_one_padded_sequence_is_no_proof_but_two_are():
+    evidence = PaddingEvidence()
+    assert look(evidence, padded([3]), torch.tensor([3])) is None
+    assert look(evidence, padded([5]), torch.tensor([5])) == Where(1, False)
+    assert look(evidence, padded([7]), torch.tensor([1])) == Where(1, False)  # from now on it is not looked at
+
+
+def test_one_padded_sequence_will_do_beside_a_label():
+    assert look(PaddingEvidence(), padded([3]), torch.tensor([3]), torch.tensor([0])) == Where(1, False)
+
+
+def test_what_data_contradict_is_never_taken_for_lengths_again():
+    evidence = PaddingEvidence()
+    assert look(evidence, padded([6]), torch.tensor([2]), torch.tensor([6])) == Where(2, False)
+    assert look(evidence, padded([2]), torch.tensor([2]), torch.tensor([2])) == Where(2, False)
+
+
+def test_values_are_read_in_a_few_batches_only():
+    evidence = PaddingEvidence()
+    full = torch.full((2,), T)
+    assert all(look(evidence, padded([T, T]), full) is None for _ in range(8))
+    assert look(evidence, padded([3, 4]), torch.tensor([3, 4])) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([3, 1], [3, 1]),
+        ((3, 0), [3, 0]),
+        (torch.tensor([[3], [1]]), [3, 1]),
+        (torch.tensor([3, 1], dtype=torch.int16).numpy(), [3, 1]),
+        (torch.tensor([[1], [1]]), None),
+        ([True, True], None),
+        ([1.0, 2.0], None),
+        (torch.tensor([True, False]), None),
+        ([3, 1, 2], None),
+        ("ab", None),
+        (None, None),
+    ],
+)
+def test_lengths_are_whole_numbers_one_for_each_sample(value, expected):
+    found = as_lengths(value, 2)
+    assert (None if found is None else found.tolist()) == expected
+
+
+def test_the_axis_of_steps_is_told_by_lengths_or_else_by_padding():
+    x = torch.randn(2, 6, 9)
+    assert StepsAxis().count(batch_parts((x,)), 2, torch.tensor([8, 2])) == 9
+    assert StepsAxis().count(batch_parts((x,)), 2, torch.tensor([6, 2])) == 6
+    assert StepsAxis().count(batch_parts((torch.zeros(7, 2, 3),)), 2, torch.tensor([6, 2])) == 7
+    assert StepsAxis().count([], 2, torch.tensor([6, 2])) is None
+    steps, told = StepsAxis(), torch.tensor([3, 2])
+    channels_first = x.masked_fill(torch.arange(9) >= told[:, None, None], 0)
+    assert steps.count(batch_parts((channels_first,)), 2, told) == 9
+    assert steps.count(batch_parts((x,)), 2, told) == 9  # where nothing is padded
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        (padded([3, 5, 8]), True),
+        ((padded([3, 5, 8]), torch.zeros(3)), True),
+        ((padded([3, 5, 8]).float()[..., None], torch.zeros(3)), True),
+        (padded([8, 8, 8]), False),
+        (padded([3, 3, 3]), False),
+        (torch.randn(3, 8), False),
+        (torch.zeros(3, 4, 8, 8), False),
+        ("text", False),
+        (None, False),
+    ],
+    ids=["tokens", "in a tuple", "vectors", "full", "equal", "features", "images", "text", "nothing"],
+)
+def test_sequences_that_end_alike_look_padded(batch, expected):
+    assert may_be_padded(batch, 3) is expected

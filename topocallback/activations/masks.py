@@ -146,7 +146,9 @@ def _sequences(parts: Sequence[Part], size: int) -> Tensor | None:
 def _confirmed(parts: Sequence[Part], size: int) -> tuple[str, Tensor] | None:
     """A part under no usual name that says exactly where the padding begins."""
     sequences = _sequences(parts, size)
-    if sequences is None or size < 2 or sequences.shape[1] < 2 or not _may_be_sequences(sequences):
+    # Single numbers, one after the other, may be sound as well as features: what confirms lengths tells them apart.
+    is_sound = sequences is not None and sequences.ndim == 2 and sequences.is_floating_point()
+    if sequences is None or size < 2 or sequences.shape[1] < 2 or not (is_sound or _may_be_sequences(sequences)):
         return None
     begins: Tensor | None = None
     for part in parts:

@@ -179,18 +179,30 @@ def test_a_siamese_network_has_a_cloud_of_each_input(tmp_path):
     assert train_and_compare(tmp_path, Siamese, pairs(6), own, calls="each").warnings == []
 
 
-class Triplets(Siamese):
-    """Anchor, one like it, one unlike it: three calls, the second of which is on the rows in another order."""
+@pytest.mark.scenario(
+    "rows of the batch in another order, as for pairs that do not match: left out, and it is said why"
+)
+def test_rows_in_another_order_are_nobodys(tmp_path):
+    class Shuffled(Siamese):
+        def step(self, batch):
+            return self.encoder(batch[0].flip(0))
 
-    def step(self, batch):
-        anchor, other = (self.encoder(part) for part in batch[:2])
-        return self.head((anchor - other).abs())
+    watched = train_and_compare(tmp_path / "one", Shuffled, pairs(6), {}, layers="encoder.0")
+    assert ["in another order" in message for message in watched.warnings] == [True]
+
+    class SecondShuffled(Siamese):
+        def step(self, batch):
+            return self.encoder(batch[0]) - self.encoder(batch[0].flip(0))
+
+    own = {"encoder.0": raw("encoder.0")}
+    assert train_and_compare(tmp_path / "two", SecondShuffled, pairs(6), own, calls="each").warnings == []
 
 
-@pytest.mark.scenario("a smaller last batch in a layer that runs several times")
-def test_a_call_without_the_root_is_recorded_like_one_with_it(tmp_path):
-    own = {f"encoder.0@{i}": raw("encoder.0", i) for i in range(2)}
-    assert train_and_compare(tmp_path, Triplets, pairs(6), own, calls="each").warnings == []
+@pytest.mark.scenario("one sample per batch, with two views")
+def test_views_of_a_single_sample_need_no_order(tmp_path):
+    loader = DataLoader(pairs(2, 9).dataset, 1)
+    own = views_of("projector", lambda rows, i: rows[i : i + 1])
+    assert train_and_compare(tmp_path, Joined, loader, own, calls="each").warnings == []
 
 
 # -- Calls that do not go through the root -----------------------------------------------------------------------------

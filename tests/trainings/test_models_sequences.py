@@ -1,4 +1,4 @@
-"""Networks on sequences and graphs: padding counts nowhere, and a row is a sequence or a graph."""
+"""Networks on sequences: padding counts nowhere, or it is said that it does."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from own_clouds import Learns, Own, mean, of_largest_norm, raw, train_and_compar
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_sequence, unpack_sequence
 from torch.utils.data import DataLoader, TensorDataset
-from torch_geometric.data import Data
-from torch_geometric.loader import DataLoader as GraphLoader
-from torch_geometric.nn import GCNConv, global_mean_pool
 
 N = 36
 WORDS = 20
@@ -96,6 +93,22 @@ def test_packed_sequences_in_the_batch_count_their_own_steps(tmp_path):
 def test_sequences_that_are_packed_inside_count_their_own_steps(tmp_path):
     own = {"lstm": mean_of_packed(), "head": raw("head")}
     assert train_and_compare(tmp_path, PacksItself, padded_loader(), own).warnings == []
+
+
+class Sorts(PacksItself):
+    """Sorts its sequences by length before it packs them, and puts the last states back."""
+
+    def step(self, batch):
+        padded, lengths, _ = batch
+        lengths, order = lengths.sort(descending=True)
+        _, (last, _) = self.lstm(pack_padded_sequence(padded[order], lengths, batch_first=True))
+        return self.head(last[-1][order.argsort()])
+
+
+@pytest.mark.scenario("sequences that the model sorts by length: that layer is left out, and it is said why")
+def test_sequences_in_another_order_than_the_batch_are_not_taken_for_it(tmp_path):
+    watched = train_and_compare(tmp_path, Sorts, padded_loader(), {"head": raw("head")}, layers=["lstm", "head"])
+    assert ["layer 'lstm' was left out" in one and "sorted by length" in one for one in watched.warnings] == [True]
 
 
 class OnPadded(Learns):
@@ -307,61 +320,25 @@ def test_a_stack_of_convolutions_and_layer_norms_keeps_its_channels_first(tmp_pa
     assert train_and_compare(tmp_path, Speech, loader, own).warnings == []
 
 
-# -- Graphs -----------------------------------------------------------------------------------------------------------
-
-
-class GraphNet(Learns):
-    """Two graph convolutions, the mean of a graph's nodes, a head."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = GCNConv(3, 6)
-        self.second = GCNConv(6, 5)
-        self.head = nn.Linear(5, 2)
-
-    def step(self, batch):
-        x = self.first(batch.x, batch.edge_index).relu()
-        x = self.second(x, batch.edge_index)
-        return self.head(global_mean_pool(x, batch.batch))
-
-
-def graphs() -> list[Data]:
+def sound_loader() -> DataLoader:
     generator = torch.Generator().manual_seed(0)
-    found = []
-    for i in range(N):
-        n = 3 + i % 4
-        ring = torch.stack([torch.arange(n), (torch.arange(n) + 1) % n])
-        x = torch.randn(n, 3, generator=generator)
-        found.append(Data(x=x, edge_index=torch.cat([ring, ring.flip(0)], dim=1), y=torch.tensor([i % 3])))
-    return found
+    sounds = [(torch.randn(40 + (7 * i) % 60, generator=generator), i % 3) for i in range(N)]
+
+    def collate(items):
+        lengths = torch.tensor([len(sound) for sound, _ in items])
+        return (
+            pad_sequence([sound for sound, _ in items], batch_first=True),
+            lengths,
+            torch.tensor([y for _, y in items]),
+        )
+
+    return DataLoader(sounds, 8, collate_fn=collate)
 
 
-def mean_of_nodes(layer: str) -> Own:
-    def own(seen):
-        counts = torch.bincount(seen.batch.batch).tolist()
-        return torch.stack([nodes.double().mean(0) for nodes in seen.outputs[layer][0].split(counts)])
-
-    own.rounds = True
-    return own
-
-
-@pytest.mark.scenario("batched graphs: a row is a graph")
-def test_a_batch_of_graphs_gives_one_row_for_each_graph(tmp_path):
-    own = {"first": mean_of_nodes("first"), "second": mean_of_nodes("second"), "head": raw("head")}
-    watched = train_and_compare(tmp_path, GraphNet, GraphLoader(graphs(), batch_size=8), own)
-    assert watched.warnings == []
+@pytest.mark.scenario("sounds of different lengths: fewer steps than the lengths count, which is said")
+def test_lengths_of_sounds_are_no_labels_and_do_not_mask_other_steps(tmp_path):
+    own = {"convolutions.0": of_largest_norm("convolutions.0"), "projection": mean("projection")}
+    watched = train_and_compare(tmp_path, Speech, sound_loader(), own)
+    assert ["padding may have entered the clouds" in message for message in watched.warnings] == [True]
+    assert watched.monitor.history[-1].recording["mask"] == "batch[1]"
     assert watched.monitor.history[-1].labels.tolist() == [i % 3 for i in range(N)]
-
-
-@pytest.mark.scenario("batched graphs, `pooling='rows'`: a row is a node")
-def test_rows_of_batched_graphs_are_their_nodes(tmp_path):
-    own = {"first": raw("first"), "second": raw("second")}
-    watched = train_and_compare(tmp_path, GraphNet, GraphLoader(graphs(), batch_size=8), own, pooling="rows")
-    assert watched.warnings == []
-    assert watched.monitor.history[-1].recording["points"] == "rows"
-
-
-@pytest.mark.scenario("one graph per batch")
-def test_one_graph_per_batch_gives_one_row_each(tmp_path):
-    own = {"first": mean_of_nodes("first"), "head": raw("head")}
-    assert train_and_compare(tmp_path, GraphNet, GraphLoader(graphs(), batch_size=1), own).warnings == []

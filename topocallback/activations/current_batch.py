@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from topocallback.activations.batches import tensors_in
 from topocallback.activations.masks import data_positions
 from topocallback.activations.outputs import RowsOfBatch
 from topocallback.activations.samples import Sample
-from topocallback.activations.views import find_arrangement, is_transposed
+from topocallback.activations.views import find_arrangement, is_reordered, is_transposed
 
 __all__ = ["Arrangements", "CurrentBatch"]
 
@@ -26,12 +27,16 @@ class Arrangements:
     """What was found of calls in earlier batches: finding it reads values, which a device has to be waited for.
 
     Attributes:
-        views: By called module and rows per sample, how several rows per sample were arranged.
+        views: By called module, rows per sample, and whether there was one sample, how several rows per sample were
+            arranged.
         transposed: By called module and number of axes, whether samples were in the second one.
+        reordered: By called module and the number of the call within the batch, whether it was given the batch's rows
+            in another order.
     """
 
-    views: dict[tuple[int, int], str | None] = field(default_factory=dict)
+    views: dict[tuple[int, int, bool], str | None] = field(default_factory=dict)
     transposed: dict[tuple[int, int], bool] = field(default_factory=dict)
+    reordered: dict[tuple[int, int], bool] = field(default_factory=dict)
 
 
 class CurrentBatch:
@@ -69,6 +74,7 @@ class CurrentBatch:
         self._found = arrangements
         self._known: dict[int, set[str]] = {}
         self._told: Tensor | None = None
+        self._calls: Counter[int] = Counter()
 
     @property
     def is_empty(self) -> bool:
@@ -103,6 +109,9 @@ class CurrentBatch:
         Args:
             module: What is called.
             args: Its positional arguments.
+
+        Raises:
+            ValueError: If it is given the batch's rows in another order.
         """
         self.rows.views, self.rows.arrangement, self.rows.transposed = 1, None, False
         packed = next(packed_in(args), None)
@@ -113,12 +122,21 @@ class CurrentBatch:
         if given is None or given.is_nested or not given.dim() or not self.rows.size:
             return
         self.rows.transposed = self._is_transposed(module, given)
+        self._check_order(module, given)
         views, rest = divmod(len(given), self.rows.size)
         if views > 1 and not rest and self.rows.node_counts is None and not self.rows.transposed:
-            key = id(module), views
+            key = id(module), views, self.rows.size == 1  # of one sample, the order does not matter
             if key not in self._found.views:
                 self._found.views[key] = find_arrangement(given, tensors_in(self._content), self.rows.size)
             self.rows.views, self.rows.arrangement = views, self._as_before(views, self._found.views[key])
+
+    def _check_order(self, module: nn.Module, given: Tensor) -> None:
+        key = id(module), self._calls[id(module)]
+        self._calls[id(module)] += 1
+        if key not in self._found.reordered:
+            self._found.reordered[key] = is_reordered(given, tensors_in(self._content), self.rows.size)
+        if self._found.reordered[key]:
+            raise ValueError("the rows of the batch in another order, so that nothing tells which row is whose")
 
     def _is_transposed(self, module: nn.Module, given: Tensor) -> bool:
         key = id(module), given.ndim

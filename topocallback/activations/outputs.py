@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from topocallback.activations.graphs import nodes_by_graph
-from topocallback.activations.sequences import repack, unpack
+from topocallback.activations.sequences import packed_lengths, repack, unpack
 from topocallback.activations.tensors import padded_shape
 from topocallback.activations.views import split_views
 
@@ -112,4 +112,17 @@ def _unpacked(output: PackedSequence, rows: RowsOfBatch) -> Arranged:
         raise ValueError(
             f"Expected one row for each of the batch's {rows.size} samples, got {len(values)} packed sequences."
         )
+    _check_packed_order(output, rows)
     return Arranged(values, 0, inside)
+
+
+def _check_packed_order(output: PackedSequence, rows: RowsOfBatch) -> None:
+    """Refuse sequences that were sorted by length before they were packed, where the batch's lengths show it."""
+    if rows.inside is None or rows.inside.ndim != 2 or len(rows.inside) != rows.size:
+        return
+    packed, lengths = packed_lengths(output).tolist(), rows.inside.sum(dim=1).tolist()
+    if packed != lengths and sorted(packed) == sorted(lengths):
+        raise ValueError(
+            "Expected packed sequences in the order of the batch, got them sorted by length. Sort them where the batch "
+            "is made, or leave that to `pack_padded_sequence`, which puts them back."
+        )

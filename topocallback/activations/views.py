@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["VIEWS_FIRST", "find_arrangement", "is_transposed", "split_views"]
+__all__ = ["VIEWS_FIRST", "find_arrangement", "is_reordered", "is_transposed", "split_views"]
 
 VIEWS_FIRST, SAMPLES_FIRST = "views first", "samples first"
 
@@ -24,7 +24,8 @@ def find_arrangement(given: Tensor, tensors: Sequence[Tensor], size: int) -> str
         size: Number of samples in the batch.
 
     Returns:
-        ``"views first"`` or ``"samples first"``; ``None`` where the batch does not have these rows, or both would do.
+        ``"views first"`` or ``"samples first"``; ``None`` where the batch does not have these rows, or both would do
+        for several samples.
 
     Example:
         >>> first, second = torch.rand(2, 4, 3).unbind()
@@ -63,9 +64,40 @@ def find_arrangement(given: Tensor, tensors: Sequence[Tensor], size: int) -> str
     views_first = views_first or match(lambda row, view: view * size + row, of_stacks)
     samples_first = match(lambda row, view: row * k + view, of_views)
     samples_first = samples_first or match(lambda row, view: row * k + view, of_stacks)
-    if views_first == samples_first:
+    if views_first == samples_first and size > 1:
+        return None
+    if not views_first and not samples_first:
         return None
     return VIEWS_FIRST if views_first else SAMPLES_FIRST
+
+
+def is_reordered(given: Tensor, tensors: Sequence[Tensor], size: int) -> bool:
+    """Whether a call is given a batch's rows in another order than the batch has them in.
+
+    Values are read only where the batch has a tensor of this form, and none is the same memory.
+
+    Args:
+        given: (size, ...) what the model was called with.
+        tensors: The batch's tensors.
+        size: Number of samples.
+
+    Returns:
+        Whether a row is another sample's, and none of its own; ``False`` for rows that the batch does not have.
+
+    Example:
+        >>> rows = torch.rand(4, 3)
+        >>> is_reordered(rows.flip(0), [rows], 4), is_reordered(rows + 1, [rows], 4), is_reordered(rows, [rows], 4)
+        (True, False, False)
+    """
+    alike = [own for own in tensors if own.shape == given.shape and own.dtype == given.dtype and not own.is_nested]
+    if len(given) != size or any(own.data_ptr() == given.data_ptr() for own in alike):
+        return False
+    alike = [own for own in alike if own.device == given.device and own.numel()]
+    for row in sorted({0, 1, size - 1} & set(range(size))):
+        there = [(own == given[row]).reshape(size, -1).all(dim=1) for own in alike]
+        if any(bool(one.any()) for one in there) and not any(bool(one[row]) for one in there):
+            return True
+    return False
 
 
 def is_transposed(given: Tensor, tensors: Sequence[Tensor], size: int) -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-from topocallback.activations.current_batch import CurrentBatch
+from topocallback.activations.current_batch import Arrangements, CurrentBatch
 from topocallback.activations.samples import KnownSample
 from topocallback.activations.views import VIEWS_FIRST
 
@@ -16,7 +16,7 @@ PADDING = torch.tensor([[False, True], [False, False], [False, True]])
 
 
 def begun(content=(X, Y), mask=None, others=(), size=3, arrangements=None, rows_are_samples=False):
-    batch = CurrentBatch(content, mask, others, None, {} if arrangements is None else arrangements)
+    batch = CurrentBatch(content, mask, others, None, Arrangements() if arrangements is None else arrangements)
     batch.admit(KnownSample(10, 10, seed=0), np.arange(size), rows_are_samples=rows_are_samples)
     return batch
 
@@ -56,11 +56,11 @@ def test_packed_sequences_are_seen_in_a_call_and_in_a_layers():
 
 
 def test_views_are_looked_for_once_per_module_and_number():
-    module, arrangements = nn.Identity(), {}
+    module, arrangements = nn.Identity(), Arrangements()
     batch = begun(([X, X + 1], Y), arrangements=arrangements)
     batch.look_at_call(module, (torch.cat([X, X + 1]),))
     assert (batch.rows.views, batch.rows.arrangement) == (2, VIEWS_FIRST)
-    assert arrangements == {(id(module), 2): VIEWS_FIRST}
+    assert list(arrangements.views.values()) == [VIEWS_FIRST]
     batch.look_at_call(module, (X,))
     assert (batch.rows.views, batch.rows.arrangement) == (1, None)
     again = begun((X, Y), arrangements=arrangements)

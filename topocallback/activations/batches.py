@@ -167,9 +167,15 @@ def _said(batch: Any) -> list[set[int]]:
     if not said:
         return [{len(batch)}]
     is_of_inputs = node_counts(batch[0]) is not None or _is_nested(batch[0])
-    if is_of_inputs or (isinstance(batch[0], (Tensor, np.ndarray)) and len({part.shape for part in batch}) == 1):
-        return said  # an input and a target of one shape, or two batches of graphs
+    if is_of_inputs or (isinstance(batch[0], (Tensor, np.ndarray)) and _may_be_inputs_and_targets(batch)):
+        return said
     return [numbers | {len(batch)} for numbers in said]
+
+
+def _may_be_inputs_and_targets(tensors: Sequence[Any]) -> bool:
+    """Whether tensors are of one shape, or two that are equally long."""
+    shapes = {tensor.shape for tensor in tensors}
+    return len(shapes) == 1 or (len(tensors) == 2 and len({shape[:1] for shape in shapes}) == 1)
 
 
 def _parts_say(batch: Any, depth: int) -> list[set[int]]:

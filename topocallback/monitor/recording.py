@@ -6,7 +6,6 @@ import functools
 
 import lightning.pytorch as pl
 
-from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.layers import LayerSpec
 from topocallback.activations.options import ValidationOptions
@@ -40,7 +39,9 @@ def start_recording(
         ValueError: If ``options`` names layers or a data loader that there are not.
     """
     rehearsal = is_rehearsal(trainer)
-    indices = BatchIndices(None) if rehearsal else batch_indices(trainer, options.dataloader_idx)
+    indices = batch_indices(trainer, options.dataloader_idx)
+    if rehearsal:
+        indices.length = None  # of which it may see none that would be chosen
     kept = None
     if inputs and not rehearsal and not indices.shuffled:
         kept = InputRecorder(min(options.n_samples, MOST_TILES), indices.length, options.seed, TILE)

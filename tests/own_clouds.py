@@ -59,6 +59,17 @@ class Learns(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.01)
 
 
+class OnImages(Learns):
+    """Runs a network on the first part of a batch."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def step(self, batch):
+        return self.net(batch[0])
+
+
 @dataclass
 class Seen:
     """One batch, and every output that the named layers gave in it."""

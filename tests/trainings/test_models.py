@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from own_clouds import Learns, mean, of_largest_norm, raw, train_and_compare
+from own_clouds import Learns, OnImages, mean, of_largest_norm, raw, train_and_compare
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -16,17 +16,6 @@ def loader_of(*shape: int, second: bool = False, batch_size: int = 8) -> DataLoa
     generator = torch.Generator().manual_seed(0)
     inputs = [torch.randn(N, *shape, generator=generator) for _ in range(1 + second)]
     return DataLoader(TensorDataset(*inputs, torch.arange(N) % 3), batch_size)
-
-
-class OnImages(Learns):
-    """Runs a network on the first part of a batch."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def step(self, batch):
-        return self.net(batch[0])
 
 
 class Permute(nn.Module):
@@ -240,6 +229,38 @@ def test_a_regression_gives_its_rows(tmp_path):
     loader = DataLoader(TensorDataset(torch.randn(N, 4, generator=generator), targets), 8)
     own = {f"net.{i}": raw(f"net.{i}") for i in range(3)}
     assert train_and_compare(tmp_path, make, loader, own).warnings == []
+
+
+class OnSparse(Learns):
+    """A linear layer on sparse features, made dense in the step or not."""
+
+    dense = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 6)
+        self.second = nn.Linear(6, 3)
+
+    def step(self, batch):
+        features = batch[0].to_dense() if self.dense else batch[0]
+        return self.second(self.first(features).relu())
+
+
+class StaysSparse(OnSparse):
+    """Gives its first layer the sparse features themselves."""
+
+    dense = False
+
+
+@pytest.mark.scenario("sparse features")
+@pytest.mark.parametrize("model", [OnSparse, StaysSparse])
+def test_sparse_features_are_rows(tmp_path, model):
+    def collate(items):
+        return torch.stack([x for x, _ in items]).relu().to_sparse(), torch.stack([y for _, y in items])
+
+    loader = DataLoader(loader_of(4).dataset, 8, collate_fn=collate)
+    own = {"first": raw("first"), "second": raw("second")}
+    assert train_and_compare(tmp_path, model, loader, own).warnings == []
 
 
 @pytest.mark.scenario("convolutions over time series")

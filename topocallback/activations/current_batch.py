@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -119,7 +120,7 @@ class CurrentBatch:
         if packed is not None:
             self.rows.packed = packed
             return
-        if given is None or given.is_nested or not given.dim() or not self.rows.size:
+        if given is None or given.is_nested or given.layout != torch.strided or not given.dim() or not self.rows.size:
             return
         self.rows.transposed = self._is_transposed(module, given)
         self._check_order(module, given)

@@ -39,9 +39,7 @@ def find_arrangement(given: Tensor, tensors: Sequence[Tensor], size: int) -> str
         return VIEWS_FIRST  # all rows are the only sample's
     k = len(given) // size
     one = given.shape[1:]
-    if given.layout != torch.strided:
-        return None
-    alike = [own for own in tensors if own.device == given.device and not own.is_nested and own.layout == given.layout]
+    alike = _comparable(given, tensors)
     views = [tensor for tensor in alike if tensor.shape == (size, *one)]
     stacks = [tensor for tensor in alike if tensor.shape == (size, k, *one)]
     stacks += [tensor.transpose(0, 1) for tensor in alike if tensor.shape == (k, size, *one) and k != size]
@@ -89,11 +87,10 @@ def is_reordered(given: Tensor, tensors: Sequence[Tensor], size: int) -> bool:
         >>> is_reordered(rows.flip(0), [rows], 4), is_reordered(rows + 1, [rows], 4), is_reordered(rows, [rows], 4)
         (True, False, False)
     """
-    alike = [own for own in tensors if own.shape == given.shape and own.dtype == given.dtype and not own.is_nested]
+    alike = [own for own in _comparable(given, tensors) if own.shape == given.shape and own.dtype == given.dtype]
     if len(given) != size or any(own.data_ptr() == given.data_ptr() for own in alike):
         return False
-    alike = [own for own in alike if own.device == given.device and own.numel()]
-    for row in sorted({0, 1, size - 1} & set(range(size))):
+    for row in sorted({0, 1, size - 1} & set(range(size))) if given.numel() else ():
         there = [(own == given[row]).reshape(size, -1).all(dim=1) for own in alike]
         if any(bool(one.any()) for one in there) and not any(bool(one[row]) for one in there):
             return True
@@ -121,7 +118,7 @@ def is_transposed(given: Tensor, tensors: Sequence[Tensor], size: int) -> bool:
     if given.ndim < 2 or given.shape[1] != size:
         return False
     shape = (size, len(given), *given.shape[2:])
-    alike = [own for own in tensors if own.device == given.device and not own.is_nested and own.shape == shape]
+    alike = [own for own in _comparable(given, tensors) if own.shape == shape]
     if any(own.data_ptr() == given.data_ptr() and own.stride() == given.stride() for own in alike):
         return False
     if len(given) != size:
@@ -147,3 +144,9 @@ def split_views(output: Tensor, size: int, arrangement: str) -> list[Tensor]:
     if arrangement == VIEWS_FIRST:
         return list(output.reshape(-1, size, *output.shape[1:]).unbind(0))
     return list(output.reshape(size, -1, *output.shape[1:]).unbind(1))
+
+
+def _comparable(given: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors whose rows can be held against those of another one: not sparse or nested, and on its device."""
+    dense = (own for own in tensors if not own.is_nested and own.layout == torch.strided)
+    return [own for own in dense if own.device == given.device]

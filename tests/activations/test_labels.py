@@ -148,6 +148,13 @@ def test_lengths_of_sequences_that_are_all_full_are_not_taken_for_classes(sequen
     assert find_labels((sequences, full), "auto", 3).place == "batch[1]"  # it may as well be a class
 
 
+def test_a_class_that_is_as_large_as_sequences_are_long_is_one_where_earlier_batches_had_classes():
+    tokens, label, place = torch.ones(1, 7).long(), torch.tensor([7]), torch.tensor([12])
+    assert find_labels((tokens, label, place), "auto", 1, earlier="batch[1]").place == "batch[1]"
+    assert find_labels((tokens, label, label), "auto", 1, earlier="batch[2]").place == "batch[2]"
+    assert find_labels((tokens.float(), label, place), "auto", 1).place == "batch[1]"  # the row of a table
+
+
 def test_a_class_is_a_class_whatever_the_number_of_an_images_channels():
     assert find_labels((torch.ones(3, 3, 8, 8), torch.full((3,), 3), torch.arange(3)), "auto", 3).place == "batch[1]"
 

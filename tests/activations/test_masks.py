@@ -40,7 +40,6 @@ ADDED = torch.zeros(3, 5).masked_fill(~INSIDE, torch.finfo(torch.float16).min)
         ((X, Y, INSIDE), "batch[2]"),
         ((X, ~INSIDE, Y), "batch[1]"),
         ({"sentence": X, "how_many": LENGTHS}, "batch['how_many']"),
-        ((X.float(), LENGTHS), "batch[1]"),  # sounds
         ((X.float()[..., None].expand(-1, -1, 7), LENGTHS), "batch[1]"),
         ((X.float()[:, None].expand(-1, 7, -1), LENGTHS), "batch[1]"),
     ],
@@ -74,6 +73,14 @@ def test_there_may_be_no_mask(batch):
     find = MaskFinder("auto")
     assert find(batch, 3) is None
     assert find.place is None
+
+
+def test_sounds_are_sequences_and_the_rows_of_a_table_are_not():
+    lengths = torch.tensor([200, 300, 100])
+    sounds = torch.randn(3, 300).masked_fill(torch.arange(300) >= lengths[:, None], 0)
+    assert MaskFinder("auto")((sounds, lengths), 3).sum(dim=1).tolist() == lengths.tolist()
+    assert MaskFinder("auto")((sounds[:, None], lengths), 3).sum(dim=1).tolist() == lengths.tolist()
+    assert MaskFinder("auto")((X.float(), LENGTHS), 3) is None
 
 
 def test_packed_sequences_say_how_long_they_are():

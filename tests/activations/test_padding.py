@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from topocallback.activations.batches import batch_parts
 from topocallback.activations.padding import PaddingEvidence, StepsAxis, Where, as_lengths, may_be_padded
 
-T = 8
+T = 12
 
 
 def padded(lengths, seed=0):
@@ -57,6 +57,22 @@ def test_what_data_contradict_is_never_taken_for_lengths_again():
     assert look(evidence, padded([2]), torch.tensor([2]), torch.tensor([2])) == Where(2, False)
 
 
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 8]), st.sampled_from(["dense", "sparse", "one-hot", "tokens"]))
+def test_classes_are_never_taken_for_lengths_of_features(seed, batch_size, kind):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(40, T, generator=generator)
+    if kind == "sparse":
+        x = x * (torch.rand(40, T, generator=generator) < 0.1)
+    if kind == "one-hot":
+        x = torch.eye(T)[torch.randint(T, (40,), generator=generator)]
+    if kind == "tokens":
+        x = torch.randint(0, 50, (40, T), generator=generator)
+    classes = torch.randint(T + 1, (40,), generator=generator)
+    evidence = PaddingEvidence()
+    found = [look(evidence, *parts) for parts in zip(x.split(batch_size), classes.split(batch_size), strict=True)]
+    assert set(found) == {None}
+
+
 def test_values_are_read_in_a_few_batches_only():
     evidence = PaddingEvidence()
     full = torch.full((2,), T)
@@ -100,10 +116,10 @@ def test_the_axis_of_steps_is_told_by_lengths_or_else_by_padding():
 @pytest.mark.parametrize(
     ("batch", "expected"),
     [
-        (padded([3, 5, 8]), True),
-        ((padded([3, 5, 8]), torch.zeros(3)), True),
-        ((padded([3, 5, 8]).float()[..., None], torch.zeros(3)), True),
-        (padded([8, 8, 8]), False),
+        (padded([3, 5, T]), True),
+        ((padded([3, 5, T]), torch.zeros(3)), True),
+        ((padded([3, 5, T]).float()[..., None], torch.zeros(3)), True),
+        (padded([T, T, T]), False),
         (padded([3, 3, 3]), False),
         (torch.randn(3, 8), False),
         (torch.zeros(3, 4, 8, 8), False),

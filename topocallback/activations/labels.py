@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from topocallback.activations.batches import Part, batch_parts
-from topocallback.activations.padding import sequences_in
+from topocallback.activations.padding import is_table, sequences_in
 
 __all__ = ["MISSING", "Labels", "TextLabels", "find_labels", "known_labels", "take_labels"]
 
@@ -33,7 +33,9 @@ class Labels(NamedTuple):
     values: Tensor | list[str | None]
 
 
-def find_labels(batch: Any, labels: str | int | None, size: int | None, taken: str | None = None) -> Labels | None:
+def find_labels(
+    batch: Any, labels: str | int | None, size: int | None, taken: str | None = None, earlier: str | None = None
+) -> Labels | None:
     """The labels of a batch.
 
     Labels are one number per sample; one row per sample with a single 1 in it, whose place is the class; or text, of
@@ -46,6 +48,7 @@ def find_labels(batch: Any, labels: str | int | None, size: int | None, taken: s
             ``None``: no labels.
         size: Number of samples in the batch.
         taken: A place that holds something else, such as the lengths of sequences.
+        earlier: Where an earlier batch had its labels.
 
     Returns:
         The labels, or ``None`` where there are none.
@@ -63,7 +66,7 @@ def find_labels(batch: Any, labels: str | int | None, size: int | None, taken: s
     if labels is None:
         return None
     if labels == "auto":
-        return None if size is None else _automatic(batch, size, taken)
+        return None if size is None else _automatic(batch, size, taken, earlier)
     parts = {part.key: part for part in batch_parts(batch)}
     key = labels + len(parts) if isinstance(labels, int) and labels < 0 else labels
     if key not in parts:
@@ -86,7 +89,7 @@ def _kind(value: Any) -> str:
     return f"type {type(value).__name__}" + (f" of length {len(value)}" if is_list else "")
 
 
-def _automatic(batch: Any, size: int, taken: str | None) -> Labels | None:
+def _automatic(batch: Any, size: int, taken: str | None, earlier: str | None) -> Labels | None:
     parts = batch_parts(batch)
     if not isinstance(batch, (tuple, list)):
         candidates = [part for key in _LABEL_KEYS for part in parts if part.key == key]
@@ -94,14 +97,16 @@ def _automatic(batch: Any, size: int, taken: str | None) -> Labels | None:
     behind = [part for part in parts[1:] if part.place != taken]
     fitting = [(part, labels) for part in behind if (labels := _labels(part, size)) is not None]
     sequences = sequences_in(parts[:1], size)
-    if sequences is not None:
-        fitting.sort(key=partial(_likeness_to_a_mask, sequences))
+    if sequences is not None and not is_table(sequences):
+        fitting.sort(key=partial(_likeness_to_a_mask, sequences, earlier))
     return fitting[0][1] if fitting else None
 
 
-def _likeness_to_a_mask(sequences: Tensor, found: tuple[Part, Labels]) -> int:
+def _likeness_to_a_mask(sequences: Tensor, earlier: str | None, found: tuple[Part, Labels]) -> int:
     """0 for classes, and more for what may be lengths or a mask of unpadded sequences, which only other parts tell."""
     part, labels = found
+    if part.place == earlier:
+        return 0
     if isinstance(part.value, Tensor) and part.value.ndim == 2 and part.value.shape == sequences.shape[:2]:
         return 2
     values = labels.values

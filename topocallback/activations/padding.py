@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,9 +13,11 @@ from torch import Tensor
 
 from topocallback.activations.batches import Part, batch_parts, tensors_in
 
-__all__ = ["PaddingEvidence", "Where", "as_lengths", "may_be_padded", "sequences_in"]
+__all__ = ["PaddingEvidence", "Where", "as_lengths", "is_table", "may_be_padded", "sequences_in"]
 
 _MOST_TRIES = 8
+_AGAINST_CHANCE = 100  # classes agree with where data end as well, once in so many times as there are positions
+_LONG = 256  # positions of a table's row that can be nothing but steps
 
 
 class Where(NamedTuple):
@@ -27,20 +30,20 @@ class Where(NamedTuple):
 class PaddingEvidence:
     """Finds the part of batches that says where padding begins, by what the padding says itself.
 
-    Lengths behind which sequences are constant, or truth values of that form, are confirmed by two padded sequences;
-    in the meantime one will do where a third part of the batch can be the labels. What data beyond a length
-    contradicts is never taken for lengths again.
+    Truth values are confirmed by one padded sequence, lengths by as many as classes would hardly agree with; in the
+    meantime one will do where a third part of the batch can be the labels. What data beyond a length contradicts is
+    never taken for lengths again.
 
     Example:
         >>> tokens = torch.tensor([[5, 3, 0, 0], [2, 0, 0, 0], [1, 2, 3, 4]])
-        >>> PaddingEvidence().look(batch_parts((tokens, torch.tensor([2, 1, 4]))), 3)
+        >>> PaddingEvidence().look(batch_parts((tokens, torch.tensor([2, 1, 4]), torch.zeros(3))), 3)
         Where(key=1, true_is_padding=False)
     """
 
     def __init__(self) -> None:
         self._tries = _MOST_TRIES
         self._confirmed: Where | None = None
-        self._seen: dict[Where, int] = {}
+        self._seen: dict[Where, Counter[str]] = {}
         self._refuted: set[Hashable] = set()
 
     def look(self, parts: Sequence[Part], size: int) -> Where | None:
@@ -69,9 +72,12 @@ class PaddingEvidence:
                 self._refuted.add(part.key)
             elif agreement.n_exact > 0:
                 where = Where(part.key, agreement.true_is_padding)
-                self._seen[where] = self._seen.get(where, 0) + agreement.n_exact
+                seen = self._seen.setdefault(where, Counter())
+                seen.update(exact=agreement.n_exact, padded=agreement.n_padded)
                 fitting.append(where)
-        self._confirmed = next((where for where in fitting if self._seen[where] >= 2), None)
+                is_sure = agreement.n_values ** min(seen["exact"], 9) >= _AGAINST_CHANCE
+                if self._confirmed is None and is_sure and seen["exact"] * 2 >= seen["padded"]:
+                    self._confirmed = where
         return fitting[0] if self._confirmed is None and fitting and len(parts) > 2 else self._confirmed
 
 
@@ -86,6 +92,8 @@ class _Agreement(NamedTuple):
     n_exact: int
     n_padding: int
     true_is_padding: bool
+    n_padded: int = 0
+    n_values: int = 0  # that what is said may have, where it is one number of many
 
 
 _NOTHING_SAID = _Agreement(0, 0, False)
@@ -103,6 +111,11 @@ class _Form:
         """Where padding seems to begin: read once something is there to compare it with."""
         return _last_change(self._sequences.flip(1) if self._padded_left else self._sequences)
 
+    @property
+    def _ends_in_zeros(self) -> Tensor:
+        """(samples,) whether the last step is one of padding in all likelihood: any value may come once."""
+        return (self._sequences[:, 0 if self._padded_left else -1] == 0).reshape(len(self._sequences), -1).all(dim=1)
+
     def agreement(self, value: Any, size: int) -> _Agreement:
         """How well something says where the padding begins."""
         said = self._ends(value, size)
@@ -112,10 +125,14 @@ class _Form:
         if bool((self._begins > ends).any()):
             return _Agreement(-1, 0, true_is_padding)
         padded = ends < self._sequences.shape[1]
+        n_padding, n_padded = int((self._sequences.shape[1] - ends).sum()), int(padded.sum())
         # A sequence may end with the value that pads: its padding seems to begin earlier than it does.
-        exact = int(((self._begins == ends) & padded).sum())
-        n_padding = int((self._sequences.shape[1] - ends).sum())
-        return _Agreement(exact if exact * 2 >= int(padded.sum()) else 0, n_padding, true_is_padding)
+        exact = (
+            (self._begins == ends) & padded & (ends > 0) & (self._ends_in_zeros | (self._sequences.shape[1] - ends > 1))
+        )
+        n_exact = int(exact.sum()) if int(exact.sum()) * 2 >= n_padded else 0
+        n_values = _AGAINST_CHANCE if as_lengths(value, size) is None else self._sequences.shape[1]
+        return _Agreement(n_exact, n_padding, true_is_padding, n_padded, n_values)
 
     def _ends(self, value: Any, size: int) -> tuple[Tensor, bool] | None:
         """(size,) numbers of positions, if something may be lengths, or true on one side and false on the other."""
@@ -134,8 +151,18 @@ class _Form:
         return (data.sum(dim=1), true_is_padding) if is_prefix else None
 
 
+def is_table(tensor: Tensor) -> bool:
+    """Whether the rows of a tensor are features rather than steps.
+
+    Example:
+        >>> is_table(torch.zeros(3, 10)), is_table(torch.zeros(3, 16000))
+        (True, False)
+    """
+    return tensor.ndim == 2 and tensor.is_floating_point() and tensor.shape[1] < _LONG
+
+
 def _forms(sequences: Tensor) -> list[_Form]:
-    steps = [sequences] if sequences.shape[1] > 1 else []
+    steps = [sequences] if sequences.shape[1] > 1 and not is_table(sequences) else []
     forms = [_Form(own, padded_left=left) for own in steps for left in (False, True)]
     if sequences.ndim == 3 and sequences.is_floating_point() and sequences.shape[2] > 1:  # channels may come first
         forms.append(_Form(sequences.transpose(1, 2)))

@@ -292,7 +292,7 @@ class ValidationRecorder:
         return self._indices.take(size)
 
     def _labels(self, batch: Any, size: int | None) -> Tensor | None:
-        find = partial(find_labels, batch, self._options.labels, taken=self._find_mask.place)
+        find = partial(find_labels, batch, self._options.labels, taken=self._find_mask.place, earlier=self._labels_from)
         found = None
         if self._options.pooling == "rows" and (counts := counts_of_nodes(batch, size)) is not None:
             with contextlib.suppress(ValueError):  # they may be of graphs, too

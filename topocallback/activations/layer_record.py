@@ -76,16 +76,19 @@ class LayerRecord:
         for table in self.slots:
             table.rows = None
 
-    def sample_axes(self, output: Tensor, size: int | None) -> tuple[int, ...]:
+    def sample_axes(self, output: Tensor, size: int | None, *, transposed: bool = False) -> tuple[int, ...]:
         """Where an output may have its samples, the likelier axis first.
 
         Args:
             output: The output.
             size: Number of samples in the batch, if it is known.
+            transposed: Whether the model was given samples in the second axis.
         """
         shape = padded_shape(output)
         if len(shape) < 3 or output.is_nested:
             return (0,)
+        if transposed:
+            return (1, 0)
         if self._samples is None:
             self._samples = sample_axes(self.module, self.around)
         axes, is_certain = self._samples

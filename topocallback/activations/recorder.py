@@ -42,9 +42,8 @@ _MOST_ROWS = 1 << 24
 class ActivationRecorder:
     """Records one vector per sampled input from chosen layers, with nothing but PyTorch.
 
-    A context manager: nothing is watched before ``with`` and after it, however it is left, and hooks are on the layers
-    during calls of the model only. A hook touches only the rows that are kept, and a batch without such rows costs
-    nothing. Memory is ``n_samples`` vectors per layer, on the layer's device, whatever the size of the data set.
+    A context manager: nothing is watched outside of ``with``, and hooks are on the layers during calls of the model
+    only. A hook touches only the rows that are kept. Memory is ``n_samples`` vectors per layer, on the layer's device.
 
     Samples are numbered in the order in which they come. Each call of ``module`` is one batch, until ``start_batch`` or
     ``end_batch`` is called: from then on, these say where batches begin and end. Parts of the model that are called
@@ -258,13 +257,12 @@ class ActivationRecorder:
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
 
-        Returns:
-            The clouds; see ``recording`` for layers with problems.
+        See ``recording`` for layers with problems.
         """
         return self.recording().to_point_clouds()
 
     def notes(self) -> list[str]:
-        """What a user should know of how layers were recorded: a sentence for each thing that is not certain."""
+        """What is not certain of how layers were recorded: a sentence for each thing."""
         return [*self._doubts, *layer_notes(self._layers, takes_first=self._calls == "first")]
 
     def counting_positions(self) -> list[str]:
@@ -382,9 +380,8 @@ class ActivationRecorder:
         if isinstance(output, PackedSequence):
             return (0,)
         shape = padded_shape(output)
-        axes = layer.sample_axes(output, None if batch.ids is None else batch.rows.size)
-        if batch.rows.transposed and len(shape) > 2 and not output.is_nested:
-            axes = (1, 0)
+        size = None if batch.ids is None else batch.rows.size
+        axes = layer.sample_axes(output, size, transposed=batch.rows.transposed)
         if batch.ids is None and shape:
             if shape[axes[0]] > _MOST_ROWS:
                 raise ValueError(f"Expected at most {_MOST_ROWS} rows in a batch, got an output of shape {shape}.")

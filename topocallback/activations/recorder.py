@@ -47,9 +47,8 @@ class ActivationRecorder:
 
     Samples are numbered in the order in which they come. Each call of ``module`` is one batch, until ``start_batch`` or
     ``end_batch`` is called: from then on, these say where batches begin and end. Parts of the model that are called
-    alone, as in ``net.encoder(x)``, need these. How many samples a batch has is told by what the model is called with:
-    packed sequences and batched graphs count as what they are, and layers that give their steps or nodes give a
-    sequence's or a graph's positions.
+    alone, as in ``net.encoder(x)``, need these. What the model is called with says how many samples a batch has, packed
+    sequences and batched graphs among it; steps and nodes are a sample's positions.
 
     Args:
         module: The model.
@@ -64,8 +63,7 @@ class ActivationRecorder:
         calls: Which output of a layer that runs several times in a batch: the ``"first"``, the ``"last"``, or
             ``"each"`` as a cloud of its own, ``layer@0``, ``layer@1`` and so on. Several views of the samples in one
             call count as calls.
-        automatic_batches: Whether each call of ``module`` is one batch, as long as neither ``start_batch`` nor
-            ``end_batch`` is called. ``False`` records nothing before the first ``start_batch``.
+        automatic_batches: Whether each call of ``module`` is one batch until ``start_batch`` or ``end_batch`` is called.
 
     Attributes:
         samples_seen: How many samples there were in all batches so far.
@@ -251,7 +249,7 @@ class ActivationRecorder:
         return Recording(ids, complete, labels, problems, positions)
 
     def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
-        """The names of all clouds: those of the layers, or of their calls; see ``recording``."""
+        """The names of all clouds; see ``recording``."""
         return tuple(of_call for _, of_call, _ in self._clouds(calls))
 
     def point_clouds(self) -> PointClouds:

@@ -63,7 +63,7 @@ class ActivationRecorder:
         calls: Which output of a layer that runs several times in a batch: the ``"first"``, the ``"last"``, or
             ``"each"`` as a cloud of its own, ``layer@0``, ``layer@1`` and so on. Several views of the samples in one
             call count as calls.
-        automatic_batches: Whether each call of ``module`` is one batch until ``start_batch`` or ``end_batch`` is called.
+        automatic_batches: Whether each call of ``module`` is a batch until ``start_batch`` or ``end_batch`` is called.
 
     Attributes:
         samples_seen: How many samples there were in all batches so far.

@@ -130,10 +130,10 @@ class LayerRecord:
         """
         if output.inside is not None or output.values.is_nested or math.prod(positions) < 2:
             return output.inside
-        for mask in masks:
-            if _without_ones(mask.shape[1:]) == _without_ones(positions):
-                return mask.reshape(len(mask), *positions)
-            self.unmasked = positions, tuple(mask.shape[1:])
+        fitting = (mask for mask in masks if _without_ones(mask.shape[1:]) == _without_ones(positions))
+        if (mask := next(fitting, None)) is not None:
+            return mask.reshape(len(mask), *positions)
+        self.unmasked = (positions, tuple(masks[0].shape[1:])) if masks else self.unmasked
         self.counts_positions = True
         return None
 

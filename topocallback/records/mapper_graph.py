@@ -257,7 +257,7 @@ class MapperGraph:
     # -- Leading back, and out --------------------------------------------------------------------------------------
 
     def samples(self, node: int) -> NDArray[np.int64]:
-        """Where a node's points come from: indices that the data set accepts.
+        """Where a node's points come from: indices that the data set accepts, if ``Snapshot.recording`` says so.
 
         Args:
             node: A node's number, 0 to N - 1.

@@ -136,6 +136,7 @@ class TopologyMonitor(Callback):
         self.recording = ValidationOptions(
             layers, pooling, n_samples, dataloader_idx, labels, seed, mask, calls, channels, select
         )
+        vars(self).update(vars(self.recording))  # each option under its own name
         self.every_n_validations = every_n_validations
         self.background = background
         self.figures = figures

@@ -26,7 +26,7 @@ def test_what_was_chosen_is_logged_once_and_not_warned_about(tmp_path, caplog):
         watched = watch(lambda *ours: fit(tmp_path, *ours, max_epochs=3), pooling="auto", counted=False)
     told = [record.getMessage() for record in caplog.records if "labels = " in record.getMessage()]
     assert told == [
-        "TopologyMonitor: labels = batch[1]; mask = None; pooling = one vector (5 layers); "
+        "TopologyMonitor: labels = batch[1]; mask = None; points = samples; pooling = one vector (5 layers); "
         "samples = indices into the data set"
     ]
     assert watched.warnings == []

@@ -322,7 +322,7 @@ def test_a_stack_of_convolutions_and_layer_norms_keeps_its_channels_first(tmp_pa
 
 def sound_loader() -> DataLoader:
     generator = torch.Generator().manual_seed(0)
-    sounds = [(torch.randn(40 + (7 * i) % 60, generator=generator), i % 3) for i in range(N)]
+    sounds = [(torch.randn(400 + (70 * i) % 600, generator=generator), i % 3) for i in range(N)]
 
     def collate(items):
         lengths = torch.tensor([len(sound) for sound, _ in items])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = [
     "counts_of_nodes",
     "packed_in",
     "says_its_size",
+    "takes_padding",
     "told_of_padding",
 ]
 
@@ -42,14 +44,31 @@ def told_of_padding(root: nn.Module, layers: Iterable[nn.Module]) -> list[nn.Mod
         [True]
     """
     chosen = {id(layer) for layer in layers}
-    asked = (module for module in root.modules() if _takes_padding(module))
+    asked = (module for module in root.modules() if takes_padding(module))
     return [module for module in asked if any(id(inner) in chosen for inner in module.modules())]
 
 
-def _takes_padding(module: nn.Module) -> bool:
+def takes_padding(module: nn.Module) -> bool:
+    """Whether a module can be told of padding: by an argument under a usual name.
+
+    Example:
+        >>> takes_padding(nn.TransformerEncoderLayer(4, 1)), takes_padding(nn.Linear(4, 1))
+        (True, False)
+    """
+    own = vars(module).get("forward")  # what someone has put in place of its class's
+    kind: type = type(module)
+    return _class_takes_padding(kind) if own is None else _names_padding(own)
+
+
+@functools.cache  # a layer is asked in every batch
+def _class_takes_padding(kind: type) -> bool:
+    return _names_padding(getattr(kind, "forward", None))  # which scripted modules lack
+
+
+def _names_padding(forward: Any) -> bool:
     try:
-        return any(name in PADDING_ARGUMENTS for name in inspect.signature(module.forward).parameters)
-    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
+        return any(name in PADDING_ARGUMENTS for name in inspect.signature(forward).parameters)
+    except (TypeError, ValueError):
         return False
 
 

@@ -13,7 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from topocallback.activations.arguments import PADDING_ARGUMENTS, arguments_by_name, counts_of_nodes, packed_in
+from topocallback.activations.arguments import (
+    PADDING_ARGUMENTS,
+    arguments_by_name,
+    counts_of_nodes,
+    packed_in,
+    takes_padding,
+)
 from topocallback.activations.batches import tensors_in
 from topocallback.activations.masks import data_positions
 from topocallback.activations.outputs import RowsOfBatch
@@ -179,7 +185,7 @@ class CurrentBatch:
                 self.rows.inside = self._mask_told(module, args, kwargs)
 
     def _mask_told(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
-        named = arguments_by_name(module, args, kwargs) if len(args) > 1 else kwargs
+        named = arguments_by_name(module, args, kwargs) if len(args) > 1 and takes_padding(module) else kwargs
         mask = next((named[name] for name in PADDING_ARGUMENTS if named.get(name) is not None), None)
         is_of_keys = "query" in named and named.get("key") is not named["query"]
         if not isinstance(mask, Tensor) or mask.ndim != 2 or len(mask) != self.rows.size or is_of_keys:

@@ -15,7 +15,7 @@ from topocallback.activations.outputs import Arranged
 from topocallback.activations.pooling import check_lengths
 from topocallback.activations.slots import Slots
 from topocallback.activations.tensors import padded_shape
-from topocallback.records.wording import named_layers
+from topocallback.records.wording import layers_in_words
 
 __all__ = ["LayerRecord", "cloud_names", "holders_in", "layer_notes"]
 
@@ -220,22 +220,22 @@ def layer_notes(layers: Mapping[str, LayerRecord], *, takes_first: bool) -> list
     notes = []
     if several:
         notes.append(
-            f"{named_layers(several)} ran several times in one batch, and the first output is recorded. "
+            f"{layers_in_words(several)} ran several times in one batch, and the first output is recorded. "
             "`calls='each'` makes a cloud of each, `calls='last'` takes the last."
         )
     if doubtful:
         notes.append(
-            f"{named_layers(doubtful)} may have channels in the second axis or in the last one: `channels=1` or "
+            f"{layers_in_words(doubtful)} may have channels in the second axis or in the last one: `channels=1` or "
             "`channels=-1` says which."
         )
     if of_steps:
         notes.append(
-            f"{named_layers(of_steps)} may have samples in the first axis or in the second, which are of one length: "
-            "another batch size tells them apart."
+            f"{layers_in_words(of_steps)} may have samples in the first axis or in the second, which are of one "
+            "length: another batch size tells them apart."
         )
     if unmasked:
         notes.append(
-            f"padding may have entered the clouds of {named_layers(unmasked)}: the mask of the batch has other "
+            f"padding may have entered the clouds of {layers_in_words(unmasked)}: the mask of the batch has other "
             "positions than their output. `select=` can take the part of it without padding."
         )
     return notes

@@ -26,7 +26,7 @@ from topocallback.activations.padding import may_be_padded
 from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.activations.recording import Recording
-from topocallback.records.wording import named_layers
+from topocallback.records.wording import layers_in_words
 
 __all__ = ["ValidationRecorder"]
 
@@ -234,7 +234,7 @@ class ValidationRecorder:
         counting = self._activations.counting_positions()
         if self._looks_padded and self._find_mask.place is None and counting:
             notes.append(
-                f"sequences look padded, and padding counts in the clouds of {named_layers(counting)}. `mask=` says "
+                f"sequences look padded, and padding counts in the clouds of {layers_in_words(counting)}. `mask=` says "
                 "where a batch has its mask or the sequences' lengths; `mask=None` says that nothing is padded."
             )
         return notes

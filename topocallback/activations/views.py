@@ -62,9 +62,7 @@ def find_arrangement(given: Tensor, tensors: Sequence[Tensor], size: int) -> str
     views_first = views_first or match(lambda row, view: view * size + row, of_stacks)
     samples_first = match(lambda row, view: row * k + view, of_views)
     samples_first = samples_first or match(lambda row, view: row * k + view, of_stacks)
-    if views_first == samples_first and size > 1:
-        return None
-    if not views_first and not samples_first:
+    if views_first == samples_first:
         return None
     return VIEWS_FIRST if views_first else SAMPLES_FIRST
 

@@ -13,7 +13,7 @@ from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.records.snapshot import Snapshot
-from topocallback.records.wording import named_layers
+from topocallback.records.wording import layers_in_words
 from topocallback.views.logging import write_for_tab, write_pictures, write_scalars
 
 __all__ = ["LONGEST_WAIT", "WAIT_AFTER_FAILURE", "Delivery"]
@@ -121,7 +121,7 @@ class Delivery:
     def _report(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
         snapshot = measured.snapshot
         for found in by_cause(self._reports, _of_layers(snapshot)):
-            self._reports.warn(f"{named_layers(found.layers)}: {found.problem}")
+            self._reports.warn(f"{layers_in_words(found.layers)}: {found.problem}")
         labels = {table.about.title: table.about.label for table in snapshot.distances.values()}
         labels |= {table.about.title: table.about.label for table in snapshot.statistics.values()}
         for name, problem in snapshot.problems.items():

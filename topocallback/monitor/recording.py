@@ -14,7 +14,7 @@ from topocallback.activations.validation import ValidationRecorder
 from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.trainer import batch_indices, is_rehearsal
-from topocallback.records.wording import named_layers
+from topocallback.records.wording import layers_in_words
 from topocallback.views.sprite import MOST_TILES, TILE
 
 __all__ = ["report_recording", "start_recording"]
@@ -64,6 +64,8 @@ def report_recording(reports: Reports, layers: LayerSpec, recorder: ValidationRe
     # A layer that the user did not ask for by name is no mistake of theirs, as long as there are others.
     report = reports.warn if layers == "auto" and recording.vectors else reports.complain
     for found in by_cause(reports, recording.problems):
-        report(f"{named_layers(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}")
+        report(
+            f"{layers_in_words(found.layers)} {'was' if len(found.layers) == 1 else 'were'} left out: {found.problem}"
+        )
     for note in recorder.notes():
         reports.warn(note)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["named_layers"]
+__all__ = ["layers_in_words"]
 
 _MOST = 3
 
 
-def named_layers(layers: Sequence[str]) -> str:
+def layers_in_words(layers: Sequence[str]) -> str:
     """A few layers by name, and how many more there are.
 
     Example:
-        >>> named_layers("a"), named_layers("abcde")
+        >>> layers_in_words("a"), layers_in_words("abcde")
         ("layer 'a'", "layers 'a', 'b', 'c' and 2 more")
     """
     more = len(layers) - _MOST

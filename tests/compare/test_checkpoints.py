@@ -1,5 +1,6 @@
 """Files of checkpoints: what a bad one says, and what is read from one that nobody vouches for."""
 
+import collections
 import pickle
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from small_classifier import LAYERS, N_SAMPLES, Classifier, loader
 from topocallback import (
     compare_checkpoints,
 )
+from topocallback.compare.checkpoints import ModelSource, read_checkpoint
 
 
 class NotPlain:
@@ -97,3 +99,74 @@ def test_code_in_an_untrusted_file_does_not_run(tmp_path):
     with pytest.raises(ValueError, match="none"), pytest.warns(UserWarning, match="Left out"):
         compare_checkpoints(Classifier, path, loader(), n_samples=N_SAMPLES)
     assert not (tmp_path / "touched").exists()
+
+
+@pytest.fixture
+def runs_code(monkeypatch, tmp_path):
+    """A module that anybody can import, and the file that is there when its code has run."""
+    (tmp_path / "hostile.py").write_text(
+        "from pathlib import Path\nPath(__file__).with_name('touched').touch()\ndef make(*_): raise SystemExit\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / "touched"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("hyper_parameters", {"width": 8, "_instantiator": "hostile.make"}),
+        ("hyper_parameters", {"_instantiator": "lightning.pytorch.cli.instantiate_module", "_class_path": "hostile.A"}),
+        ("hyper_parameters", {"_instantiator": "lightning.pytorch.cli.instantiate_module", "width": 8}),
+        ("hyper_parameters", {"_class_path": "hostile.make"}),
+        ("hyper_parameters", {"_instantiator": ["hostile.make"]}),
+        ("hparams", {"_instantiator": "hostile.make"}),
+        ("module_arguments", {"_instantiator": "hostile.make"}),
+        ("hyper_parameters", {"net": [{"_instantiator": "hostile.make"}]}),
+        ("hparams_type", collections.OrderedDict),
+    ],
+)
+def test_hyperparameters_that_name_code_are_refused_by_name(study, tmp_path, runs_code, place, value):
+    path = tmp_path / "a.ckpt"
+    content = torch.load(study / "seed=0" / "checkpoints" / "epoch=0.ckpt", weights_only=True)
+    torch.save(content | {place: value}, path)
+    with (
+        pytest.raises(ValueError, match=r"trust=True.*--trust"),
+        pytest.warns(UserWarning, match=f"{place}.* is ") as said,
+    ):
+        compare_checkpoints(Classifier, path, loader(), n_samples=N_SAMPLES)
+    assert any("name code to run" in str(each.message) for each in said)
+    assert not runs_code.exists()
+    # An instance needs no hyperparameters.
+    assert compare_checkpoints(Classifier(), path, loader(), n_samples=N_SAMPLES).points
+    assert not runs_code.exists()
+
+
+def test_a_trusted_file_may_name_what_makes_the_model(study, tmp_path):
+    good, path = study / "seed=0" / "checkpoints" / "epoch=0.ckpt", tmp_path / "a.ckpt"
+    own = {"width": 8, "_instantiator": "lightning.pytorch.cli.instantiate_module"}
+    torch.save(torch.load(good, weights_only=True) | {"hyper_parameters": own}, path)
+    found = compare_checkpoints(Classifier, path, loader(), n_samples=N_SAMPLES, trust=True)
+    np.testing.assert_array_equal(
+        found.matrix(), compare_checkpoints(Classifier, good, loader(), n_samples=N_SAMPLES).matrix()
+    )
+
+
+class ReadsItself(Classifier):
+    """With a ``load_from_checkpoint`` of its own."""
+
+    @classmethod
+    def load_from_checkpoint(cls, path, **options):
+        return super().load_from_checkpoint(path, **options).eval()
+
+
+@pytest.mark.parametrize("kind", [Classifier, ReadsItself])
+def test_what_was_read_is_what_the_model_is_made_of(study, tmp_path, kind):
+    """A file that changes meanwhile changes nothing."""
+    path = tmp_path / "a.ckpt"
+    path.write_bytes((study / "seed=0" / "checkpoints" / "epoch=0.ckpt").read_bytes())
+    content = read_checkpoint(path)
+    path.write_bytes(b"")
+    model = ModelSource(kind).load(path, content)
+    assert type(model) is kind
+    for name, weights in content["state_dict"].items():
+        assert torch.equal(model.state_dict()[name], weights)

@@ -2,6 +2,9 @@
 
 import sys
 
+from topocallback.cli.current_folder import forget_current_folder
 from topocallback.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    forget_current_folder()
+    sys.exit(main())

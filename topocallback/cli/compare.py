@@ -15,6 +15,7 @@ from docstring_parser import parse
 from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 
+from topocallback.cli.current_folder import import_from_current_folder
 from topocallback.cli.measures import measure_of_argument
 from topocallback.compare.functions import compare_checkpoints, compare_runs
 from topocallback.compare.options import CompareOptions
@@ -37,10 +38,11 @@ or runs that TopologyMonitor recorded, without model and data:
   topocallback compare RUN_A RUN_B -o out
 
 Writes comparison.npz, comparison.csv, pairs.csv, a PNG per figure and report.html. Started again, it goes on from what
-is in the folder. Exit code 0: all compared; 1: something was left out; 2: nothing could be compared.
+is in the folder. Exit code 0: all compared; 1: something was left out; 2: nothing could be compared or written.
 """
 _MOST_POINTS_IN_PAIRS = 1000  # 500,000 rows, 50 MB
 _TRAINER_KEYS = ("accelerator", "precision", "devices")
+_NAMES_OF_CODE = ("--model", "--data", "--config")
 # Functions, and what has an option of its own here.
 _NOT_FROM_A_SHELL = {"forward", "select", "trainer_options", "folder", "progress"}
 _LISTS = {"layers", "measures", "homology_dims"}
@@ -88,10 +90,14 @@ def add_to(subcommands: Any, arguments: Sequence[str], help_line: str) -> list[s
     parser.add_argument("--checkpoints", nargs="+", type=str, help="files or globs; those in one folder are one run")
     parser.add_argument("-o", "--output", type=str, default="comparison", help="folder for the results")
     _add_compare_options(parser)
-    parser.add_argument("--trust", action="store_true", help="unpickle anything: only for files whose author you trust")
+    parser.add_argument(
+        "--trust", action="store_true", help="run code in checkpoints: only for files whose author you trust"
+    )
     parser.add_argument("--trainer", type=dict, default={}, help="accelerator, precision and devices for validating")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     given = list(arguments)
+    if any(argument.startswith(_NAMES_OF_CODE) for argument in given):
+        import_from_current_folder()
     if (config := _value_of("--config", given)) is not None:
         parser.set_defaults(_from_lightning_cli(config, _value_of("--model", given)))
         if (at := _position_of("--model", given)) is not None and parser.get_default("model") is not None:
@@ -166,17 +172,22 @@ def run(options: Namespace) -> int:
         options: The parsed arguments; model and data are instantiated.
 
     Returns:
-        0 if all were compared, 1 if something was left out, 2 if nothing could be compared.
+        0 if all were compared, 1 if something was left out, 2 if nothing could be compared or written.
     """
     folder = Path(options.output)
     try:
         with _warnings_as_lines():
             comparison = _compare(options, folder)
-            written = write(comparison, folder)
     except (ValueError, TypeError, OSError, ModuleNotFoundError, UsageError) as error:
         print(f"topocallback compare: {error}", file=sys.stderr)
         return 2
     print(describe(comparison))
+    try:
+        with _warnings_as_lines():
+            written = write(comparison, folder)
+    except OSError as error:
+        print(f"topocallback compare: the results could not all be written to {folder}: {error}", file=sys.stderr)
+        return 2
     print("Written: " + ", ".join(str(path) for path in written))
     return 1 if comparison.left_out else 0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 __all__ = ["main"]
@@ -38,9 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "compare" not in given[:1]:  # what it needs takes seconds to import
         subcommands.add_subcommand("compare", ArgumentParser(), help=_COMPARE)
         return _run(parser, given, _report)
-    # A console script does not look for modules where it is started, and `--model my_model.Classifier` is there.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     from topocallback.cli import compare as compare_command
 
     try:

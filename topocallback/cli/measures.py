@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from topocallback.cli.current_folder import import_from_current_folder
 from topocallback.measures.base import Measure
 from topocallback.measures.table import MEASURES, MeasureLike, resolve
 
@@ -45,6 +46,7 @@ def measure_of_argument(argument: str) -> Measure:
 
 def _imported(name: str) -> Any:
     module, _, attribute = name.rpartition(".")
+    import_from_current_folder()
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:

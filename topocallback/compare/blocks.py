@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.compare.contents import CannotBeSeenError, digest_of
+from topocallback.compare.environment import environment
 from topocallback.compare.jobs import run_jobs
 from topocallback.compare.store import Store, fingerprint
 from topocallback.measures.base import Distance
@@ -17,7 +19,6 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.noise import p_values_across, p_values_among, prepare_layer, spread_at_n
 from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.sign_flips import N_PARTS
-from topocallback.measures.table import is_in_table, to_record
 
 __all__ = ["Distances", "all_distances"]
 
@@ -55,7 +56,7 @@ def all_distances(
     Args:
         layers: N layers; of measures that need nothing else, ``LayerFacts.of_diagrams`` will do.
         distance: The distance. To be computed in other processes, it has to be importable there.
-        store: Keeps the blocks of distances in the table of measures, and knows those that are done.
+        store: Keeps the blocks of distances, and knows those that are done.
         n_jobs: How many blocks at once; see ``workers``.
         advance: Told after each block how many of how many are done.
 
@@ -74,34 +75,43 @@ def all_distances(
     found = Distances(*np.zeros((len(Distances._fields), n, n)))
     size = max(1, min(_LARGEST_BLOCK, n // _FEWEST_BLOCKS_ACROSS))
     slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    hashes = [_hash_of(layers[part], distance) for part in slices] if is_in_table(distance) else [""] * len(slices)
+    about = None if store.folder is None else _facts_of(distance, store)
+    hashes = [""] * len(slices) if about is None else [_hash_of(layers[part], distance) for part in slices]
     pending: list[tuple[slice, slice, str | None]] = []
     done, total = 0, len(slices) * (len(slices) + 1) // 2
     for i, rows in enumerate(slices):
         for j, columns in enumerate(slices[: i + 1]):
-            key = _block_key(distance, hashes[i], hashes[j])
-            block = store.block(key)
-            if block is not None and block.shape == (len(found), rows.stop - rows.start, columns.stop - columns.start):
+            key = None if about is None else fingerprint({**about, "rows": hashes[i], "columns": hashes[j]})
+            block = store.block(key, (len(found), rows.stop - rows.start, columns.stop - columns.start))
+            if block is not None:
                 _put(found, rows, columns, block)
                 done += 1
             else:
                 pending.append((rows, columns, key))
     jobs = ((layers[rows], None if rows == columns else layers[columns], distance) for rows, columns, _ in pending)
-    for (rows, columns, key), block in zip(pending, run_jobs(_block, jobs, n_jobs), strict=True):
+    for (rows, columns, key), (block, problem) in zip(pending, run_jobs(_block, jobs, n_jobs), strict=True):
         _put(found, rows, columns, block)
-        store.keep_block(key, block)
+        if problem is None:
+            store.keep_block(key, block)
+        else:  # it is tried again next time
+            warnings.warn(f"{distance.describe().title}: {problem}", UserWarning, stacklevel=2)
         done += 1
         if advance is not None:
             advance(done, total)
     return found
 
 
-def _block(rows: Sequence[LayerFacts], columns: Sequence[LayerFacts] | None, distance: Distance) -> NDArray[np.float64]:
-    """The fields of ``Distances``: each layer of one list against each of another, or without others among one list."""
+def _block(
+    rows: Sequence[LayerFacts], columns: Sequence[LayerFacts] | None, distance: Distance
+) -> tuple[NDArray[np.float64], str | None]:
+    """The fields of ``Distances``: each layer of one list against each of another, or without others among one list.
+
+    With what kept the test from being done, or ``None``: a warning would be lost in another process.
+    """
     block = np.full((len(Distances._fields), len(rows), len(rows if columns is None else columns)), np.nan)
     if distance.paired and not _have_the_same_samples([*rows, *(columns or ())]):
         block[0] = [[_on_common(distance, row, other) for other in columns or rows] for row in rows]
-        return block
+        return block, None
     ours = [prepare_layer(distance, layer) for layer in rows]
     theirs = None if columns is None else [prepare_layer(distance, layer) for layer in columns]
     block[0] = _matrix(distance, [layer.whole for layer in ours], theirs and [layer.whole for layer in theirs])
@@ -115,9 +125,8 @@ def _block(rows: Sequence[LayerFacts], columns: Sequence[LayerFacts] | None, dis
             ]
             block[2] = spread_at_n(np.array(of_parts), block[0])
     except Exception as error:  # as in a snapshot, what fails on parts costs its test
-        text = f"{distance.describe().title}: It was measured, but not tested. {type(error).__name__}: {error}"
-        warnings.warn(text, UserWarning, stacklevel=2)
-    return block
+        return block, f"It was measured, but not tested. {type(error).__name__}: {error}"
+    return block, None
 
 
 def _matrix(distance: Distance, rows: Sequence[Any], columns: Sequence[Any] | None) -> NDArray[np.float64]:
@@ -143,8 +152,17 @@ def _put(found: Distances, rows: slice, columns: slice, block: NDArray[np.float6
         matrix[columns, rows] = values.T
 
 
+def _facts_of(distance: Distance, store: Store) -> dict[str, Any] | None:
+    """What a block depends on besides its layers; ``None``, which is said, if that cannot be known."""
+    try:
+        return {"measure": digest_of(distance, distance.name), "environment": environment()}
+    except CannotBeSeenError as error:
+        store.say_unkept("blocks", error)
+        return None
+
+
 def _hash_of(layers: Sequence[LayerFacts], distance: Distance) -> str:
-    """A hash of what the distance depends on: diagrams, or the clouds and whose they are."""
+    """A hash of what the distance depends on: diagrams, or the clouds, whose they are and how they are seen."""
     digest = hashlib.sha256()
     for layer in layers:
         if distance.from_diagrams:
@@ -153,14 +171,8 @@ def _hash_of(layers: Sequence[LayerFacts], distance: Distance) -> str:
             arrays: list[NDArray[Any]] = [*layer.diagrams, *[each for part in parts for each in part.diagrams], counts]
         else:
             arrays = [layer.recorded, layer.sample_ids]
+            digest.update(digest_of(layer.settings, "a layer").encode())
         for array in arrays:
             digest.update(f"{array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _block_key(distance: Distance, rows: str, columns: str) -> str | None:
-    """``None`` for a measure of the user's own, which can change under the same name."""
-    if not is_in_table(distance):
-        return None
-    return fingerprint({"measure": to_record(distance), "rows": rows, "columns": columns})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import glob
-import hashlib
+import inspect
+import io
 import os
 import pickle
 import re
@@ -18,6 +19,8 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from topocallback.compare.hyperparameters import model_of_hyperparameters, names_of_code
+
 __all__ = [
     "CheckpointError",
     "CheckpointFile",
@@ -26,7 +29,6 @@ __all__ = [
     "position_in_run",
     "read_checkpoint",
     "short_names",
-    "weights_fingerprint",
 ]
 
 _FOLDER = "checkpoints"
@@ -157,22 +159,6 @@ def position_in_run(content: Mapping[str, Any]) -> tuple[int, int]:
     return step, int(content.get("epoch", 0))
 
 
-def weights_fingerprint(model: nn.Module) -> str:
-    """A hash of a model's weights and buffers."""
-    digest = hashlib.sha256()
-    for name, value in model.state_dict().items():
-        digest.update(name.encode())
-        if isinstance(value, Tensor):
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def module_facts(model: nn.Module) -> str:
-    """A module's class, its parts and its hyperparameters, as far as they show: all that weights do not tell."""
-    kind = type(model)
-    return f"{kind.__module__}.{kind.__qualname__} {model!r} {getattr(model, 'hparams', '')!s}"
-
-
 class ModelSource:
     """Where models come from: a class, an instance, or a function that makes one.
 
@@ -199,34 +185,24 @@ class ModelSource:
                 f"Expected `model` to be a LightningModule class, a module or a function that makes one, got {model!r}."
             )
 
-    @property
-    def facts(self) -> str | None:
-        """What tells its models from those of another source, apart from their weights; ``None`` if nothing does."""
-        if self._class is not None:
-            return f"{self._class.__module__}.{self._class.__qualname__}"
-        return None if self._copy is None else module_facts(self._copy)
-
-    @property
-    def reads_files(self) -> bool:
-        """Whether it reads a checkpoint for itself, and needs no content."""
-        return self._class is not None
-
     def load(self, path: Path, content: Mapping[str, Any], trust: bool = False) -> nn.Module:
         """The model with a checkpoint's weights.
 
         Args:
-            path: The file.
-            content: What ``read_checkpoint`` found in it; not needed by a source that reads files for itself.
-            trust: Whether it may unpickle anything.
+            path: The file. It is not read again, or could be another one by now, unless it is trusted and its
+                hyperparameters name code.
+            content: What ``read_checkpoint`` found in it.
+            trust: Whether code that it names may run.
 
         Returns:
             A module on the CPU. One made from an instance is valid until the next call.
 
         Raises:
-            CheckpointError: If the weights are those of another architecture, or the model cannot be made.
+            CheckpointError: If the weights are those of another architecture, the model cannot be made, or it needs
+                ``trust``.
         """
         if self._class is not None:
-            return self._from_class(self._class, path, trust)
+            return self._from_class(self._class, path, content, trust)
         model = self._copy if self._factory is None else self._factory()
         if not isinstance(model, nn.Module):
             raise TypeError(f"Expected `model` to make a module, got {type(model).__name__}.")
@@ -241,10 +217,21 @@ class ModelSource:
             raise CheckpointError(f"{path}: its weights do not fit {type(model).__name__}: {error}") from error
         return model
 
-    def _from_class(self, kind: type[pl.LightningModule], path: Path, trust: bool) -> pl.LightningModule:
-        options: dict[str, Any] = {"weights_only": False} if trust else {}
+    def _from_class(
+        self, kind: type[pl.LightningModule], path: Path, content: Mapping[str, Any], trust: bool
+    ) -> pl.LightningModule:
+        if (code := names_of_code(kind, content)) and not trust:
+            raise CheckpointError(
+                f"{path}: its hyperparameters name code to run ({'; '.join(code[:_MOST_NAMES])}). Give an instance or "
+                "a function that makes the model, which need no hyperparameters; or, if you trust where the file comes "
+                "from, say `trust=True` (--trust)."
+            )
         try:
-            return kind.load_from_checkpoint(path, map_location="cpu", **options)
+            if code or (trust and _reads_files_itself(kind)):
+                return _read_by_lightning(kind, path)
+            if _reads_files_itself(kind):
+                return kind.load_from_checkpoint(_as_file(content), map_location="cpu")
+            return model_of_hyperparameters(kind, content)
         except RuntimeError as error:  # from `load_state_dict`: one line for each weight
             lines = [line.strip() for line in str(error).splitlines()[1:]]
             raise CheckpointError(
@@ -255,6 +242,28 @@ class ModelSource:
                 f"{path}: {kind.__name__} could not be made from it ({type(error).__name__}: {error}). If the class "
                 "needs arguments that the checkpoint lacks, give a function that makes the model, or an instance."
             ) from error
+
+
+def _read_by_lightning(kind: type[pl.LightningModule], path: Path) -> pl.LightningModule:
+    """The model, made by Lightning of a file that is trusted."""
+    # Before 2.6 there is no such argument, and nothing is refused.
+    is_argument = "weights_only" in inspect.signature(pl.LightningModule.load_from_checkpoint).parameters
+    options: dict[str, Any] = {"weights_only": False} if is_argument else {}
+    return kind.load_from_checkpoint(path, map_location="cpu", **options)
+
+
+def _reads_files_itself(kind: type[pl.LightningModule]) -> bool:
+    """Whether a class has a ``load_from_checkpoint`` of its own."""
+    owner = next(each for each in kind.__mro__ if "load_from_checkpoint" in vars(each))
+    return not owner.__module__.startswith("lightning.")
+
+
+def _as_file(content: Mapping[str, Any]) -> io.BytesIO:
+    """What has been read, as a file that holds nothing else."""
+    file = io.BytesIO()
+    torch.save(dict(content), file)
+    file.seek(0)
+    return file
 
 
 def _difference(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> str:

@@ -16,11 +16,9 @@ from topocallback.analysis.options import AnalysisOptions
 from topocallback.compare.checkpoints import (
     ModelSource,
     checkpoint_files,
-    module_facts,
     position_in_run,
     read_checkpoint,
     short_names,
-    weights_fingerprint,
 )
 from topocallback.compare.comparable import ComparableSnapshots
 from topocallback.compare.options import CompareOptions, takes_compare_options
@@ -57,7 +55,8 @@ def compare_checkpoints(
             the weights; or a function without arguments that makes one.
         checkpoints: A path or a glob, or a sequence of them. Those in one folder are one run.
         data: A data loader that does not shuffle, or a data module with a validation data loader.
-        trust: Whether checkpoints may hold any Python object. Loading such a file can run any code in it.
+        trust: Whether checkpoints may hold any Python object, and name code that makes the model of their
+            hyperparameters, as those of ``LightningCLI`` do. Loading such a file can run any code in it.
         **options: Those of ``CompareOptions``.
 
     Returns:
@@ -68,7 +67,8 @@ def compare_checkpoints(
         TypeError: If ``model`` or ``data`` is of no kind listed above, or there is no such option.
 
     Warns:
-        UserWarning: For every checkpoint left out, and where there are fewer samples than asked for.
+        UserWarning: For every checkpoint left out, where there are fewer samples than asked for, and for what cannot be
+            kept in ``folder``.
     """
     asked = CompareOptions.of(options)
     source = ModelSource(model)
@@ -77,7 +77,6 @@ def compare_checkpoints(
     subjects = [
         Subject(
             Checkpoint(file.name, file.run, path=str(file.path)),
-            None if source.facts is None else {"model": source.facts, **_file_facts(file.path)},
             functools.partial(_load, source, file.path, trust),
         )
         for file in files
@@ -102,7 +101,7 @@ def compare_models(models: Mapping[str, nn.Module | Callable[[], nn.Module]], da
         TypeError: If ``data`` is of no kind allowed, or there is no such option.
 
     Warns:
-        UserWarning: For every model left out.
+        UserWarning: For every model left out, and for what cannot be kept in ``folder``.
 
     Example:
         >>> import torch
@@ -117,10 +116,7 @@ def compare_models(models: Mapping[str, nn.Module | Callable[[], nn.Module]], da
     if not models:
         raise ValueError("Expected `models` to hold at least one model, got none.")
     study = Study(asked, ValidationData(data, asked.dataloader_idx))
-    subjects = [
-        Subject(Checkpoint(name, name), _model_facts(model), functools.partial(_made, model))
-        for name, model in models.items()
-    ]
+    subjects = [Subject(Checkpoint(name, name), functools.partial(_made, model)) for name, model in models.items()]
     return study.compare(subjects)
 
 
@@ -215,27 +211,9 @@ def _of_diagrams(
     return kept
 
 
-def _file_facts(path: Path) -> dict[str, Any]:
-    """What tells a file's content from an earlier one's without reading it."""
-    try:
-        status = path.stat()
-    except OSError:
-        return {"path": str(path.absolute())}
-    return {"path": str(path.absolute()), "size": status.st_size, "modified": status.st_mtime_ns}
-
-
-def _model_facts(model: nn.Module | Callable[[], nn.Module]) -> dict[str, Any] | None:
-    """What tells a model from all others; nothing does before a model is made, so it is measured again."""
-    if not isinstance(model, nn.Module):
-        return None
-    return {"weights": weights_fingerprint(model), "model": module_facts(model)}
-
-
 def _load(source: ModelSource, path: Path, trust: bool) -> tuple[nn.Module, int, int]:
     content = read_checkpoint(path, trust)
     step, epoch = position_in_run(content)
-    if source.reads_files:  # not two copies of it in memory
-        content = {}
     return source.load(path, content, trust), step, epoch
 
 

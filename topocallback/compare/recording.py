@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader
 from typing_extensions import override
@@ -23,11 +22,16 @@ from topocallback.activations.indices import BatchIndices, flatten_loaders
 from topocallback.activations.options import ValidationOptions, by_name
 from topocallback.activations.trainer_batches import number_of_batches, start_batch
 from topocallback.activations.validation import ValidationRecorder
+from topocallback.compare.contents import digest_of
+from topocallback.compare.passes import digest_of_pass
+from topocallback.compare.random_draws import RandomDraws
+from topocallback.compare.store import fingerprint
 from topocallback.records.point_clouds import PointClouds
 
-__all__ = ["RecordingOptions", "ValidationData", "record_clouds"]
+__all__ = ["RecordingOptions", "ValidationData", "record_clouds", "validates_itself"]
 
 Data = DataLoader[Any] | pl.LightningDataModule
+_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
 _LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda")
 
 
@@ -56,11 +60,6 @@ class RecordingOptions(ValidationOptions):
     n_samples: int = 1000
     trainer_options: Mapping[str, Any] = field(default_factory=dict)
     forward: Callable[[nn.Module, Any], Any] | None = None
-
-    @property
-    def are_named(self) -> bool:
-        """Whether ``describe`` tells these options from all others: a function's name does not."""
-        return isinstance(self.pooling, str) and self.forward is None and self.select is None
 
     def describe(self) -> dict[str, Any]:
         """The options as JSON can hold them; functions by their names."""
@@ -96,6 +95,7 @@ class ValidationData(pl.LightningDataModule):
         if dataloader_idx >= len(loaders):
             raise ValueError(f"Expected `dataloader_idx` to be below {len(loaders)}, got {dataloader_idx}.")
         self.recorded = loaders[dataloader_idx]
+        self._fingerprints: dict[float, str] = {}
         indices = BatchIndices(self.recorded)
         self.length = indices.length
         if indices.shuffled:
@@ -120,26 +120,35 @@ class ValidationData(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         return self._hooks.on_after_batch_transfer(batch, dataloader_idx)
 
-    def fingerprint(self) -> str | None:
-        """A hash of the number of samples and of the first batch; ``None`` if there is no tensor in it to tell by."""
-        digest = hashlib.sha256(f"{type(self.recorded).__name__} {self.length}".encode())
-        with torch.random.fork_rng(devices=[]):  # a data loader draws a seed for its workers
-            tensors = list(_tensors(next(iter(self.recorded), ())))
-            for tensor in tensors:
-                digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest() if tensors else None
+    def fingerprint(self, most_batches: float = float("inf")) -> str:
+        """A hash of every batch, as a model is given it, and of which samples are in it.
+
+        Args:
+            most_batches: How many batches a model is given.
+
+        Raises:
+            CannotBeSeenError: If the data differ from pass to pass, or hold something of which no hash can be made.
+        """
+        if most_batches not in self._fingerprints:
+            digests = [digest_of_pass(self.recorded, most_batches)]
+            digests += [digest_of(getattr(self._hooks, name), f"data.{name}") for name in self._changes_of_batches()]
+            self._fingerprints[most_batches] = fingerprint({"batches": digests, "length": self.length})
+        return self._fingerprints[most_batches]
+
+    def _changes_of_batches(self) -> list[str]:
+        """The hooks of the data module that change a batch after it has left the data loader."""
+        return [name for name in _HOOKS if is_overridden(name, self._hooks, pl.LightningDataModule)]
 
 
-def _tensors(batch: Any) -> Iterator[Tensor]:
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, (Mapping, list, tuple)):
-        for item in batch.values() if isinstance(batch, Mapping) else batch:
-            yield from _tensors(item)
+def validates_itself(model: nn.Module, options: RecordingOptions) -> bool:
+    """Whether a Trainer validates a model, and otherwise it is called on each batch."""
+    own_step = isinstance(model, pl.LightningModule) and is_overridden("validation_step", model, pl.LightningModule)
+    return own_step and options.forward is None
 
 
-def record_clouds(model: nn.Module, data: ValidationData, options: RecordingOptions) -> PointClouds:
+def record_clouds(
+    model: nn.Module, data: ValidationData, options: RecordingOptions, draws: RandomDraws | None = None
+) -> PointClouds:
     """One point cloud per layer, recorded while the model validates.
 
     A LightningModule with a ``validation_step`` is validated by a Trainer, as during training, so that the clouds are
@@ -150,6 +159,7 @@ def record_clouds(model: nn.Module, data: ValidationData, options: RecordingOpti
         model: The model.
         data: The data.
         options: What to record.
+        draws: Notes whether the model draws at random.
 
     Returns:
         The clouds; layers with problems are named in ``problems``.
@@ -157,15 +167,17 @@ def record_clouds(model: nn.Module, data: ValidationData, options: RecordingOpti
     Raises:
         ValueError: If ``layers`` matches nothing in the model, or ``labels`` nothing in a batch.
     """
-    own_step = isinstance(model, pl.LightningModule) and is_overridden("validation_step", model, pl.LightningModule)
-    if isinstance(model, pl.LightningModule) and own_step and options.forward is None:
-        return _validate(model, data, options)
-    return _run_through(model, data, options, options.forward or _call)
+    draws = draws or RandomDraws()
+    if isinstance(model, pl.LightningModule) and validates_itself(model, options):
+        return _validate(model, data, options, draws)
+    return _run_through(model, data, options, options.forward or _call, draws)
 
 
-def _validate(model: pl.LightningModule, data: ValidationData, options: RecordingOptions) -> PointClouds:
+def _validate(
+    model: pl.LightningModule, data: ValidationData, options: RecordingOptions, draws: RandomDraws
+) -> PointClouds:
     """A Trainer calls the model's own validation step."""
-    recording = _RecordValidation(options)
+    recording = _RecordValidation(options, draws)
     with _quietly():
         trainer = pl.Trainer(
             **{"devices": 1, "barebones": False, "num_sanity_val_steps": 0, **options.trainer_options},
@@ -187,9 +199,10 @@ def _validate(model: pl.LightningModule, data: ValidationData, options: Recordin
 class _RecordValidation(Callback):
     """Records during one validation; nothing that goes wrong is kept quiet."""
 
-    def __init__(self, options: RecordingOptions) -> None:
+    def __init__(self, options: RecordingOptions, draws: RandomDraws) -> None:
         self.recorder: ValidationRecorder | None = None
         self._options = options
+        self._draws = draws
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -204,6 +217,7 @@ class _RecordValidation(Callback):
     ) -> None:
         if self.recorder is not None:
             start_batch(self.recorder, trainer, batch, dataloader_idx, self._options.dataloader_idx)
+            self._draws.start()
 
     @override
     def on_validation_batch_end(
@@ -216,6 +230,7 @@ class _RecordValidation(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         if self.recorder is not None:
+            self._draws.stop()
             self.recorder.end_batch()
 
     @override
@@ -230,7 +245,11 @@ class _RecordValidation(Callback):
 
 
 def _run_through(
-    model: nn.Module, data: ValidationData, options: RecordingOptions, forward: Callable[[nn.Module, Any], Any]
+    model: nn.Module,
+    data: ValidationData,
+    options: RecordingOptions,
+    forward: Callable[[nn.Module, Any], Any],
+    draws: RandomDraws,
 ) -> PointClouds:
     """Every batch through the model, in evaluation mode and without gradients."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
@@ -242,7 +261,9 @@ def _run_through(
             for batch in data.recorded:
                 moved = data.transfer_batch_to_device(batch, device, 0)
                 recorder.start_batch(moved, options.dataloader_idx)
+                draws.start()
                 forward(model, moved)
+                draws.stop()
                 recorder.end_batch()
     finally:
         for module, mode in training.items():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from torch import nn
@@ -16,9 +16,13 @@ from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.compare.checkpoints import CheckpointError
 from topocallback.compare.comparable import ComparableSnapshots, in_one_line
+from topocallback.compare.contents import CannotBeSeenError, digest_of
+from topocallback.compare.environment import environment
 from topocallback.compare.jobs import run_jobs, workers
 from topocallback.compare.options import CompareOptions
-from topocallback.compare.recording import ValidationData, record_clouds
+from topocallback.compare.passes import batches_of_trainer
+from topocallback.compare.random_draws import RandomDraws
+from topocallback.compare.recording import ValidationData, record_clouds, validates_itself
 from topocallback.compare.store import Store, fingerprint
 from topocallback.records.comparison import Checkpoint, Comparison
 from topocallback.records.point_clouds import PointClouds
@@ -32,8 +36,24 @@ class Subject:
     """One model that is to be measured."""
 
     checkpoint: Checkpoint
-    facts: Mapping[str, Any] | None  # tell it from all others, for what is kept on disk; None: nothing can be kept
     load: Callable[[], tuple[nn.Module, int, int]]  # the model, its step and its epoch
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.checkpoint.path or self.checkpoint.name
+
+
+@dataclass
+class _Measurement:
+    """One model's: where it is kept, and what is known so far."""
+
+    subject: Subject
+    key: str | None = None  # None: nothing is kept
+    step: int = 0
+    epoch: int = 0
+    clouds: PointClouds | None = None
+    snapshot: Snapshot | None = None
 
 
 @dataclass
@@ -62,12 +82,11 @@ class Study:
             message = f"Asked for {self.recording.n_samples} samples, the data have {self.data.length}: all are used."
             comparable.problems["data"] = message
             warnings.warn(message, UserWarning, stacklevel=3)
-        common = {**described, "data": self.data.fingerprint(), "version": version("topocallback")}
         size = workers(self.asked.n_jobs)
         with tqdm(total=len(subjects), desc="checkpoints", disable=not self.asked.progress) as bar:
             for start in range(0, len(subjects), size):
                 batch = subjects[start : start + size]
-                self._measure(batch, common, comparable)
+                self._measure(batch, comparable)
                 bar.update(len(batch))
         if not comparable.snapshots:
             raise ValueError(
@@ -75,46 +94,75 @@ class Study:
             )
         return comparable.compare(self.options, described, self.store, self.asked.n_jobs, self.asked.progress)
 
-    def _measure(self, subjects: Sequence[Subject], common: Mapping[str, Any], comparable: ComparableSnapshots) -> None:
+    def _measure(self, subjects: Sequence[Subject], comparable: ComparableSnapshots) -> None:
         """As many as are analysed at once: loaded and recorded one by one, analysed together."""
-        # Where something that changes the result has no name, nothing that is kept can be known to be the same.
-        named = self.options.are_named and self.recording.are_named and common["data"] is not None
-        keys = [fingerprint({**common, **s.facts}) if named and s.facts else None for s in subjects]
-        kept = [None if key is None or self._needs_clouds else self.store.snapshot(key) for key in keys]
-        recorded: dict[int, tuple[PointClouds, int, int]] = {}
-        for i, subject in enumerate(subjects):
-            if kept[i] is None:
-                name = subject.checkpoint.path or subject.checkpoint.name
-                try:
-                    recorded[i] = self._recorded(subject)
-                except CheckpointError as error:
-                    comparable.leave_out(name, str(error))
-                except Exception as error:  # whatever a file or a user's own code does must not cost the others
-                    comparable.leave_out(name, f"{name}: {type(error).__name__}: {error}")
-                gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
-        arguments = ((clouds, self.options, step, epoch) for clouds, step, epoch in recorded.values())
-        for i, snapshot in zip(recorded, run_jobs(_analyse, arguments, self.asked.n_jobs), strict=True):
-            kept[i] = snapshot
-            if (key := keys[i]) is not None:
-                self.store.keep_snapshot(key, snapshot)
-        for i, (subject, found) in enumerate(zip(subjects, kept, strict=True)):
-            if found is not None:
-                known = subject.checkpoint
-                clouds = recorded[i][0] if self._needs_clouds else None
-                comparable.add(Checkpoint(known.name, known.run, found.step, found.epoch, known.path), found, clouds)
+        found: list[_Measurement] = []
+        for subject in subjects:
+            try:
+                found.append(self._recorded(subject))
+            except CheckpointError as error:
+                comparable.leave_out(subject.name, str(error))
+            except Exception as error:  # whatever a file or a user's own code does must not cost the others
+                comparable.leave_out(subject.name, f"{subject.name}: {type(error).__name__}: {error}")
+            gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
+        new = [each for each in found if each.snapshot is None]
+        arguments = ((each.clouds, self.options, each.step, each.epoch) for each in new)
+        for each, analysed in zip(new, run_jobs(_analyse, arguments, self.asked.n_jobs), strict=True):
+            each.snapshot = analysed
+            self.store.keep_snapshot(each.key, analysed)
+        for each in found:
+            known, snapshot = each.subject.checkpoint, each.snapshot
+            if snapshot is not None:
+                where = Checkpoint(known.name, known.run, snapshot.step, snapshot.epoch, known.path)
+                comparable.add(where, snapshot, each.clouds if self._needs_clouds else None)
 
-    def _recorded(self, subject: Subject) -> tuple[PointClouds, int, int]:
+    def _recorded(self, subject: Subject) -> _Measurement:
+        """A model as it is kept, or recorded."""
         model, step, epoch = subject.load()
-        return self._clouds(model, subject), step, epoch
+        key = self._key(model, step, epoch)
+        found = _Measurement(subject, key, step, epoch)
+        if not self._needs_clouds and (kept := self.store.snapshot(key)) is not None:
+            found.snapshot = kept
+            return found
+        draws = RandomDraws()
+        found.clouds = self._clouds(model, subject, draws)
+        if draws.found and key is not None:
+            found.key = None
+            self.store.say_unkept("snapshots", "the model draws from a random generator when it validates")
+        return found
 
-    def _clouds(self, model: nn.Module, subject: Subject) -> PointClouds:
-        name = subject.checkpoint.path or subject.checkpoint.name
+    def _key(self, model: nn.Module, step: int, epoch: int) -> str | None:
+        """A hash of all that a snapshot depends on; ``None``, which is said, if that cannot be known."""
+        if self.store.folder is None:
+            return None
+        asked = {name: self._by_name(getattr(self, name)) for name in ("options", "recording")}
+        of_trainer = self.recording.trainer_options if validates_itself(model, self.recording) else {}
         try:
-            clouds = record_clouds(model, self.data, self.recording)
+            return fingerprint(
+                {
+                    "model": digest_of(model, "model"),
+                    "place": (step, epoch),
+                    "asked": digest_of({**asked, "described": self.options.describe()}, "options"),
+                    "data": self.data.fingerprint(batches_of_trainer(of_trainer, self.data.recorded)),
+                    "environment": environment(),
+                }
+            )
+        except CannotBeSeenError as error:
+            self.store.say_unkept("snapshots", error)
+            return None
+
+    @staticmethod
+    def _by_name(options: Any) -> dict[str, Any]:
+        """Options without what they have computed of themselves."""
+        return {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+
+    def _clouds(self, model: nn.Module, subject: Subject, draws: RandomDraws) -> PointClouds:
+        try:
+            clouds = record_clouds(model, self.data, self.recording, draws)
         except Exception as error:  # whatever a model's own code raises must not cost the others
-            raise CheckpointError(f"{name}: {type(error).__name__} while validating: {error}") from error
+            raise CheckpointError(f"{subject.name}: {type(error).__name__} while validating: {error}") from error
         if not clouds.layers:
-            raise CheckpointError(f"{name}: no layer could be recorded: {dict(clouds.problems)}.")
+            raise CheckpointError(f"{subject.name}: no layer could be recorded: {dict(clouds.problems)}.")
         return clouds
 
 

@@ -138,6 +138,12 @@ class LayerFacts:
         """(m,) which sample each point comes from."""
         return self.rows if self._recorded_ids is None else self._recorded_ids[self.rows]
 
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What these facts were made with besides the points and the samples they come from."""
+        of_points = (self._recorded_labels, self._classes, self._previous_mapper)
+        return (*of_points, self.homology_dims, self._scale, self._backend, self._mapper_options, self._seed_of_parts)
+
     @computed_once
     def distances(self) -> NDArray[np.float64]:
         """(m, m) Euclidean distances between the points, in the units of the cloud."""

@@ -120,6 +120,17 @@ def test_no_usable_checkpoint_gives_exit_code_2(command, tmp_path, capsys):
     assert "no such file" in capsys.readouterr().err
 
 
+def test_results_that_cannot_be_written_are_printed_and_give_exit_code_2(study, tmp_path, capsys):
+    (tmp_path / "out" / "comparison.csv").mkdir(parents=True)
+    assert main(["compare", str(study), "-o", str(tmp_path / "out"), "--quiet"]) == 2
+    said = capsys.readouterr()
+    assert "Compared 4 checkpoints of 2 runs" in said.out
+    assert "Specificity" in said.out
+    assert f"the results could not all be written to {tmp_path / 'out'}" in said.err
+    assert "comparison.csv" in said.err
+    assert said.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["compare", "--help"]])
 def test_help_is_no_error(arguments, capsys):
     assert main(arguments) == 0

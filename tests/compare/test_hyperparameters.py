@@ -85,7 +85,7 @@ def test_the_model_is_the_one_that_lightning_makes(tmp_path, make, changes):
 
 def test_weights_that_a_lenient_class_lacks_are_said(tmp_path):
     path = saved(Lenient(), tmp_path / "a.ckpt", state_dict={"net.weight": torch.ones(2, 2), "old": torch.ones(1)})
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="Lenient") as said:
         found = model_of_hyperparameters(Lenient, read_checkpoint(path))
     assert torch.equal(found.net.weight, torch.ones(2, 2))
     assert [str(each.message) for each in said] == [
@@ -100,5 +100,5 @@ def test_a_checkpoint_from_before_hyperparameters_makes_a_class_that_needs_none(
 
 
 def test_hyperparameters_that_are_none_are_refused():
-    with pytest.raises(TypeError, match="hyper_parameters.*by name, got list"):
+    with pytest.raises(TypeError, match=r"hyper_parameters.*by name, got list"):
         model_of_hyperparameters(Lenient, {"hyper_parameters": [1], "state_dict": {}})

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from topocallback import (
     compare_models,
 )
 from topocallback.compare import study as study_module
+from topocallback.measures import Distance
 
 SCRIPT = """
 import sys
@@ -145,10 +147,10 @@ def test_an_attribute_that_is_no_weight_tells_models_apart(tmp_path, measured):
             return super().forward(x).sigmoid() + self.shift * x.norm()
 
     torch.manual_seed(0)
-    model = Shifted(4, 3)
+    model = nn.Sequential(Shifted(4, 3))
     data = DataLoader(torch.randn(50, 4), batch_size=20)
     for shift in (0.0, 2.0, 2.0):
-        model.shift = shift
+        model[0].shift = shift
         compare_models({"one": model}, data, n_samples=50, folder=tmp_path)
     assert len(measured) == 2
 
@@ -175,7 +177,7 @@ def test_a_model_that_draws_at_random_is_not_kept(tmp_path, measured):
     data = DataLoader(torch.randn(50, 4), batch_size=20)
     for _ in range(2):
         with pytest.warns(UserWarning, match="the model draws from a random generator"):
-            compare_models({"one": Noisy(4, 3)}, data, n_samples=50, folder=tmp_path)
+            compare_models({"one": nn.Sequential(Noisy(4, 3))}, data, n_samples=50, folder=tmp_path)
     assert len(measured) == 2
 
 
@@ -246,17 +248,32 @@ def test_a_full_disk_costs_a_warning_and_no_number(study, compared, tmp_path, mo
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_blocks_of_layers_that_are_seen_otherwise_are_others(tmp_path):
-    """All samples are taken, so that another seed changes nothing but the parts that an error is taken of."""
+@dataclass(frozen=True)
+class Sizes(Distance):
+    """How differently two layers are scaled."""
+
+    label = "Difference of scales"
+    paired = True
+
+    def prepare(self, facts):
+        return facts.scale
+
+    def between(self, first, second):
+        return abs(first - second)
+
+
+def test_blocks_of_the_same_layers_seen_otherwise_are_others(tmp_path):
     torch.manual_seed(0)
     model, data = nn.Sequential(nn.Linear(4, 9), nn.Linear(9, 3)), DataLoader(torch.randn(60, 4), batch_size=20)
 
-    def errors(seed, folder):
-        return compare_models({"one": model}, data, n_samples=60, measures=["cka"], seed=seed, folder=folder).table_of()
+    def found(scale):
+        options = {"n_samples": 60, "measures": [Sizes()], "layers": "Linear", "scale": scale, "folder": tmp_path}
+        return compare_models({"one": model}, data, **options).matrix()
 
-    first, second = (errors(seed, tmp_path).errors for seed in (0, 1))
-    assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(second, errors(1, None).errors)
+    quantile, none = found("quantile"), found("none")
+    assert quantile.any()
+    assert not none.any()
+    assert [len(list(tmp_path.glob(f"{kind}/*.npz"))) for kind in ("snapshots", "blocks")] == [2, 6]
 
 
 def test_damaged_files_in_the_folder_are_computed_again(study, tmp_path):

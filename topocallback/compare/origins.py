@@ -30,6 +30,8 @@ def is_library(module: str) -> bool:
         (True, True, False)
     """
     top = module.partition(".")[0]
+    if top == "__main__":  # whoever runs it, as `python -m pytest` does
+        return False
     if top in _LIBRARIES or top in sys.stdlib_module_names:
         return True
     found = sys.modules.get(module) or sys.modules.get(top)

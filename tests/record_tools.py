@@ -97,7 +97,7 @@ def facts_in(path):
 
 
 def rewrite(path, facts=None, **arrays):
-    """Other facts and other arrays in a file, listed as they are; an array of ``None`` is taken out, and stays listed."""
+    """Other facts and other arrays in a file, listed as they are; one of ``None`` is taken out, and stays listed."""
     found = {**arrays_in(path), **arrays}
     if found["facts"] is not None:
         known = json.loads(str(found["facts"])) | (facts or {})

@@ -127,9 +127,10 @@ class Run:
     def _catch_up(self, earlier: History, step: int) -> None:
         """Take in what was measured before a step: a resumed run goes on from its checkpoint, not from its end."""
         for path, snapshot in earlier.readable(before=step):
-            try:
+            failed: list[Exception] = []
+            with _collected(failed):  # what one file holds must not cost the run its later snapshots
                 self._remember(snapshot)
-            except Exception as error:  # what one file holds must not cost the run its later snapshots
+            for error in failed:
                 warnings.warn(f"Left out {path}: {type(error).__name__}: {error}", UserWarning, stacklevel=2)
 
     def _recorded_otherwise(self, recorded: Recorded, step: int) -> str:

@@ -88,15 +88,13 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST_NAME
 
 
-def _each(is_right: Callable[[Any], bool], *, distinct: bool = False) -> Callable[[Any], bool]:
-    def are_right(values: Any) -> bool:
-        return (
-            isinstance(values, list)
-            and all(map(is_right, values))
-            and not (distinct and len(set(values)) < len(values))
-        )
+def _each(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda values: isinstance(values, list) and all(map(is_right, values))
 
-    return are_right
+
+def _some(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """At least one, each different."""
+    return lambda values: _each(is_right)(values) and 0 < len(values) == len(set(values))
 
 
 def _named(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -136,8 +134,8 @@ _FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "arrays": (_is_listing, "list of arrays"),
     "step": (_is_whole, "whole number from 0"),
     "epoch": (_is_whole, "whole number from 0"),
-    "layers": (_each(_is_name, distinct=True), "list of different names"),
-    "homology_dims": (_each(_is_dimension, distinct=True), "list of different homology dimensions"),
+    "layers": (_some(_is_name), "list of different names"),
+    "homology_dims": (_some(_is_dimension), "list of different homology dimensions"),
     "distances": (_each(lambda value: True), "list"),
     "statistics": (_each(lambda value: True), "list"),
     "problems": _TEXTS,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["LONGEST_TEXT", "check_sizes", "read_member"]
 
 LONGEST_TEXT = 1 << 23
-"""Characters of one text. The facts of a snapshot of 300 layers are 500,000; lists nested in as many as are allowed
+"""Characters of one text. The facts of a snapshot of 300 layers are 180,000; lists in lists of as many as are allowed
 take 200 MB."""
 
 # What a file may hold: zeros shrink a thousandfold, and a file of 2 MB would take 2 GB. Snapshots shrink to between a

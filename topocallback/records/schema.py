@@ -143,15 +143,20 @@ def _listed(arrays: Arrays, listed: Mapping[str, list[Any]] | Sequence[str] | No
     if listed is None:
         return arrays
     forms = listed if isinstance(listed, Mapping) else dict.fromkeys(listed)
-    problems = {name: problem for name, form in forms.items() if (problem := _unlike(name, arrays, form))}
-    return arrays.only(forms).joined_by({name: ValueError(problem) for name, problem in problems.items()})
+    damaged = arrays.damaged  # which needs no second reason
+    problems = {
+        name: ValueError(problem)
+        for name, form in forms.items()
+        if name not in damaged and (problem := _unlike(name, arrays, form))
+    }
+    return arrays.only(forms).joined_by(problems)
 
 
 def _unlike(name: str, arrays: Arrays, form: list[Any] | None) -> str:
-    """What is wrong with an array that can be read, by how it is listed."""
+    """What is wrong with an array by how it is listed."""
     if name not in arrays:
         return "it is missing"
-    if form is None or name in arrays.damaged or (found := _form(arrays[name])) == form:
+    if form is None or (found := _form(arrays[name])) == form:
         return ""
     return f"it is {' '.join(map(str, found))} instead of {' '.join(map(str, form))}, as it is listed"
 

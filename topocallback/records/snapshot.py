@@ -286,9 +286,9 @@ def _of_layers(
     kept = {}
     for number, layer in enumerate(layers):
         place = f"{what}/{number}/"
-        if own := {place + name: name for name in names if place + name in stored.arrays}:
+        if own := [name for name in names if place + name in stored.arrays]:
             try:
-                kept[layer] = build(layer, stored.arrays.only(own).renamed(own))
+                kept[layer] = build(layer, {name: stored.arrays[place + name] for name in own})
             except Exception as error:
                 stored.left_out.append(f"{what} of layer {layer!r} ({what}/{number}): {str(error).rstrip('.')}.")
     return kept

@@ -97,10 +97,15 @@ def facts_in(path):
 
 
 def rewrite(path, facts=None, **arrays):
-    """Other facts and other arrays in a file; an array of ``None`` is taken out."""
+    """Other facts and other arrays in a file, listed as they are; one of ``None`` is taken out, and stays listed."""
     found = {**arrays_in(path), **arrays}
-    if facts is not None:
-        found["facts"] = np.array(json.dumps(json.loads(str(found["facts"])) | facts))
+    if found["facts"] is not None:
+        known = json.loads(str(found["facts"])) | (facts or {})
+        listed = known.get("arrays")
+        for name in [name for name, array in arrays.items() if array is not None and name in (listed or ())]:
+            if isinstance(listed, dict):
+                listed[name] = [arrays[name].dtype.str, list(arrays[name].shape)]
+        found["facts"] = np.array(json.dumps(known))
     np.savez_compressed(path, **{name: array for name, array in found.items() if array is not None})
 
 

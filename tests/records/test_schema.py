@@ -54,7 +54,7 @@ def test_what_a_later_version_has_added_is_passed_over(tmp_path):
 # -- Damage ----------------------------------------------------------------------------------------------------------
 
 
-ESSENTIAL = ["facts", "sample_ids", "scales", "n_points", "labels", "diagrams/1/H0", "owners/0", "parts/0/H0"]
+ESSENTIAL = ["facts", "sample_ids", "scales", "n_points", "labels", "diagrams/1/H0", "owners/0"]
 
 
 @pytest.mark.parametrize("array", ESSENTIAL)
@@ -140,7 +140,8 @@ def test_a_file_with_a_flipped_bit_is_the_same_or_refused_or_says_what_it_left_o
         else:
             sentences = [str(warning.message) for warning in caught]
             left_out += bool(sentences)
-            distances, statistics = without(snapshot, sentences)
+            of_parts = [sentence for sentence in sentences if "parts of layer" in sentence]
+            distances, statistics = without(snapshot, [said for said in sentences if said not in of_parts])
             assert_equal(loaded.distances, distances)
             assert_equal(loaded.statistics, statistics)
             for name in (
@@ -150,11 +151,11 @@ def test_a_file_with_a_flipped_bit_is_the_same_or_refused_or_says_what_it_left_o
                 "labels",
                 "diagrams",
                 "scales",
-                "parts",
                 "owners",
                 "options",
             ):
                 assert_equal(getattr(loaded, name), getattr(snapshot, name))
+            assert_equal(loaded.parts, {} if of_parts else snapshot.parts)
     assert refused > 20
     assert left_out > 20
     assert not unexpected

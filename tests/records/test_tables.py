@@ -18,7 +18,7 @@ from topocallback.records.snapshot import Snapshot
 from topocallback.records.tables import DISTANCES, STATISTICS
 
 TITLES = [("sliced_wasserstein", 0), ("sliced_wasserstein", 1), ("a/b_H7", None)]
-bounds = st.floats(allow_nan=False)
+bounds = st.floats(min_value=0, allow_nan=False)
 descriptions = st.builds(
     Description,
     measure=st.text(max_size=9),
@@ -26,12 +26,14 @@ descriptions = st.builds(
     label=st.text(max_size=9),
     unit=st.text(max_size=9),
     range=st.just((0.0, np.inf))
-    | st.tuples(st.just(-np.inf) | bounds.filter(np.isfinite), bounds.filter(lambda x: x > -1e300)),
+    | st.tuples(st.just(-np.inf) | bounds.filter(np.isfinite).map(lambda low: -low), bounds),
     direction=st.sampled_from(["distance", "similarity"]),
     paired=st.booleans(),
     more=st.text(max_size=9),
 )
-numbers = st.floats(width=64)
+numbers = st.just(np.nan) | st.just(np.inf) | st.floats(-1e150, 1e150)
+lengths = st.just(np.nan) | st.just(np.inf) | st.floats(0, 1e150)
+shares = st.just(np.nan) | st.floats(0, 1)
 
 
 def distinct(found):
@@ -45,8 +47,14 @@ def test_tables_come_back_equal(found, length, data):
         DistanceTable(
             about,
             **{
-                name: data.draw(hnp.arrays(np.float64, (length,) * axes, elements=numbers))
-                for name, axes in (("matrix", 2), ("noise", 1), ("sizes", 1), ("p_values", 2), ("errors", 2))
+                name: data.draw(hnp.arrays(np.float64, (length,) * axes, elements=elements))
+                for name, axes, elements in (
+                    ("matrix", 2, numbers),
+                    ("noise", 1, lengths),
+                    ("sizes", 1, lengths),
+                    ("p_values", 2, shares),
+                    ("errors", 2, lengths),
+                )
             },
         )
         for about in found
@@ -54,7 +62,7 @@ def test_tables_come_back_equal(found, length, data):
     statistics = Results(
         StatisticTable(
             dataclasses.replace(about, kind="statistic"),
-            *[data.draw(hnp.arrays(np.float64, length, elements=numbers)) for _ in range(2)],
+            *[data.draw(hnp.arrays(np.float64, length, elements=elements)) for elements in (numbers, lengths)],
         )
         for about in found
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -90,8 +91,8 @@ class Run:
             ValueError: If the clouds cannot be analysed.
         """
         if self._earlier is not None:
-            self._catch_up(self._earlier, step)
-            self._earlier = None
+            earlier, self._earlier = self._earlier, None
+            self._catch_up(earlier, step)
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         snapshot = analyse(
             clouds,
@@ -125,8 +126,12 @@ class Run:
 
     def _catch_up(self, earlier: History, step: int) -> None:
         """Take in what was measured before a step: a resumed run goes on from its checkpoint, not from its end."""
-        for _, snapshot in earlier.readable(before=step):
-            self._remember(snapshot)
+        for path, snapshot in earlier.readable(before=step):
+            failed: list[Exception] = []
+            with _collected(failed):  # what one file holds must not cost the run its later snapshots
+                self._remember(snapshot)
+            for error in failed:
+                warnings.warn(f"Left out {path}: {type(error).__name__}: {error}", UserWarning, stacklevel=2)
 
     def _recorded_otherwise(self, recorded: Recorded, step: int) -> str:
         """What keeps a step from being compared with the one before it, or an empty text.

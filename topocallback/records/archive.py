@@ -6,7 +6,6 @@ pictures. Runs that are started anew in the same directory get ``topology-v1``, 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import warnings
@@ -18,6 +17,7 @@ from typing import overload
 from topocallback.records.files import write_atomically
 from topocallback.records.recorded import HowRecorded, not_alike
 from topocallback.records.schema import read_facts
+from topocallback.records.sheet import check_sheet
 from topocallback.records.snapshot import Snapshot
 
 __all__ = [
@@ -121,11 +121,18 @@ def load_inputs(folder: PathLike) -> tuple[bytes, str] | None:
 
     Returns:
         The sheet and its JSON text, or ``None`` if there is none or it cannot be read.
+
+    Warns:
+        UserWarning: If there is one that cannot be read.
     """
     try:
         facts = (Path(folder) / _PICTURE_FACTS).read_text(encoding="utf-8")
-        return ((Path(folder) / _PICTURE).read_bytes(), facts) if json.loads(facts) else None
-    except (OSError, ValueError):
+        check_sheet(facts)
+        return (Path(folder) / _PICTURE).read_bytes(), facts
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        warnings.warn(f"Left out the sampled inputs in {folder}: {error}", UserWarning, stacklevel=2)
         return None
 
 
@@ -231,7 +238,7 @@ class History(Sequence[Snapshot]):
         found = {int(match[1]): path for path in self.folder.glob("*.npz") if (match := _SNAPSHOT.fullmatch(path.name))}
         self._paths: dict[int, Path] = {}
         for step in sorted(found):
-            if _is_readable(found[step]):
+            if _is_readable(found[step], step):
                 self._paths[step] = found[step]
 
     @property
@@ -377,10 +384,11 @@ def histories_below(path: PathLike) -> list[History]:
     return [load_history(log_dir) for log_dir in of_log_dirs]
 
 
-def _is_readable(path: Path) -> bool:
-    """Whether the file is a whole snapshot, judged by its table of contents and its JSON text alone."""
+def _is_readable(path: Path, step: int) -> bool:
+    """Whether the file is the whole snapshot of a step, judged by its table of contents and its JSON text alone."""
     try:
-        read_facts(path, "a snapshot")
+        if (told := read_facts(path, "a snapshot").get("step")) != step:
+            raise ValueError(f"Expected the snapshot of step {step} in {path}, got that of step {told}.")
     except (OSError, ValueError) as error:
         warnings.warn(f"Left out {path}, which is no readable snapshot: {error}", UserWarning, stacklevel=3)
         return False

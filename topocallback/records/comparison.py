@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from topocallback.records.archive import comparison_path
 from topocallback.records.compared_points import Checkpoint, ComparedPoints
 from topocallback.records.comparison_tables import as_dataframe, pairs_table, points_table, write_csv
+from topocallback.records.expected import Expected, take_all
 from topocallback.records.html import html_table
 from topocallback.records.multidimensional_scaling import map_of
 from topocallback.records.permutation import PermutationTest, permutation_test
@@ -25,6 +26,13 @@ from topocallback.records.specificity import Specificity, specificity
 from topocallback.records.tables import DISTANCES, STATISTICS
 
 __all__ = ["Checkpoint", "Comparison"]
+
+_ARRAYS = {
+    "layer_of": Expected("iu", ("points",), index_of="layers"),
+    "checkpoint_of": Expected("iu", ("points",), index_of="checkpoints"),
+    "n_points": Expected("iu", ("points",), low=0, high=2**53),
+    "sample_ids": Expected("iu", ("samples",), low=0),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -303,21 +311,19 @@ class Comparison(ComparedPoints):
     @classmethod
     def _from_stored(cls, stored: Stored) -> Comparison:
         facts, arrays = stored.facts, stored.arrays
-        layer_of = arrays.take("layer_of", "iu", (None,))
-        count = len(layer_of)
+        checkpoints, layers = facts["checkpoints"], tuple(facts["layers"])
+        found = take_all(arrays, _ARRAYS, {"checkpoints": len(checkpoints), "layers": len(layers)})
+        count = len(found["layer_of"])
         return cls(
-            checkpoints=tuple(_checkpoint(found) for found in facts["checkpoints"]),
-            layers=tuple(facts["layers"]),
-            checkpoint_of=arrays.take("checkpoint_of", "iu", (count,)),
-            layer_of=layer_of,
+            checkpoints=tuple(map(_checkpoint, checkpoints)),
+            layers=layers,
             homology_dims=tuple(facts["homology_dims"]),
-            n_points=arrays.take("n_points", "iu", (count,)),
             distances=DISTANCES.put_together(facts["distances"], arrays, count, stored.left_out),
             statistics=STATISTICS.put_together(facts["statistics"], arrays, count, stored.left_out),
-            sample_ids=arrays.take("sample_ids", "iu", (None,)),
             problems=facts["problems"],
             left_out=facts["left_out"],
             options=facts["options"],
+            **found,
         )
 
 

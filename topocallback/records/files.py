@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,6 +10,8 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from topocallback.records.npy import check_sizes, read_member
 
 __all__ = ["Arrays", "damaged_or_foreign", "read_arrays", "save_arrays", "write_atomically"]
 
@@ -78,7 +79,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
 
     Example:
         >>> arrays = Arrays({"a": np.arange(3), "b": ValueError("Bad CRC-32")})
-        >>> arrays.take("a", "i", (None,)), list(arrays.damaged)
+        >>> arrays["a"], list(arrays.damaged)
         (array([0, 1, 2]), ['b'])
         >>> arrays["b"]
         Traceback (most recent call last):
@@ -109,31 +110,13 @@ class Arrays(Mapping[str, NDArray[Any]]):
         """The arrays that cannot be read, and why."""
         return {name: found for name, found in self._content.items() if isinstance(found, Exception)}
 
-    def take(self, name: str, kinds: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
-        """An array of which it is known what it has to be.
-
-        Args:
-            name: Its name.
-            kinds: The kinds of numbers that it may hold, as in ``numpy.dtype.kind``: ``"f"``, ``"iu"``.
-            shape: Its shape, ``None`` for an axis of any length.
-
-        Raises:
-            ValueError: If it is missing, damaged, of another kind or of another shape.
-        """
-        if name not in self:
-            raise ValueError(f"it has no array {name!r}")
-        array = self[name]
-        fits = len(array.shape) == len(shape) and all(
-            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
-        )
-        if array.dtype.kind not in kinds or not fits:
-            wanted = str(shape).replace("None", "any")
-            raise ValueError(f"its array {name!r} is {array.dtype} {array.shape} instead of {kinds!r} {wanted}")
-        return array
-
     def renamed(self, names: Mapping[str, str]) -> Arrays:
         """The same arrays, some under other names."""
         return Arrays({names.get(name, name): found for name, found in self._content.items()})
+
+    def only(self, names: Collection[str]) -> Arrays:
+        """Those of the arrays that have one of these names."""
+        return Arrays({name: found for name, found in self._content.items() if name in names})
 
     def joined_by(self, more: Mapping[str, NDArray[Any] | Exception]) -> Arrays:
         """These arrays and some more."""
@@ -154,23 +137,25 @@ def read_arrays(path: str | os.PathLike[str], what: str, only: Collection[str] |
         The arrays. One that is damaged by itself costs the others nothing: it raises when it is asked for.
 
     Raises:
-        ValueError: If the file is no archive of arrays.
+        ValueError: If the file is no archive of arrays, or would take much more memory than room on the disk.
         OSError: If the file cannot be opened.
     """
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                names = [name for name in archive.namelist() if only is None or name.removesuffix(_ENDING) in only]
-                return Arrays({name.removesuffix(_ENDING): _read(archive, name) for name in names})
+                members = archive.infolist()
+                check_sizes(members, file.seek(0, os.SEEK_END))
+                named = {member.filename.removesuffix(_ENDING): member for member in members}
+                return Arrays(
+                    {name: _read(archive, member) for name, member in named.items() if only is None or name in only}
+                )
         except Exception as error:
             raise damaged_or_foreign(path, what, error) from error
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> NDArray[Any] | Exception:
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any] | Exception:
     try:
-        # To its end first, so that its checksum is known to be right before a byte of it is believed.
-        content = io.BytesIO(archive.read(name))
-        return np.asarray(np.lib.format.read_array(content, allow_pickle=False))
+        return read_member(archive, member)
     except Exception as error:
         return error
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from topocallback.records.classes import name_classes
 from topocallback.records.kepler_mapper import kepler_mapper_page
+from topocallback.records.mapper_arrays import taken_apart
 
 if TYPE_CHECKING:
     import networkx
@@ -360,21 +361,10 @@ class MapperGraph:
             The graph.
 
         Raises:
-            KeyError: If an array is missing.
+            ValueError: If an array is missing, or they do not fit together.
         """
-        ends = np.cumsum(arrays["sizes"])
-        return cls(
-            members=tuple(np.split(arrays["members"], ends[:-1])) if len(ends) else (),
-            filter_means=arrays["filter_means"],
-            intervals=arrays["intervals"],
-            edges=arrays["edges"],
-            shared=arrays["shared"],
-            sample_ids=sample_ids,
-            radius=float(arrays["radius"]),
-            positions=arrays["positions"],
-            labels=labels,
-            classes=classes,
-        )
+        members, rest = taken_apart(arrays, len(sample_ids))
+        return cls(members, sample_ids=sample_ids, labels=labels, classes=classes, **rest)
 
     @functools.cached_property
     def _points(self) -> NDArray[np.int64]:

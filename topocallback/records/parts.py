@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.expected import Expected, take_all, take_diagram
+
 __all__ = ["LayerParts"]
+
+_COUNTS = Expected("iu", ("parts",), low=0, high=2**53)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +45,14 @@ class LayerParts:
         """The parts from what ``to_arrays`` gave.
 
         Raises:
-            KeyError: If an array is missing.
-            ValueError: If they do not fit together.
+            ValueError: If an array is missing, or they do not fit together.
         """
-        n_points = np.asarray(arrays["n_points"], dtype=np.int64)
+        expected = {"n_points": _COUNTS, **{f"H{dim}/ends": _COUNTS for dim in homology_dims}}
+        found = take_all(arrays, expected, {})
         diagrams = []
         for dim in homology_dims:
-            bars, ends = np.asarray(arrays[f"H{dim}"], dtype=np.float64), arrays[f"H{dim}/ends"]
-            if len(ends) != len(n_points) or (len(ends) and ends[-1] != len(bars)) or bars.shape[1:] != (2,):
-                raise ValueError(f"Expected {len(n_points)} diagrams in H{dim} of {len(bars)} bars, got ends {ends}.")
-            diagrams.append(np.split(bars, ends[:-1]))
-        return cls(n_points, diagrams)
+            bars, ends = take_diagram(arrays, f"H{dim}"), found[f"H{dim}/ends"].astype(np.int64, copy=False)
+            if (np.diff(ends, prepend=0) < 0).any() or (ends[-1] if len(ends) else 0) != len(bars):
+                raise ValueError(f"Expected {len(ends)} diagrams in H{dim} of {len(bars)} bars, got ends {ends}.")
+            diagrams.append(np.split(bars, ends[:-1]) if len(ends) else [])
+        return cls(found["n_points"].astype(np.int64, copy=False), diagrams)

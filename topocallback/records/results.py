@@ -184,7 +184,7 @@ def _fill_in(table: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
 
 def _shares(values: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float64]:
     """Quotients; 0 of nothing is 0, more of nothing is infinite."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(values == 0, np.where(np.isnan(of), np.nan, 0.0), values / of)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,14 +12,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.expected import Expected, take
+from topocallback.records.facts import as_text, check_facts, facts_from
 from topocallback.records.files import Arrays, damaged_or_foreign, read_arrays, save_arrays
-from topocallback.records.tables import is_of_a_table
 
 __all__ = ["SCHEMA_VERSION", "NewerSchemaError", "Stored", "load_record", "read_facts", "save_record"]
 
 SCHEMA_VERSION = 2
 
 Record = TypeVar("Record")
+
+_TEXT = Expected("U", ())
 
 
 class NewerSchemaError(ValueError):
@@ -34,7 +36,7 @@ class Stored:
     Attributes:
         facts: The JSON text's content.
         arrays: The arrays.
-        left_out: A sentence for every table that cannot be read; reading adds to it.
+        left_out: A sentence for everything that costs nothing but itself and cannot be read; reading adds to it.
     """
 
     facts: Mapping[str, Any]
@@ -54,10 +56,12 @@ def save_record(path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: 
         The path.
 
     Raises:
+        ValueError: If an array holds objects, or the facts are more than a reader would take.
         OSError: If the file cannot be written; no partial file stays behind.
     """
-    # The names of the arrays as well: a file that has lost one is not taken for one that never had it.
-    text = json.dumps({"schema": SCHEMA_VERSION, **facts, "arrays": list(arrays)}, default=_plain)
+    # All arrays as well: a file that has lost one, or has another one in its place, is not taken for a whole one.
+    listed = {name: _form(np.asarray(array)) for name, array in arrays.items()}
+    text = as_text({"schema": SCHEMA_VERSION, **facts, "arrays": listed}, _plain)
     return save_arrays(path, {"facts": np.array(text), **arrays})
 
 
@@ -83,12 +87,13 @@ def load_record(
         OSError: If the file cannot be opened.
 
     Warns:
-        UserWarning: For every table that is left out because it cannot be read.
+        UserWarning: For every table, Mapper graph or layer's parts left out because they cannot be read.
     """
     arrays = read_arrays(path, what)
     try:
-        stored = Stored(_facts_in(arrays), arrays)
-        stored = _checked(from_schema1(stored) if stored.facts["schema"] < SCHEMA_VERSION else stored)
+        facts = _facts_in(arrays)
+        stored = Stored(facts, _listed(arrays, facts.get("arrays")))
+        stored = from_schema1(stored) if facts["schema"] < SCHEMA_VERSION else stored
         record = build(stored)
     except NewerSchemaError:
         raise
@@ -120,23 +125,45 @@ def read_facts(path: str | os.PathLike[str], what: str) -> Mapping[str, Any]:
 
 
 def _facts_in(arrays: Arrays) -> Mapping[str, Any]:
-    facts = json.loads(str(arrays["facts"]))
+    facts = facts_from(str(take(arrays, "facts", _TEXT)))
     schema = facts["schema"]
-    if schema > SCHEMA_VERSION:
+    if isinstance(schema, int) and schema > SCHEMA_VERSION:
         raise NewerSchemaError(
             f"Expected a file of schema {SCHEMA_VERSION} or older, got {schema}: update topocallback to read it."
         )
-    return dict(facts)
+    check_facts(facts)
+    return facts
 
 
-def _checked(stored: Stored) -> Stored:
-    """What is stored, where nothing but tables is damaged."""
-    lost = {name: ValueError("it is missing") for name in stored.facts.get("arrays", ()) if name not in stored.arrays}
-    stored.arrays = stored.arrays.joined_by(lost)
-    for name in stored.arrays.damaged:
-        if not is_of_a_table(name):
-            stored.arrays[name]  # raises
-    return stored
+def _listed(arrays: Arrays, listed: Mapping[str, list[Any]] | Sequence[str] | None) -> Arrays:
+    """What a file holds and its facts list, which is all that was written into it.
+
+    Earlier versions listed names alone, and the first ones nothing.
+    """
+    if listed is None:
+        return arrays
+    forms = listed if isinstance(listed, Mapping) else dict.fromkeys(listed)
+    damaged = arrays.damaged  # which needs no second reason
+    problems = {
+        name: ValueError(problem)
+        for name, form in forms.items()
+        if name not in damaged and (problem := _unlike(name, arrays, form))
+    }
+    return arrays.only(forms).joined_by(problems)
+
+
+def _unlike(name: str, arrays: Arrays, form: list[Any] | None) -> str:
+    """What is wrong with an array by how it is listed."""
+    if name not in arrays:
+        return "it is missing"
+    if form is None or (found := _form(arrays[name])) == form:
+        return ""
+    return f"it is {' '.join(map(str, found))} instead of {' '.join(map(str, form))}, as it is listed"
+
+
+def _form(array: NDArray[Any]) -> list[Any]:
+    """How an array is listed: its type, and the lengths of its axes."""
+    return [array.dtype.str, list(array.shape)]
 
 
 def _plain(value: Any) -> Any:

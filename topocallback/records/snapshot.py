@@ -7,17 +7,18 @@ It is the source of truth; pictures and scalars show it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.records.classes import as_labels, is_missing, name_classes
-from topocallback.records.files import Arrays
+from topocallback.records.expected import Expected, take, take_all, take_diagram
 from topocallback.records.html import html_table
+from topocallback.records.mapper_arrays import GRAPH
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.parts import LayerParts
 from topocallback.records.recorded import in_words
@@ -27,6 +28,17 @@ from topocallback.records.schema1 import snapshot_from_schema1
 from topocallback.records.tables import LAYER_DISTANCES, STATISTICS
 
 __all__ = ["Snapshot"]
+
+Kept = TypeVar("Kept")
+
+_ARRAYS = {
+    "n_points": Expected("iu", ("layers",), low=0, high=2**53),
+    "sample_ids": Expected("iu", ("samples",), low=0),
+    "scales": Expected("f", ("layers",), low=0, unknown=True),
+    "labels": Expected("biufU", ("samples",), unknown=True, optional=True),
+    "labels_missing": Expected("b", ("samples",), optional=True),
+}
+_OWNERS = Expected("iu", ("points",), index_of="samples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +180,8 @@ class Snapshot:
 
         Warns:
             UserWarning: For every table of distances or statistics that is damaged or of a kind unknown to this version
-                of the package. It is left out, and the rest is there.
+                of the package, and for a layer's Mapper graph or parts that are damaged. They are left out, and the
+                rest is there.
         """
         return load_record(path, "a snapshot", cls._from_stored, snapshot_from_schema1)
 
@@ -195,24 +208,27 @@ class Snapshot:
         facts, arrays = stored.facts, stored.arrays
         layers, dims = tuple(facts["layers"]), tuple(facts["homology_dims"])
         count = len(layers)
-        return cls(
+        found = take_all(arrays, _ARRAYS, {"layers": count})
+        places = {f"owners/{i}": layer for i, layer in enumerate(layers)}
+        n_samples = {"samples": len(found["sample_ids"])}
+        snapshot = cls(
             step=facts["step"],
             epoch=facts["epoch"],
             layers=layers,
             homology_dims=dims,
-            n_points=arrays.take("n_points", "iu", (count,)),
-            sample_ids=arrays.take("sample_ids", "iu", (None,)),
-            labels=_labels(arrays),
+            n_points=found["n_points"],
+            sample_ids=found["sample_ids"],
+            labels=_with_missing(found.get("labels"), found.get("labels_missing")),
             diagrams={
-                layer: [arrays.take(f"diagrams/{i}/H{dim}", "f", (None, 2)) for dim in dims]
-                for i, layer in enumerate(layers)
+                layer: [take_diagram(arrays, f"diagrams/{i}/H{dim}") for dim in dims] for i, layer in enumerate(layers)
             },
             distances=LAYER_DISTANCES.put_together(facts["distances"], arrays, count, stored.left_out),
             statistics=STATISTICS.put_together(facts["statistics"], arrays, count, stored.left_out),
-            scales=arrays.take("scales", "f", (count,)),
-            parts={layers[i]: LayerParts.from_arrays(own, dims) for i, own in _of_layers(arrays, "parts").items()},
-            mappers=_mappers(arrays, layers, facts.get("classes", ())),
-            owners={layer: arrays[key] for i, layer in enumerate(layers) if (key := f"owners/{i}") in arrays},
+            scales=found["scales"],
+            parts=_parts(stored, layers, dims),
+            owners={
+                layer: take(arrays, key, _OWNERS, dict(n_samples)) for key, layer in places.items() if key in arrays
+            },
             problems=facts["problems"],
             seconds=facts["seconds"],
             options=facts["options"],
@@ -220,6 +236,7 @@ class Snapshot:
             classes=tuple(facts.get("classes", ())),
             recording=facts.get("recording", {}),  # what earlier versions wrote has none
         )
+        return replace(snapshot, mappers=_mappers(stored, snapshot))
 
 
 def _stored_labels(labels: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -233,32 +250,45 @@ def _stored_labels(labels: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {"labels": stored, "labels_missing": missing}
 
 
-def _labels(arrays: Arrays) -> NDArray[Any] | None:
-    labels = arrays.get("labels")
-    if labels is None or "labels_missing" not in arrays:
+def _with_missing(labels: NDArray[Any] | None, missing: NDArray[np.bool_] | None) -> NDArray[Any] | None:
+    if labels is None or missing is None:
         return labels
-    missing = arrays.take("labels_missing", "b", labels.shape)
     objects = np.array(labels, dtype=object)
     objects[missing] = None
     return objects
 
 
-def _mappers(arrays: Arrays, layers: Sequence[str], order: Sequence[str]) -> dict[str, MapperGraph]:
-    sample_ids, labels = arrays["sample_ids"], _labels(arrays)
-    codes, classes = (None, ()) if labels is None else name_classes(labels, order)
-    graphs = {}
-    for position, part in _of_layers(arrays, "mappers").items():
-        owners = arrays.get(f"owners/{position}", np.arange(len(sample_ids)))
+def _parts(stored: Stored, layers: Sequence[str], dims: Sequence[int]) -> dict[str, LayerParts]:
+    names = ["n_points", *[name for dim in dims for name in (f"H{dim}", f"H{dim}/ends")]]
+    return _of_layers("parts", names, layers, stored, lambda layer, arrays: LayerParts.from_arrays(arrays, dims))
+
+
+def _mappers(stored: Stored, snapshot: Snapshot) -> dict[str, MapperGraph]:
+    labels = snapshot.labels
+    codes, classes = (None, ()) if labels is None else name_classes(labels, snapshot.classes)
+
+    def graph(layer: str, arrays: Mapping[str, NDArray[Any]]) -> MapperGraph:
+        owners = snapshot.owners.get(layer, np.arange(len(snapshot.sample_ids)))
         of_points = None if codes is None else codes[owners]
-        graphs[layers[position]] = MapperGraph.from_arrays(part, sample_ids[owners], of_points, classes)
-    return graphs
+        return MapperGraph.from_arrays(arrays, snapshot.sample_ids[owners], of_points, classes)
+
+    return _of_layers("mappers", list(GRAPH), snapshot.layers, stored, graph)
 
 
-def _of_layers(arrays: Arrays, what: str) -> dict[int, dict[str, NDArray[Any]]]:
-    """The arrays under ``<what>/<number of the layer>/<name>``, by number and name."""
-    found: dict[int, dict[str, NDArray[Any]]] = {}
-    for key in arrays:
-        if key.startswith(f"{what}/"):
-            _, index, name = key.split("/", 2)
-            found.setdefault(int(index), {})[name] = arrays[key]
-    return found
+def _of_layers(
+    what: str,
+    names: Sequence[str],
+    layers: Sequence[str],
+    stored: Stored,
+    build: Callable[[str, Mapping[str, NDArray[Any]]], Kept],
+) -> dict[str, Kept]:
+    """What is under ``<what>/<number of the layer>/<name>``, of those that have it; what is bad costs itself."""
+    kept = {}
+    for number, layer in enumerate(layers):
+        place = f"{what}/{number}/"
+        if own := [name for name in names if place + name in stored.arrays]:
+            try:
+                kept[layer] = build(layer, {name: stored.arrays[place + name] for name in own})
+            except Exception as error:
+                stored.left_out.append(f"{what} of layer {layer!r} ({what}/{number}): {str(error).rstrip('.')}.")
+    return kept

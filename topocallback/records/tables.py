@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.expected import Expected, take
 from topocallback.records.files import Arrays
 from topocallback.records.results import (
     Description,
@@ -19,7 +20,7 @@ from topocallback.records.results import (
     StatisticTable,
 )
 
-__all__ = ["DISTANCES", "LAYER_DISTANCES", "STATISTICS", "TableKind", "described", "is_of_a_table"]
+__all__ = ["DISTANCES", "LAYER_DISTANCES", "STATISTICS", "TableKind", "described"]
 
 AnyTable = TypeVar("AnyTable", DistanceTable, LayerDistances, StatisticTable)
 
@@ -33,14 +34,14 @@ class TableKind(Generic[AnyTable]):
         name: What they are called in the facts, and what their arrays' names begin with.
         kind: The kind that their descriptions give.
         parts: The arrays of one table, by the name of the table's attribute: what is behind its number in the array's
-            name, and how many axes it has.
+            name, and what it has to be.
         always: The parts without which there is no table; the others are not known where they are missing.
     """
 
     table: type[AnyTable]
     name: str
     kind: str
-    parts: Mapping[str, tuple[str, int]]
+    parts: Mapping[str, tuple[str, Expected]]
     always: tuple[str, ...]
 
     def take_apart(self, results: Results[AnyTable]) -> tuple[list[dict[str, Any]], dict[str, NDArray[np.float64]]]:
@@ -87,8 +88,8 @@ class TableKind(Generic[AnyTable]):
             if about.key in tables:
                 raise ValueError("there is another one of this measure and dimension")
             parts = {
-                part: arrays.take(name, "f", (length,) * axes)
-                for part, (ending, axes) in self.parts.items()
+                part: take(arrays, name, expected, {"rows": length})
+                for part, (ending, expected) in self.parts.items()
                 if (name := f"{self.name}/{i}{ending}") in arrays or part in self.always
             }
         except Exception as error:
@@ -97,33 +98,35 @@ class TableKind(Generic[AnyTable]):
         return ""
 
 
+def _by_pairs(expected: Expected) -> Expected:
+    return replace(expected, shape=expected.shape * 2)
+
+
 # The noise is under a name of its own: what `/noise` was in earlier archives, the distance between two halves of the
 # samples, cannot be held against distances between whole samples, and is read as not known.
+_NUMBERS = Expected("f", ("rows",), unknown=True)
+_LENGTHS = Expected("f", ("rows",), low=0, unknown=True)
+_SHARES = Expected("f", ("rows",), low=0, high=1, unknown=True)
 _DISTANCE_PARTS = {
-    "matrix": ("/matrix", 2),
-    "noise": ("/noise_at_n", 1),
-    "sizes": ("/sizes", 1),
-    "p_values": ("/p_values", 2),
-    "errors": ("/errors", 2),
+    "matrix": ("/matrix", _by_pairs(_NUMBERS)),
+    "noise": ("/noise_at_n", _LENGTHS),
+    "sizes": ("/sizes", _LENGTHS),
+    "p_values": ("/p_values", _by_pairs(_SHARES)),
+    "errors": ("/errors", _by_pairs(_LENGTHS)),
 }
 _DRIFT_PARTS = {
-    "drift": ("/drift", 1),
-    "drift_from_first": ("/drift_from_first", 1),
-    "drift_p": ("/drift_p", 1),
-    "drift_from_first_p": ("/drift_from_first_p", 1),
+    "drift": ("/drift", _NUMBERS),
+    "drift_from_first": ("/drift_from_first", _NUMBERS),
+    "drift_p": ("/drift_p", _SHARES),
+    "drift_from_first_p": ("/drift_from_first_p", _SHARES),
 }
 DISTANCES = TableKind(DistanceTable, "distances", "distance", _DISTANCE_PARTS, ("matrix",))
 LAYER_DISTANCES = TableKind(
     LayerDistances, "distances", "distance", _DISTANCE_PARTS | _DRIFT_PARTS, ("matrix", "drift", "drift_from_first")
 )
 STATISTICS = TableKind(
-    StatisticTable, "statistics", "statistic", {"values": ("", 1), "errors": ("/errors", 1)}, ("values",)
+    StatisticTable, "statistics", "statistic", {"values": ("", _NUMBERS), "errors": ("/errors", _LENGTHS)}, ("values",)
 )
-
-
-def is_of_a_table(array: str) -> bool:
-    """Whether an array belongs to a table, by its name: then its damage costs that table only."""
-    return array.startswith((f"{DISTANCES.name}/", f"{STATISTICS.name}/"))
 
 
 def described(about: Description) -> dict[str, Any]:
@@ -143,8 +146,10 @@ def _description(found: Any) -> Description:
         raise ValueError("its description names no measure or no kind")
     known = {field.name: found[field.name] for field in fields(Description) if field.name in found}
     for name, types in _TYPES.items():
-        if name in known and not isinstance(known[name], types):
+        if name in known and type(known[name]) not in types:  # True is an integer otherwise
             raise ValueError(f"its description has the {name} {known[name]!r}")
+    if not 0 <= (known.get("homology_dim") or 0) <= _HIGHEST_DIM:
+        raise ValueError(f"its description has the homology_dim {known['homology_dim']!r}")
     if known.get("direction", "distance") not in ("distance", "similarity"):
         raise ValueError(f"it is of the unknown direction {known['direction']!r}")
     if "range" in known:
@@ -152,6 +157,7 @@ def _description(found: Any) -> Description:
     return Description(**known)
 
 
+_HIGHEST_DIM = 99
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "homology_dim": (int, type(None)),
     "label": (str,),
@@ -163,8 +169,10 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def _ends(found: Any) -> Iterator[float]:
     low, high = found
-    yield -math.inf if low is None else float(low)
-    yield math.inf if high is None else float(high)
+    ends = -math.inf if low is None else float(low), math.inf if high is None else float(high)
+    if not ends[0] <= ends[1]:  # nor are they NaN
+        raise ValueError(f"its description has the range {found!r}")
+    yield from ends
 
 
 def _name(description: Any) -> str:

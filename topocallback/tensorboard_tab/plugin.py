@@ -8,7 +8,6 @@ is decoded: a payload goes to the browser as it is, which shows a message where 
 from __future__ import annotations
 
 import functools
-import gzip
 import re
 import zlib
 from collections.abc import Callable
@@ -29,6 +28,14 @@ _STATIC = Path(__file__).parent / "static"
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _INPUT_TYPES = ("image/png", "application/json")
 _ALL = 1 << 30  # read_blob_sequences takes 0, which keeps all where events are loaded, for none
+# What a browser has to inflate. Of 300 layers with 1,000 samples and two tables of distances, it is 15 MB.
+_LARGEST = 1 << 28
+_PIECE = 1 << 20
+_OF_GZIP = 16 + zlib.MAX_WBITS
+_TOO_LARGE = (
+    f"This step's record is damaged or foreign: it unpacks to more than {_LARGEST >> 20} MB, which no record does, and "
+    "is not opened."
+)
 _KEY = re.compile(r"[A-Za-z0-9_=-]+")
 
 
@@ -116,9 +123,12 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         return _json(request, {"steps": steps, "inputs": sheets[-1] if sheets else None})
 
     def _serve_snapshot(self, request: Request) -> Response:
-        """The payload of ``?key=``."""
+        """The payload of ``?key=``, or a sentence where it is larger than any payload."""
         payload = self._blob(request, _argument(request, "key"))
-        encoding = "gzip" if _is_gzip(payload) else None
+        try:
+            encoding = "gzip" if _is_gzip(payload) else None
+        except _TooLargeError:
+            return _respond(request, _TOO_LARGE, "text/plain", code=413)
         return _respond(request, payload, "application/json", content_encoding=encoding)
 
     def _serve_inputs(self, request: Request) -> Response:
@@ -143,6 +153,10 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             raise errors.InvalidArgumentError(f"Expected `key` to be one that `steps` gave, got {key!r}.") from None
 
 
+class _TooLargeError(Exception):
+    """A payload that a browser should not be given."""
+
+
 def _argument(request: Request, name: str) -> str:
     if name not in request.args:
         raise errors.InvalidArgumentError(f"Expected a query with `{name}`, got {sorted(request.args)}.")
@@ -150,11 +164,24 @@ def _argument(request: Request, name: str) -> str:
 
 
 def _is_gzip(content: bytes) -> bool:
-    """Whether it can be decompressed: under a false name, a browser shows an error of its own instead of ours."""
+    """Whether it can be decompressed: under a false name, a browser shows an error of its own instead of ours.
+
+    It is looked at piece by piece, and none is kept: a payload of 3 MB may be one of 3 GB.
+
+    Raises:
+        _TooLargeError: If there is more in it than in any payload.
+    """
+    stream = zlib.decompressobj(wbits=_OF_GZIP)
+    rest, size = content, 0
     try:
-        return bool(gzip.decompress(content))
-    except (EOFError, OSError, zlib.error):
+        while rest and not stream.eof:
+            size += len(stream.decompress(rest, _PIECE))
+            rest = stream.unconsumed_tail
+            if size > _LARGEST:
+                raise _TooLargeError
+    except zlib.error:
         return False
+    return size > 0 and stream.eof and not stream.unused_data.strip(b"\0")
 
 
 def _serve_file(path: Path, content_type: str, request: Request) -> Response:

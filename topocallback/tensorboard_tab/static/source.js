@@ -15,6 +15,8 @@
  */
 
 const DATA_ELEMENT = "topology-data";
+/** The answer of a server that refuses a record, with a sentence that can be shown. */
+const TOO_LARGE = 413;
 
 /** The page's own data where it has any, else the routes beside this page. */
 export function chooseSource() {
@@ -27,6 +29,7 @@ function httpSource() {
   const ask = async (route, parameters, options) => {
     const query = new URLSearchParams(parameters).toString();
     const response = await fetch(query ? `${route}?${query}` : route, options);
+    if (response.status === TOO_LARGE) throw new Error(await response.text());
     if (!response.ok) throw new Error(`TensorBoard answered ${response.status} to "${route}".`);
     return response;
   };

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 from synthetic_runs import write_run
 
-from topocallback.records.archive import History, find_runs
+from topocallback.records.history import History
+from topocallback.records.runs import find_runs
 from topocallback.views.payload import decode, encode
 from topocallback.views.report import write_report
 

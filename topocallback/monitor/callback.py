@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -332,11 +331,13 @@ class TopologyMonitor(Callback):
             self._delivery.finish(trainer, WAIT_AFTER_FAILURE)
         except Exception as error:
             self._reports.warn(f"{type(error).__name__} after the run had failed: {error}")
+        self._current.end()
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._stop_recording()
         self._delivery.finish(trainer, LONGEST_WAIT)
+        self._current.end()
 
     # -- What a checkpoint holds ------------------------------------------------------------------------------------
 
@@ -349,11 +350,15 @@ class TopologyMonitor(Callback):
     def state_dict(self) -> dict[str, Any]:
         # Nothing but numbers, so that the checkpoint can be loaded with `weights_only=True`.
         scalars = {} if self.background else {"scalars": self._monitored.state()}
-        return {"validations": self._validations, **scalars}
+        last_step = self._current.last_step
+        known = {} if last_step is None else {"last_step": last_step}
+        return {"validations": self._validations, **known, **scalars}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._validations = int(state_dict["validations"])
+        if "last_step" in state_dict:  # not in a checkpoint of an earlier version
+            self._current.go_on_from(int(state_dict["last_step"]))
         self._monitored.load_state(state_dict.get("scalars", {}))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -382,7 +387,7 @@ class TopologyMonitor(Callback):
         return self._measure(trainer, recording.to_point_clouds(), inputs, directory)
 
     def _measure(
-        self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: Path
+        self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
     ) -> MeasuredStep | None:
         """Measure now and give the result, or have it done in the background and give nothing."""
         writes = not getattr(trainer, "fast_dev_run", False)
@@ -390,7 +395,7 @@ class TopologyMonitor(Callback):
             directory, self.options, archive=self.archive and writes, figures=self.figures and writes
         )
         step = logging_step(trainer)
-        self._current.report_replaced(step, self._reports)
+        self._current.report(step, self._reports)
         measure = functools.partial(run.measure, clouds, step=step, epoch=trainer.current_epoch, inputs=inputs)
         if not self.background:
             return measure(n_threads=available_threads())

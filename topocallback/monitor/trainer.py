@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import lightning.pytorch as pl
 import torch.distributed as dist
@@ -27,16 +27,19 @@ def is_rehearsal(trainer: pl.Trainer) -> bool:
     return bool(trainer.sanity_checking) and not (untrained and trainer.num_sanity_val_steps == float("inf"))
 
 
-def run_directory(trainer: pl.Trainer) -> Path:
-    """Where the run logs. Every process must call this, because ``trainer.log_dir`` broadcasts."""
-    base = Path(trainer.log_dir or trainer.default_root_dir)
+def run_directory(trainer: pl.Trainer) -> str:
+    """Where the run logs: a path, or an address such as ``s3://bucket/logs``.
+
+    Every process must call this, because ``trainer.log_dir`` broadcasts.
+    """
+    base = os.fspath(trainer.log_dir or trainer.default_root_dir)
     logger = trainer.loggers[0] if trainer.loggers else None
     # By name, for they exist twice: in `lightning` and in `pytorch_lightning`.
     if logger is None or any(kind.__name__ in ("TensorBoardLogger", "CSVLogger") for kind in type(logger).__mro__):
         return base
     # Other loggers share one `save_dir` among all runs.
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
-    return base / str(logger.name) / version
+    return os.path.join(base, str(logger.name), version)
 
 
 def batch_indices(trainer: pl.Trainer, dataloader_idx: int) -> BatchIndices:

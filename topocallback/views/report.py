@@ -12,9 +12,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from topocallback.records.archive import History, find_runs, load_inputs
 from topocallback.records.files import write_atomically
+from topocallback.records.history import History
+from topocallback.records.inputs import load_inputs
 from topocallback.records.recorded import not_alike
+from topocallback.records.runs import find_runs
 from topocallback.views.bundle import bundle
 from topocallback.views.payload import encode
 

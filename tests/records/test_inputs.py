@@ -1,0 +1,21 @@
+"""The sheet of sampled inputs beside an archive."""
+
+import pytest
+from record_tools import files_below
+
+from topocallback.records.inputs import load_inputs, save_inputs
+
+
+def test_saved_inputs_are_read_as_they_were(tmp_path):
+    save_inputs(tmp_path / "topology", b"\x89PNG", '{"tile": 8}')
+    assert files_below(tmp_path) == ["topology/inputs.json", "topology/inputs.png"]
+    assert load_inputs(tmp_path / "topology") == (b"\x89PNG", '{"tile": 8}')
+
+
+@pytest.mark.parametrize("facts", ["no JSON", "", "{}"])
+def test_inputs_that_are_not_there_or_damaged_are_none(tmp_path, facts):
+    assert load_inputs(tmp_path) is None
+    save_inputs(tmp_path, b"", facts)
+    assert load_inputs(tmp_path) is None
+    (tmp_path / "inputs.json").write_bytes(b"\xff\xfe")
+    assert load_inputs(tmp_path) is None

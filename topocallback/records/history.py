@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import overload
 
 from topocallback.records.archive import snapshot_files
+from topocallback.records.left_out import LeftOutWarning
 from topocallback.records.paths import PathLike, as_path
 from topocallback.records.recorded import HowRecorded
 from topocallback.records.schema import read_facts
@@ -63,7 +64,7 @@ class History(Sequence[Snapshot]):
         for path in reversed(self.paths):
             try:
                 facts = read_facts(path, "a snapshot")
-            except (OSError, ValueError):  # which is said by whoever reads it to its end
+            except Exception:  # which is said by whoever reads it to its end
                 continue
             return HowRecorded(facts.get("recording", {}), facts.get("options", {}))
         return None
@@ -128,10 +129,10 @@ class History(Sequence[Snapshot]):
             return None
         try:
             return Snapshot.load(path)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever a damaged file comes to
             self._paths.pop(step, None)
             if left_out is None:
-                warnings.warn(f"Left out {path}: {error}", UserWarning, stacklevel=3)
+                warnings.warn(f"Left out {path}: {error}", LeftOutWarning, stacklevel=3)
             else:
                 left_out(path, error)
         return None
@@ -144,7 +145,7 @@ def _is_readable(path: Path) -> bool:
     """Whether the file is a whole snapshot, judged by its table of contents and its JSON text alone."""
     try:
         read_facts(path, "a snapshot")
-    except (OSError, ValueError) as error:
-        warnings.warn(f"Left out {path}, which is no readable snapshot: {error}", UserWarning, stacklevel=3)
+    except Exception as error:
+        warnings.warn(f"Left out {path}, which is no readable snapshot: {error}", LeftOutWarning, stacklevel=3)
         return False
     return True

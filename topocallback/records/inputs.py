@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 from topocallback.records.files import write_atomically
+from topocallback.records.left_out import LeftOutWarning
 from topocallback.records.paths import PathLike, as_path, read_whole
 
 __all__ = ["INPUT_FILES", "load_inputs", "save_inputs"]
@@ -36,9 +38,18 @@ def load_inputs(folder: PathLike) -> tuple[bytes, str] | None:
 
     Returns:
         The sheet and its JSON text, or ``None`` if there is none or it cannot be read.
+
+    Warns:
+        UserWarning: If there is one that cannot be read.
     """
     try:
         facts = read_whole(as_path(folder) / _PICTURE_FACTS).decode("utf-8")
-        return (read_whole(as_path(folder) / _PICTURE), facts) if json.loads(facts) else None
-    except (OSError, ValueError):
+        picture = read_whole(as_path(folder) / _PICTURE)
+        if not json.loads(facts):
+            raise ValueError(f"{_PICTURE_FACTS} says nothing")
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, RecursionError) as error:
+        warnings.warn(f"Left out the sampled inputs in {folder}: {error}", LeftOutWarning, stacklevel=2)
+        return None
+    return picture, facts

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.records.files import Arrays, damaged_or_foreign, read_arrays, save_arrays
+from topocallback.records.left_out import LeftOutWarning
 from topocallback.records.tables import is_of_a_table
 
 __all__ = ["SCHEMA_VERSION", "NewerSchemaError", "Stored", "load_record", "read_facts", "save_record"]
@@ -95,7 +96,7 @@ def load_record(
     except Exception as error:  # whatever is wrong with it, it is the file that is wrong
         raise damaged_or_foreign(path, what, error) from error
     for sentence in stored.left_out:
-        warnings.warn(f"Left out of {path}: {sentence}", UserWarning, stacklevel=3)
+        warnings.warn(f"Left out of {path}: {sentence}", LeftOutWarning, stacklevel=3)
     return record
 
 

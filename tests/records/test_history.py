@@ -116,6 +116,96 @@ def test_a_run_is_gone_through_without_the_files_that_cannot_be_read_to_their_en
     assert [(path.name, snapshot.step) for path, snapshot in found] == [("step=1.npz", 1), ("step=3.npz", 3)]
 
 
+def in_every_way(history):
+    """The steps that a history gives, asked in every way that a sequence can be."""
+    return {
+        "list": lambda: [snapshot.step for snapshot in history],
+        "reversed": lambda: [snapshot.step for snapshot in reversed(history)][::-1],
+        "slice": lambda: [snapshot.step for snapshot in history[:]],
+        "slice backwards": lambda: [snapshot.step for snapshot in history[::-1]][::-1],
+        "readable": lambda: [snapshot.step for _, snapshot in history.readable()],
+        "index": lambda: [history[0].step, history[1].step],
+        "index from the end": lambda: [history[-1].step, history[-2].step][::-1],
+    }
+
+
+@pytest.mark.parametrize("way", in_every_way(None))
+@pytest.mark.parametrize("damaged", [1, 2, 3])
+def test_a_history_is_without_what_turns_out_to_be_damaged_however_it_is_asked(tmp_path, way, damaged):
+    write_run(tmp_path, steps=(1, 2, 3))
+    damage(archive_path(tmp_path / "topology", damaged), "scales")
+    history = load_history(tmp_path)
+    whole = [step for step in (1, 2, 3) if step != damaged]
+    if way == "index" and damaged == 3:
+        whole_found = in_every_way(history)[way]()  # which does not come to it
+        assert (whole_found, len(history)) == (whole, 3)
+        return
+    if way == "index from the end" and damaged == 1:
+        assert (in_every_way(history)[way](), len(history)) == (whole, 3)
+        return
+    with pytest.warns(UserWarning, match=rf"Left out .*step={damaged}\.npz") as caught:
+        found = in_every_way(history)[way]()
+    assert found == whole
+    assert len(caught) == 1
+    assert (list(history.steps), len(history), len(history.paths)) == (whole, 2, 2)
+    for ask in in_every_way(history).values():  # and nobody is told twice
+        assert ask() == whole
+
+
+def test_a_slice_that_has_lost_a_snapshot_has_the_next_one(tmp_path):
+    history = with_a_step_that_ends_early(tmp_path)
+    with pytest.warns(UserWarning, match="step=2"):
+        assert [snapshot.step for snapshot in history[:2]] == [1, 3]
+
+
+def test_a_history_of_which_nothing_can_be_read_is_empty(tmp_path):
+    write_run(tmp_path, steps=(1, 2))
+    for path in (tmp_path / "topology").iterdir():
+        damage(path, "scales")
+    history = load_history(tmp_path)
+    with pytest.warns(UserWarning, match="Left out"), pytest.raises(IndexError):
+        history[-1]
+    assert (len(history), list(history), history[:]) == (0, [], [])
+
+
+def test_files_that_are_links_are_read_and_those_that_lead_nowhere_are_left_out(tmp_path):
+    write_run(tmp_path / "disk", steps=(1, 2))
+    (tmp_path / "topology").mkdir()
+    for step in (1, 2, 3):
+        archive_path(tmp_path / "topology", step).symlink_to(archive_path(tmp_path / "disk" / "topology", step))
+    archive_path(tmp_path / "topology", 4).symlink_to("step=4.npz")
+    archive_path(tmp_path / "topology", 5).mkdir()
+    with pytest.warns(UserWarning, match=r"Left out .*step=[345]\.npz") as caught:
+        history = load_history(tmp_path)
+    assert [snapshot.step for snapshot in history] == [1, 2]
+    assert len(caught) == 3
+
+
+def test_a_history_in_a_store_is_that_of_the_same_files_on_a_disk(tmp_path, store):
+    write_run(tmp_path, steps=(10, 9))
+    write_run(f"{store}/[a b]*", steps=(10, 9))
+    here, there = load_history(f"file://{tmp_path}"), load_history(f"{store}/[a b]*")
+    assert here.folder == tmp_path / "topology"
+    assert [str(path) for path in there.paths] == [f"{store}/[a b]*/topology/step={step}.npz" for step in (9, 10)]
+    for mine, other in zip(here, there, strict=True):
+        assert_equal(mine, other)
+
+
+def test_an_object_of_a_store_that_does_not_answer_is_left_out(store, monkeypatch):
+    write_run(store, steps=(1, 2))
+    history = load_history(store)
+    cat_file = type(history.folder.fs).cat_file
+
+    def fail(self, path, *args, **options):
+        if "step=1." in path:
+            raise RuntimeError("no route to host")  # such libraries raise what they like
+        return cat_file(self, path, *args, **options)
+
+    monkeypatch.setattr(type(history.folder.fs), "cat_file", fail)
+    with pytest.warns(UserWarning, match=r"Left out .*step=1\.npz.*no route to host"):
+        assert [snapshot.step for snapshot in history] == [2]
+
+
 def test_who_wants_to_be_told_is_told_instead_of_warned(tmp_path):
     told = []
     history = with_a_step_that_ends_early(tmp_path)

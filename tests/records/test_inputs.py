@@ -13,9 +13,20 @@ def test_saved_inputs_are_read_as_they_were(tmp_path):
 
 
 @pytest.mark.parametrize("facts", ["no JSON", "", "{}"])
-def test_inputs_that_are_not_there_or_damaged_are_none(tmp_path, facts):
-    assert load_inputs(tmp_path) is None
+def test_inputs_that_are_damaged_are_none_with_a_warning(tmp_path, facts):
     save_inputs(tmp_path, b"", facts)
-    assert load_inputs(tmp_path) is None
+    with pytest.warns(UserWarning, match="Left out the sampled inputs"):
+        assert load_inputs(tmp_path) is None
     (tmp_path / "inputs.json").write_bytes(b"\xff\xfe")
+    with pytest.warns(UserWarning, match="Left out the sampled inputs"):
+        assert load_inputs(tmp_path) is None
+
+
+def test_where_there_are_no_inputs_there_are_none(tmp_path):
     assert load_inputs(tmp_path) is None
+
+
+def test_inputs_in_a_store_are_read_as_they_were(store):
+    save_inputs(store, b"\x89PNG", '{"tile": 8}')
+    assert load_inputs(store) == (b"\x89PNG", '{"tile": 8}')
+    assert load_inputs(f"{store}/other") is None

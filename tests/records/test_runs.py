@@ -100,6 +100,53 @@ def test_links_in_a_circle_end(tmp_path):
     assert list(find_runs(tmp_path / "logs")) == ["run"]
 
 
+def test_an_archive_in_the_same_tree_as_a_link_to_it_is_found_by_the_link(tmp_path):
+    touch(tmp_path / "store" / "abc" / "step=5.npz")  # whose own name is no archive's
+    (tmp_path / "zrun").mkdir()
+    (tmp_path / "zrun" / "topology").symlink_to(tmp_path / "store" / "abc")
+    assert find_runs(tmp_path) == {"zrun": tmp_path / "zrun" / "topology"}
+
+
+def test_of_several_log_directories_with_one_archive_the_one_with_events_gives_the_name(tmp_path):
+    touch(tmp_path / "store" / "topology" / "step=5.npz")
+    for name in ("run", "zcopy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "topology").symlink_to(tmp_path / "store" / "topology")
+    assert list(find_runs(tmp_path)) == ["store"]
+    touch(tmp_path / "run" / "events.out.tfevents.1.host.1.0")
+    assert list(find_runs(tmp_path)) == ["run"]
+
+
+def test_a_chain_of_links_is_followed(tmp_path):
+    touch(tmp_path / "disk" / "x" / "step=5.npz")
+    logs = tmp_path / "logs"
+    (logs / "a").mkdir(parents=True)
+    (logs / "a" / "run").symlink_to(tmp_path / "second")
+    (tmp_path / "second").symlink_to(tmp_path / "third")
+    (tmp_path / "third").mkdir()
+    (tmp_path / "third" / "topology").symlink_to(tmp_path / "third" / "archive")
+    (tmp_path / "third" / "archive").symlink_to(tmp_path / "disk" / "x")
+    assert list(find_runs(logs)) == ["a/run"]
+
+
+def test_runs_in_a_store_are_found_and_called_as_on_a_disk(tmp_path, store):
+    for place in (tmp_path, store):
+        for name in ("version_3/topology", "version_3/topology-v1", "deep/er/topology", "deep/er/topology/set-aside"):
+            example(1).save(archive_path(f"{place}/logs/{name}", 1))
+    assert list(find_runs(f"{store}/logs")) == list(find_runs(tmp_path / "logs"))
+    assert list(find_runs(f"{store}/logs/version_3")) == list(find_runs(tmp_path / "logs" / "version_3"))
+    assert list(find_runs(f"{store}/logs/version_3/topology")) == ["version_3"]
+    assert find_runs(f"file://{tmp_path}/logs") == find_runs(tmp_path / "logs")
+    assert [str(history.folder) for history in load_histories(f"{store}/logs")] == [
+        f"{store}/logs/deep/er/topology",
+        f"{store}/logs/version_3/topology-v1",
+    ]
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        load_history(f"{store}/nowhere")
+    with pytest.raises(FileNotFoundError, match=r"runs below it: \['memory://.*/logs/deep/er'"):
+        load_history(f"{store}/logs")
+
+
 # -- The history that a path leads to --------------------------------------------------------------------------------
 
 

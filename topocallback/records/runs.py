@@ -75,7 +75,7 @@ def _archives_on_disk(top: Path) -> list[Path]:
     for log_dir in _folders_below(top):
         for archive in archives_in(log_dir):
             found.setdefault(_identity(archive), []).append(archive)
-    return [max(names, key=lambda archive: _has_events(archive.parent)) for names in found.values()]
+    return [max(names, key=_is_shown) for names in found.values()]
 
 
 def _folders_below(top: Path) -> Iterator[Path]:
@@ -103,8 +103,9 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _has_events(log_dir: Path) -> bool:
-    return any("tfevents" in file.name for file in entries(log_dir))
+def _is_shown(archive: Path) -> tuple[bool, bool]:
+    """Whether TensorBoard shows its log directory, and whether it lies there itself."""
+    return any("tfevents" in file.name for file in entries(archive.parent)), not archive.is_symlink()
 
 
 def load_history(path: PathLike) -> History:

@@ -129,9 +129,7 @@ def test_validating_before_and_after_training_mixes_nothing(tmp_path):
     assert load_history(tmp_path / "topology-v1").steps == (3, 7)
     other = claim_folder(tmp_path, continues=True)  # nobody holds it between two calls
     assert (other.folder.name, other.note) == ("topology-v1", "")
-    with pytest.warns(UserWarning, match="replaces"):
-        trainer.validate(model, loader(), verbose=False)
-        trainer.validate(model, loader(), verbose=False)
+    trainer.validate(model, loader(), verbose=False)  # which somebody else has gone on in
     other.release()
     assert load_history(tmp_path / "topology-v1").steps == (3, 7)
     assert load_history(tmp_path).folder.name == "topology-v2"
@@ -145,7 +143,7 @@ def test_a_run_that_failed_is_gone_on_with_in_its_folder(tmp_path):
                 raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        train(tmp_path, monitor(), Fails())
+        train(tmp_path, monitor(background=False), Fails())
     resumed = monitor()
     trainer = train(tmp_path, resumed, ckpt_path=saved_at(tmp_path, 8))
     assert [path.name for path in Path(trainer.log_dir).glob("topology*")] == ["topology"]
@@ -160,14 +158,13 @@ def test_a_run_that_failed_is_gone_on_with_in_its_folder(tmp_path):
 def test_a_run_that_is_set_back_has_one_history_everywhere(tmp_path, caplog, background):
     first = train(tmp_path, monitor(background=background), steps=20)
     log_dir = Path(first.log_dir)
-    abandoned = {snapshot.step: snapshot.epoch for snapshot in load_history(log_dir)}
-    assert list(abandoned) == [3, 7, 11, 15, 19]
+    assert load_history(log_dir).steps == (3, 7, 11, 15, 19)
     resumed = monitor(background=background, n_samples=32)  # told apart by how many samples it took
     with caplog.at_level("INFO", INFORMATION), pytest.warns(UserWarning, match="Drift starts anew"):
         train(tmp_path, resumed, every=3, steps=18, ckpt_path=saved_at(tmp_path, 8))
     steps = resumed.history.steps
     assert steps[:2] == (3, 7)
-    assert not set(steps[2:]) & {11, 15, 19} - {11, 14, 17}
+    assert not {15, 19} & set(steps)  # which other validations did not come to
     samples = {snapshot.step: len(snapshot.sample_ids) for snapshot in load_history(log_dir)}
     assert list(samples) == list(steps)
     assert list(samples.values()) == [64, 64, *[32] * (len(steps) - 2)]
@@ -182,7 +179,7 @@ def test_a_run_that_is_set_back_has_one_history_everywhere(tmp_path, caplog, bac
             wait_until(lambda listed=listed: listed() == list(steps))
             for entry in server.steps("version_0")["steps"]:
                 payload = server.ask("snapshot", key=entry["key"]).body
-                assert (b'"n_samples": 32' in payload) == (samples[entry["step"]] == 32), entry
+                assert (b'"n_points":[32' in payload) == (samples[entry["step"]] == 32), entry
 
 
 @pytest.mark.scenario("set back without an archive: the history in memory is set back too")

@@ -27,7 +27,7 @@ from topocallback.monitor.recording import report_recording, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
-from topocallback.monitor.trainer import everyone, is_distributed, is_rehearsal, logging_step, run_directory
+from topocallback.monitor.trainer import everyone, is_distributed, is_rehearsal, last_step, logging_step, run_directory
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.snapshot import Snapshot
 
@@ -246,12 +246,12 @@ class TopologyMonitor(Callback):
 
     @override
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._current.begin(continues=trainer.global_step > 0, archive=self.archive)
+        self._current.begin(continues=trainer.global_step > 0, archive=self.archive, until=last_step(trainer))
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Here, and not before, a checkpoint's step has been restored.
-        self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive)
+        self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive, until=last_step(trainer))
         self._validations_before = self._validations
 
     @override
@@ -350,15 +350,11 @@ class TopologyMonitor(Callback):
     def state_dict(self) -> dict[str, Any]:
         # Nothing but numbers, so that the checkpoint can be loaded with `weights_only=True`.
         scalars = {} if self.background else {"scalars": self._monitored.state()}
-        last_step = self._current.last_step
-        known = {} if last_step is None else {"last_step": last_step}
-        return {"validations": self._validations, **known, **scalars}
+        return {"validations": self._validations, **scalars}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._validations = int(state_dict["validations"])
-        if "last_step" in state_dict:  # not in a checkpoint of an earlier version
-            self._current.go_on_from(int(state_dict["last_step"]))
         self._monitored.load_state(state_dict.get("scalars", {}))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -25,63 +25,45 @@ class CurrentRun:
         self._notes: list[str] = []
         self._continues = False
         self._has_begun = False
+        self._until: int | None = None
+        self._cannot_claim = False
         self._last_step = -1
-        self._measured_until: int | None = None
 
     @property
     def history(self) -> Sequence[Snapshot]:
         """The run's snapshots; none before its first step."""
         return () if self._run is None else self._run.history
 
-    @property
-    def last_step(self) -> int | None:
-        """The step that was measured last, which a checkpoint tells the run that goes on from it.
-
-        -1 before any, and ``None`` where it is not known, in a run that goes on from a checkpoint without it.
-        """
-        if self._last_step < 0 and self._continues:
-            return self._measured_until
-        return self._last_step
-
-    def go_on_from(self, last_step: int) -> None:
-        """Take in what a checkpoint tells.
-
-        Args:
-            last_step: The step that was measured last before it was written: later ones are no part of a run that goes
-                on from it.
-        """
-        self._measured_until = last_step
-
-    def begin(self, *, continues: bool, archive: bool) -> None:
+    def begin(self, *, continues: bool, archive: bool, until: int | None = None) -> None:
         """Say that a run begins.
 
         Args:
             continues: Whether it goes on where an earlier one stopped.
             archive: Whether snapshots are kept on disk.
+            until: The last step before the place where it goes on, where that is known: snapshots of later steps are of
+                a branch that was left.
         """
         self.end()
-        if not continues:
-            self._measured_until = None
-        elif self._measured_until is None and self._last_step >= 0:  # it goes on without a checkpoint
-            self._measured_until = self._last_step
-        self._last_step = -1
         self._continues = continues
+        self._until = until
         self._has_begun = True
         # A run may go on from before its last snapshots: it reads again from the archive what came before.
         if archive or not continues:
             self._run = None
         elif self._run is not None:
-            self._run.go_on(self._measured_until)
+            self._run.go_on(until)
+        self._last_step = -1
 
-    def begin_training(self, *, continues: bool, archive: bool) -> None:
+    def begin_training(self, *, continues: bool, archive: bool, until: int | None = None) -> None:
         """Say that training begins: with it the run, unless a sanity check has begun the same one already.
 
         Args:
             continues: Whether the run goes on where an earlier one stopped.
             archive: Whether snapshots are kept on disk.
+            until: As in ``begin``.
         """
         if continues or not self._has_begun:
-            self.begin(continues=continues, archive=archive)
+            self.begin(continues=continues, archive=archive, until=until)
         self._has_begun = False  # for the next call of `fit`
 
     def end(self) -> None:
@@ -103,7 +85,7 @@ class CurrentRun:
             self._run = Run(self._claim.folder if self._claim else None, options, figures=figures)
             self._directory = str(directory)
             if self._continues:
-                self._run.go_on(self._measured_until)
+                self._run.go_on(self._until)
         elif archive and self._claim is None:  # what it continues cannot be known any more
             self._claim = self._claimed(directory, continues=False)
             self._run.folder = self._claim.folder if self._claim else None
@@ -122,18 +104,20 @@ class CurrentRun:
         if step == self._last_step and self._run is not None and self._run.folder is not None:
             reports.warn(f"Lightning logs two validations at step {step}: the later snapshot replaces the earlier one.")
         self._last_step = step
-        self._measured_until = None  # the run has been told
 
     def _claimed(self, directory: str | os.PathLike[str], *, continues: bool) -> Claim | None:
         """A folder for the run; without one the run goes on, and asks again with its next step."""
         try:
             claim = claim_folder(directory, continues=continues)
         except Exception as error:  # of a store, any
-            self._notes.append(
-                f"{type(error).__name__} while making an archive in {directory}: {error}. Until one can be made, the "
-                "last 100 snapshots are kept in memory."
-            )
+            if not self._cannot_claim:  # else it has been said
+                self._notes.append(
+                    f"{type(error).__name__} while making an archive in {directory}: {error}. Until one can be made, "
+                    "the last 100 snapshots are kept in memory."
+                )
+            self._cannot_claim = True
             return None
+        self._cannot_claim = False
         self._notes += [claim.note] if claim.note else []
         return claim
 

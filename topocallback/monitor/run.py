@@ -118,7 +118,7 @@ class Run:
                 measured.notes.append(self._put_aside(left_behind, step))
         self._in_memory.append(snapshot)
         if self.folder is not None:
-            self._archive(self.folder, measured.errors)
+            self._archive(self.folder, measured)
         if self.figures:
             with _collected(measured.errors):  # a picture must not cost the numbers either
                 measured.pictures = self._draw(snapshot)
@@ -152,7 +152,7 @@ class Run:
             self._first = self._previous = None
         return dataclasses.replace(snapshot, problems={**snapshot.problems, "drift": anew}) if anew else snapshot
 
-    def _archive(self, folder: Path, errors: list[Exception]) -> None:
+    def _archive(self, folder: Path, measured: MeasuredStep) -> None:
         """Write what is not in the archive yet: a full disk must cost neither the numbers nor what it has room for."""
         try:
             while self._in_memory:
@@ -160,7 +160,11 @@ class Run:
                 self._in_memory.popleft()
         except Exception as error:
             if not self._is_failing:  # else it has been said
-                errors.append(error)
+                measured.errors.append(error)
+                measured.notes.append(
+                    f"From step {self._in_memory[0].step} on snapshots could not be written to {folder}. The last "
+                    f"{_MOST_IN_MEMORY} are kept in memory, and written with the first step at which they can be."
+                )
             self._is_failing = True
         else:
             self._is_failing = False

@@ -10,12 +10,20 @@ import torch.distributed as dist
 from topocallback.activations.indices import BatchIndices, flatten_loaders
 from topocallback.activations.trainer_batches import number_of_batches
 
-__all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory"]
+__all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "last_step", "logging_step", "run_directory"]
 
 
 def logging_step(trainer: pl.Trainer) -> int:
     """The step under which Lightning logs validation metrics; ``trainer.global_step`` is one ahead of it or more."""
     return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
+def last_step(trainer: pl.Trainer) -> int:
+    """The last step at which a run that goes on can have logged before it was saved; -1 for a new run.
+
+    A checkpoint may be written before or after ``logging_step`` goes up, which says so only by what ``global_step`` is.
+    """
+    return min(logging_step(trainer), int(trainer.global_step) - 1)
 
 
 def is_rehearsal(trainer: pl.Trainer) -> bool:

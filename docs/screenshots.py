@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from topocallback import load_history
-from topocallback.records.archive import find_runs
+from topocallback.records.runs import find_runs
 from topocallback.views.report import write_report
 
 DOCS = Path(__file__).parent

@@ -33,3 +33,14 @@ def reference_labels():
     """(300,) the digits of the images behind the reference clouds."""
     with np.load(DATA / "activations.npz") as data:
         return data["y"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The address of a folder in a store of objects, which is in memory."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    address = f"memory://{tmp_path.name}"
+    yield address
+    if MemoryFileSystem().exists(address):
+        MemoryFileSystem().rm(address, recursive=True)

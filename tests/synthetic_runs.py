@@ -13,7 +13,8 @@ from torch.utils.tensorboard import SummaryWriter
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.mapper.options import MapperOptions
-from topocallback.records.archive import archive_folder, archive_path, save_inputs
+from topocallback.records.archive import archive_folder, archive_path
+from topocallback.records.inputs import save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import encode

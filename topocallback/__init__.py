@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from topocallback.measures.mapper.options import MapperOptions
     from topocallback.metrics import LayerDistanceMatrix, PersistenceDistance
     from topocallback.monitor.callback import TopologyMonitor
-    from topocallback.records.archive import History, load_history
     from topocallback.records.comparison import Comparison
+    from topocallback.records.history import History
     from topocallback.records.mapper_graph import MapperGraph
     from topocallback.records.point_clouds import PointClouds
+    from topocallback.records.runs import load_history
     from topocallback.records.snapshot import Snapshot
     from topocallback.views.plot import plot
 
@@ -54,7 +55,7 @@ _HOMES = {
     "ActivationRecorder": "activations.recorder",
     "AnalysisOptions": "analysis.options",
     "Comparison": "records.comparison",
-    "History": "records.archive",
+    "History": "records.history",
     "LayerDistanceMatrix": "metrics.layer_distance_matrix",
     "MapperGraph": "records.mapper_graph",
     "MapperOptions": "measures.mapper.options",
@@ -68,7 +69,7 @@ _HOMES = {
     "compare_models": "compare.functions",
     "compare_runs": "compare.functions",
     "layer_names": "activations.layers",
-    "load_history": "records.archive",
+    "load_history": "records.runs",
     "plot": "views.plot",
 }
 

@@ -1,13 +1,19 @@
 """The command line, as a shell runs it."""
 
+import dataclasses
+import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
+from record_tools import damage
 from synthetic_runs import write_run
 
 from topocallback.cli import main
+from topocallback.records.archive import archive_folder, archive_path
+from topocallback.records.runs import load_history
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,50 @@ def test_report_writes_the_file_and_says_where(run, tmp_path):
 def test_report_writes_to_the_current_directory_by_default(run, tmp_path):
     assert shell("report", run, cwd=tmp_path).returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.fixture
+def with_damage(run, tmp_path):
+    """A run with a second step that is whole but for a byte in the middle, and a third that is no snapshot at all."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    (whole,) = (folder / "topology").glob("step=*.npz")
+    damage(Path(shutil.copy(whole, whole.with_name("step=8.npz"))), "scales")
+    whole.with_name("step=9.npz").write_text("no snapshot")
+    return folder
+
+
+def test_report_says_what_it_left_out_in_lines_and_by_its_exit_code(with_damage, tmp_path):
+    done = shell("report", with_damage, "-o", tmp_path / "page.html")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert [line.startswith("topocallback: Left out") for line in lines] == [True, True]
+    assert ["step=8.npz" in "".join(lines), "step=9.npz" in "".join(lines)] == [True, True]
+    assert (tmp_path / "page.html").exists()
+
+
+def test_report_without_a_readable_step_gives_exit_code_2(with_damage, tmp_path, capsys):
+    for file in (with_damage / "topology").glob("step=*.npz"):
+        file.write_bytes(file.read_bytes()[:-1])
+    assert main(["report", str(with_damage), "-o", str(tmp_path / "page.html")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("topocallback: Expected at least one readable")
+
+
+def test_report_of_runs_that_were_not_recorded_alike_has_left_nothing_out(run, tmp_path, capsys):
+    (snapshot,) = load_history(run)
+    for name, pooling in (("a", "mean"), ("b", "flatten")):
+        recorded = dataclasses.replace(snapshot, recording={"pooling": pooling})
+        recorded.save(archive_path(archive_folder(tmp_path / name), 1))
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "page.html")]) == 0
+    assert "not recorded alike" in capsys.readouterr().err
+
+
+def test_report_reads_and_writes_addresses(run, store, tmp_path, capsys):
+    load_history(run)[0].save(archive_path(archive_folder(f"{store}/logs"), 1))
+    assert main(["report", f"{store}/logs", "-o", f"{store}/page.html"]) == 0
+    assert capsys.readouterr().out.startswith(f"{store}/page.html (0.")
+    assert main(["report", f"file://{run}", "-o", f"file://{tmp_path}/page.html"]) == 0
+    assert (tmp_path / "page.html").exists()
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

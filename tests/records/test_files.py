@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from record_tools import damage, files_below
 
-from topocallback.records.archive import History
 from topocallback.records.files import damaged_or_foreign, read_arrays, save_arrays
+from topocallback.records.history import History
 from topocallback.records.snapshot import Snapshot
 
 NUMBERS = {"a/0": np.arange(200.0), "b": np.arange(6).reshape(2, 3), "text": np.array("слой")}

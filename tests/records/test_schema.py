@@ -10,8 +10,8 @@ import pytest
 from record_tools import assert_equal, damage, example, rewrite
 from synthetic_comparison import example as comparison
 
-from topocallback.records.archive import History
 from topocallback.records.comparison import Comparison
+from topocallback.records.history import History
 from topocallback.records.results import Results
 from topocallback.records.schema import SCHEMA_VERSION, NewerSchemaError, read_facts
 from topocallback.records.snapshot import Snapshot

@@ -1,6 +1,7 @@
 """The Topology tab's routes, asked over HTTP of a real TensorBoard with either of its two ways to load data."""
 
 import base64
+import dataclasses
 import gzip
 import json
 import os
@@ -10,12 +11,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from synthetic_runs import Logger, write_run
-from tensorboard_server import PLUGIN, tensorboard
+from synthetic_runs import Logger, synthetic_clouds, synthetic_inputs, write_run
+from tensorboard_server import PLUGIN, tensorboard, wait_until
 
 import topocallback.tensorboard_tab
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import VERSION, decode, encode
+from topocallback.views.sprite import make_sprite
 
 STATIC = Path(topocallback.tensorboard_tab.__file__).parent / "static"
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -255,3 +257,49 @@ def test_the_plugin_imports_nothing_but_tensorboard_and_the_standard_library():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= {"topocallback", "tensorboard", "werkzeug"}
+
+
+def time_passes(monkeypatch):
+    """A clock that runs ahead, so that no two records are of one moment."""
+    now = iter(range(1_700_000_000, 2_000_000_000))
+    monkeypatch.setattr("time.time", lambda: float(next(now)))
+
+
+SET_BACK = {
+    "to a step that is measured again": ([10, 20, 30, 40, 50], [30, 40]),
+    "to steps in between": ([10, 20, 30, 40, 50], [25, 35]),
+    "twice": ([10, 20, 30], [20, 30, 40], [15]),
+    "to the start": ([10, 20], [10]),
+    "and on, past where it was": ([10, 20, 30], [30, 40]),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_of_a_run_that_was_set_back_the_newest_record_of_every_step_is_shown(tmp_path, monkeypatch, backend):
+    snapshots = write_run(tmp_path / "made", n_steps=1, layers=("stem",), n_samples=20)
+    sprite = make_sprite(synthetic_inputs(synthetic_clouds(0, ("stem",), 20)))
+    expected = {}
+    with monkeypatch.context() as patch:
+        time_passes(patch)
+        for name, branches in SET_BACK.items():
+            shown = {}
+            for number, steps in enumerate(branches):
+                writer = Logger(tmp_path / "logs" / name)
+                sheet = dataclasses.replace(sprite, facts=json.dumps({"branch": number}))
+                for step in steps:
+                    payload = encode(dataclasses.replace(snapshots[0], step=step, epoch=number))
+                    write_for_tab(writer, payload, sheet if step == steps[0] else None, step)
+                    shown = {earlier: epoch for earlier, epoch in shown.items() if earlier < step} | {step: number}
+                writer.experiment.close()
+            expected[name] = shown
+    with tensorboard(tmp_path / "logs", backend) as server:
+        for name, shown in expected.items():
+            listing = server.wait_for_steps(name, len(shown))
+            wait_until(lambda name=name, shown=shown: [e["step"] for e in server.steps(name)["steps"]] == list(shown))
+            listing = server.steps(name)
+            payloads = [json.loads(server.ask("snapshot", key=entry["key"]).body) for entry in listing["steps"]]
+            assert {payload["step"]: payload["epoch"] for payload in payloads} == shown
+            facts = json.loads(server.ask("inputs", key=listing["inputs"]["key"], part=1).body)
+            assert facts == {"branch": len(SET_BACK[name]) - 1}
+            times = [entry["wall_time"] for entry in listing["steps"]]
+            assert times == sorted(times)

@@ -244,7 +244,7 @@ def test_a_full_disk_costs_the_archive_and_no_number(tmp_path, background):
     with largest_file(8000):
         monitor = TopologyMonitor(background=background, layers=["stem"], n_samples=64)
         messages = messages_of(tmp_path, monitor, logger=logger, val=loader(512))
-    assert [message.split(": ")[1] for message in messages] == [f"OSError while keeping step {step}" for step in (3, 7)]
+    assert [message.split(": ")[1] for message in messages] == ["OSError while keeping step 3"]
     assert not list(tmp_path.rglob("*.npz"))
     assert not list(tmp_path.rglob("*.partial"))
     written = (Path(logger.log_dir) / "metrics.csv").read_text()
@@ -252,13 +252,24 @@ def test_a_full_disk_costs_the_archive_and_no_number(tmp_path, background):
 
 
 @pytest.mark.scenario("a directory that cannot be written")
-def test_an_unwritable_archive_costs_one_warning_a_step_and_no_number(tmp_path):
+def test_an_archive_that_cannot_be_made_costs_one_warning_and_no_number(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monitor = TopologyMonitor()
+    trainer = trainer_for(tmp_path / "file", monitor, logger=False)
+    with pytest.warns(UserWarning, match="while making an archive") as caught:
+        trainer.fit(Net(), loader(), loader())
+    assert len(our_warnings(caught)) == 1
+    assert [snapshot.step for snapshot in monitor.history] == [3, 7]
+
+
+@pytest.mark.scenario("a file where the archive should be")
+def test_a_file_where_the_archive_should_be_is_passed_by(tmp_path):
     trainer = trainer_for(tmp_path, TopologyMonitor())
     Path(trainer.log_dir).mkdir(parents=True)
     (Path(trainer.log_dir) / "topology").write_text("in the way")
-    with pytest.warns(UserWarning, match="while keeping step"):
-        trainer.fit(Net(), loader(), loader())
+    trainer.fit(Net(), loader(), loader())
     assert len(events(trainer.log_dir).Scalars("topology/noise_H1/stem")) == 2
+    assert load_history(trainer.log_dir).folder.name == "topology-v1"
 
 
 @pytest.mark.scenario("truncated and foreign files in the archive")

@@ -8,9 +8,13 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
+from record_tools import damage
 from synthetic_runs import write_run
 
-from topocallback.records.archive import History, find_runs
+from topocallback.records.files import write_atomically
+from topocallback.records.history import History
+from topocallback.records.paths import as_path, read_whole
+from topocallback.records.runs import find_runs
 from topocallback.views.payload import decode, encode
 from topocallback.views.report import write_report
 
@@ -181,8 +185,34 @@ def test_without_a_readable_step_there_is_no_report(runs, tmp_path):
 def test_damaged_inputs_are_left_out(runs, tmp_path):
     shutil.copytree(runs[0] / "plain", tmp_path / "run")
     (tmp_path / "run" / "topology" / "inputs.json").write_text("no JSON")
-    (run,) = page_of(tmp_path / "run", tmp_path).runs.values()
+    with pytest.warns(UserWarning, match="Left out the sampled inputs"):
+        (run,) = page_of(tmp_path / "run", tmp_path).runs.values()
     assert run["inputs"] is None
+
+
+def test_a_damaged_step_is_told_of_once(runs, tmp_path):
+    shutil.copytree(runs[0] / "plain", tmp_path / "run")
+    first, second = sorted((tmp_path / "run" / "topology").glob("*.npz"))
+    first.write_bytes(b"damaged")  # which its table of contents shows
+    damage(second, "scales")  # and this one only its end
+    shutil.copy(second, second.with_name("step=900.npz"))
+    shutil.copytree(runs[0] / "plain", tmp_path / "whole")
+    with pytest.warns(UserWarning, match="Left out") as caught:
+        found = page_of(tmp_path, tmp_path).runs
+    assert [len(run["steps"]) for run in found.values()] == [0, 2]
+    assert len(caught) == 3
+
+
+def test_a_report_of_a_store_is_that_of_the_same_files_on_a_disk(runs, store, tmp_path):
+    for file in (runs[0] / "plain" / "topology").iterdir():
+        write_atomically(f"{store}/plain/topology/{file.name}", lambda there, file=file: there.write(file.read_bytes()))
+    (here,) = page_of(runs[0] / "plain", tmp_path).runs.values()
+    write_report(store, f"{store}/pages/report.html")
+    found = Page(read_whole(as_path(f"{store}/pages/report.html")).decode()).runs
+    assert list(found) == ["plain"]
+    assert found["plain"]["inputs"] == here["inputs"]
+    assert [step["payload"] for step in found["plain"]["steps"]] == [step["payload"] for step in here["steps"]]
+    assert all(step["wall_time"] > 0 for step in found["plain"]["steps"])
 
 
 def test_an_existing_report_is_replaced(runs, tmp_path):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -16,6 +14,7 @@ from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from topocallback.cli.current_folder import import_from_current_folder
+from topocallback.cli.lines import warnings_as_lines
 from topocallback.cli.measures import measure_of_argument
 from topocallback.compare.functions import compare_checkpoints, compare_runs
 from topocallback.compare.options import CompareOptions
@@ -176,14 +175,14 @@ def run(options: Namespace) -> int:
     """
     folder = Path(options.output)
     try:
-        with _warnings_as_lines():
+        with warnings_as_lines():
             comparison = _compare(options, folder)
     except (ValueError, TypeError, OSError, ModuleNotFoundError, UsageError) as error:
         print(f"topocallback compare: {error}", file=sys.stderr)
         return 2
     print(describe(comparison))
     try:
-        with _warnings_as_lines():
+        with warnings_as_lines():
             written = write(comparison, folder)
     except OSError as error:
         print(f"topocallback compare: the results could not all be written to {folder}: {error}", file=sys.stderr)
@@ -282,12 +281,3 @@ def _labels(tables: Iterable[DistanceTable | StatisticTable]) -> str:
     """What was measured, each once, with its unit."""
     found = dict.fromkeys((table.about.label, table.about.unit) for table in tables)
     return ", ".join(f"{label} ({unit})" if unit else label for label, unit in found)
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """The package's own warnings as plain lines, as soon as they come."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: print(f"topocallback: {message}", file=sys.stderr)
-        yield

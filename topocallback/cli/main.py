@@ -68,14 +68,17 @@ def _add_report(subcommands: Any, new_parser: Any) -> None:
 
 
 def _report(options: Any) -> int:
+    from topocallback.cli.lines import warnings_as_lines
+    from topocallback.records.left_out import LeftOutWarning
     from topocallback.views.report import write_report
 
     try:
-        written = write_report(options.run_dir, options.output)
+        with warnings_as_lines() as said:
+            written = write_report(options.run_dir, options.output)
     except (OSError, ValueError) as error:
         return _fail(str(error))
     print(f"{written} ({written.stat().st_size / 1e6:.1f} MB)")
-    return 0
+    return int(any(issubclass(category, LeftOutWarning) for category in said))
 
 
 def _fail(message: str) -> int:

@@ -27,8 +27,10 @@ from topocallback.compare.store import Store
 from topocallback.compare.study import Study, Subject
 from topocallback.measures.base import Distance
 from topocallback.measures.table import MeasureLike, from_record, resolve_all
-from topocallback.records.archive import History, histories_below, run_directory
+from topocallback.records.archive import run_directory
 from topocallback.records.comparison import Checkpoint, Comparison
+from topocallback.records.history import History
+from topocallback.records.runs import histories_below
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["compare_checkpoints", "compare_models", "compare_runs"]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.expected import Expected, take
 from topocallback.records.files import read_arrays, save_arrays
 from topocallback.records.snapshot import Snapshot
 
@@ -73,7 +74,7 @@ class Store:
         try:
             if path is None or not _is_sealed(path):
                 return None
-            found = read_arrays(path, "a block of distances").take("distances", "f", shape)
+            found = take(read_arrays(path, "a block of distances"), "distances", Expected("f", shape, unknown=True))
         except (OSError, ValueError):  # damaged: it is computed again
             return None
         return None if np.isnan(found[0]).any() else found

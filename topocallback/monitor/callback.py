@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -28,7 +27,7 @@ from topocallback.monitor.recording import report_recording, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
-from topocallback.monitor.trainer import everyone, is_distributed, is_rehearsal, logging_step, run_directory
+from topocallback.monitor.trainer import everyone, is_distributed, is_rehearsal, last_step, logging_step, run_directory
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.snapshot import Snapshot
 
@@ -247,12 +246,12 @@ class TopologyMonitor(Callback):
 
     @override
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._current.begin(continues=trainer.global_step > 0, archive=self.archive)
+        self._current.begin(continues=trainer.global_step > 0, archive=self.archive, until=last_step(trainer))
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Here, and not before, a checkpoint's step has been restored.
-        self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive)
+        self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive, until=last_step(trainer))
         self._validations_before = self._validations
 
     @override
@@ -332,11 +331,13 @@ class TopologyMonitor(Callback):
             self._delivery.finish(trainer, WAIT_AFTER_FAILURE)
         except Exception as error:
             self._reports.warn(f"{type(error).__name__} after the run had failed: {error}")
+        self._current.end()
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._stop_recording()
         self._delivery.finish(trainer, LONGEST_WAIT)
+        self._current.end()
 
     # -- What a checkpoint holds ------------------------------------------------------------------------------------
 
@@ -382,7 +383,7 @@ class TopologyMonitor(Callback):
         return self._measure(trainer, recording.to_point_clouds(), inputs, directory)
 
     def _measure(
-        self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: Path
+        self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
     ) -> MeasuredStep | None:
         """Measure now and give the result, or have it done in the background and give nothing."""
         writes = not getattr(trainer, "fast_dev_run", False)
@@ -390,7 +391,7 @@ class TopologyMonitor(Callback):
             directory, self.options, archive=self.archive and writes, figures=self.figures and writes
         )
         step = logging_step(trainer)
-        self._current.report_replaced(step, self._reports)
+        self._current.report(step, self._reports)
         measure = functools.partial(run.measure, clouds, step=step, epoch=trainer.current_epoch, inputs=inputs)
         if not self.background:
             return measure(n_threads=available_threads())

@@ -132,6 +132,8 @@ class Delivery:
         # A fast dev run validates one batch, however many there are.
         if "noise" in snapshot.problems and not getattr(trainer, "fast_dev_run", False):
             self._reports.warn(f"{snapshot.problems['noise']} Raise `n_samples`, or validate on more samples.")
+        for note in measured.notes:
+            self._reports.tell(note, note)
         for error in measured.errors:
             self._reports.fail(f"keeping step {measured.snapshot.step}", error)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,12 @@ from pathlib import Path
 
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
-from topocallback.records.archive import History, archive_path, save_inputs
+from topocallback.records.archive import archive_path, snapshot_files
+from topocallback.records.history import History
+from topocallback.records.inputs import save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.recorded import HowRecorded, Recorded, differences, told
+from topocallback.records.set_aside import set_aside
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture, render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
@@ -29,12 +31,13 @@ _MOST_IN_MEMORY = 100
 
 @dataclass
 class MeasuredStep:
-    """What one step gave: the snapshot, how it is shown, and what went wrong on the way without losing them."""
+    """What one step gave: the snapshot, how it is shown, what is to be told, and what went wrong on the way."""
 
     snapshot: Snapshot
     pictures: list[Picture] = field(default_factory=list)
     payload: bytes | None = None
     sprite: Sprite | None = None
+    notes: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
 
@@ -45,7 +48,7 @@ class Run:
         folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead.
         options: What to measure.
         figures: Whether to draw pictures.
-        continues: Whether snapshots that are in the folder already belong to this run: drift goes on from them.
+        continues: Whether snapshots that are in the folder already belong to this run, see ``go_on``.
     """
 
     def __init__(
@@ -57,8 +60,22 @@ class Run:
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
-        self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)
-        self._earlier = History(folder) if continues and folder is not None else None
+        self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)  # with an archive, those that it has not yet
+        self._is_failing = False
+        self._goes_on = continues
+        self._measured_until: int | None = None
+
+    def go_on(self, measured_until: int | None = None) -> None:
+        """Say that earlier snapshots belong to this run: drift goes on from those before its next step.
+
+        Later ones are of a branch that was left when the run was set back. They are put aside when the next snapshot is
+        written.
+
+        Args:
+            measured_until: The last step that is not of such a branch, where it is known.
+        """
+        self._goes_on = True
+        self._measured_until = measured_until
 
     @property
     def history(self) -> Sequence[Snapshot]:
@@ -90,30 +107,20 @@ class Run:
         Raises:
             ValueError: If the clouds cannot be analysed.
         """
-        if self._earlier is not None:
-            earlier, self._earlier = self._earlier, None
-            self._catch_up(earlier, step)
+        errors: list[Exception] = []
+        left_behind = self._catch_up(step, errors)
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
-        snapshot = analyse(
-            clouds,
-            self.options,
-            step=step,
-            epoch=epoch,
-            previous=None if anew else self._previous,
-            first=None if anew else self._first,
-            n_threads=n_threads,
-        )
-        if anew:
-            snapshot = dataclasses.replace(snapshot, problems={**snapshot.problems, "drift": anew})
+        snapshot = self._analysed(clouds, step, epoch, n_threads, anew)
         self._remember(snapshot)
-        measured = MeasuredStep(snapshot)
-        if self.folder is None:
-            self._in_memory.append(snapshot)
-        else:
-            with _collected(measured.errors):  # a full disk must not cost the numbers
-                snapshot.save(archive_path(self.folder, step))
+        measured = MeasuredStep(snapshot, errors=errors)
+        if left_behind:
+            with _collected(measured.errors):
+                measured.notes.append(self._put_aside(left_behind, step))
+        self._in_memory.append(snapshot)
+        if self.folder is not None:
+            self._archive(self.folder, measured)
         if self.figures:
-            with _collected(measured.errors):  # nor must a picture
+            with _collected(measured.errors):  # a picture must not cost the numbers either
                 measured.pictures = self._draw(snapshot)
         with _collected(measured.errors):
             measured.payload = encode(snapshot)
@@ -124,14 +131,78 @@ class Run:
                     save_inputs(self.folder, measured.sprite.png, measured.sprite.facts)
         return measured
 
-    def _catch_up(self, earlier: History, step: int) -> None:
-        """Take in what was measured before a step: a resumed run goes on from its checkpoint, not from its end."""
-        for path, snapshot in earlier.readable(before=step):
-            failed: list[Exception] = []
-            with _collected(failed):  # what one file holds must not cost the run its later snapshots
-                self._remember(snapshot)
-            for error in failed:
-                warnings.warn(f"Left out {path}: {type(error).__name__}: {error}", UserWarning, stacklevel=2)
+    def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Snapshot:
+        """A step's snapshot. If earlier ones are why it cannot be had, drift starts anew: nothing else needs them."""
+
+        def analysed(previous: Snapshot | None, first: Snapshot | None) -> Snapshot:
+            return analyse(
+                clouds, self.options, step=step, epoch=epoch, previous=previous, first=first, n_threads=n_threads
+            )
+
+        try:
+            snapshot = analysed(None, None) if anew else analysed(self._previous, self._first)
+        except Exception as error:
+            if anew or self._previous is None:
+                raise
+            snapshot = analysed(None, None)
+            anew = (
+                f"Drift starts anew at step {step}, for it cannot be compared with step {self._previous.step}: "
+                f"{type(error).__name__}: {error}"
+            )
+            self._first = self._previous = None
+        return dataclasses.replace(snapshot, problems={**snapshot.problems, "drift": anew}) if anew else snapshot
+
+    def _archive(self, folder: Path, measured: MeasuredStep) -> None:
+        """Write what is not in the archive yet: a full disk must cost neither the numbers nor what it has room for."""
+        try:
+            while self._in_memory:
+                self._in_memory[0].save(archive_path(folder, self._in_memory[0].step))
+                self._in_memory.popleft()
+        except Exception as error:
+            if not self._is_failing:  # else it has been said
+                measured.errors.append(error)
+                measured.notes.append(
+                    f"From step {self._in_memory[0].step} on snapshots could not be written to {folder}. The last "
+                    f"{_MOST_IN_MEMORY} are kept in memory, and written with the first step at which they can be."
+                )
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    def _catch_up(self, step: int, errors: list[Exception]) -> list[int]:
+        """Take in what was measured before a step, and give the steps of what is not this run's any more.
+
+        A run that goes on does so from its checkpoint, not from its end. What cannot be read, whatever it is, must not
+        cost what comes.
+        """
+        if not self._goes_on:
+            return []
+        self._goes_on = False
+        self._first = self._previous = None
+        self._ranges = Ranges()
+        last = step - 1 if self._measured_until is None else min(step - 1, self._measured_until)
+        with _collected(errors):
+            for snapshot in self._earlier(last):
+                with _collected(errors):
+                    self._remember(snapshot)
+        if self.folder is None:
+            return [snapshot.step for snapshot in self._in_memory if snapshot.step > last]
+        return [earlier for earlier in snapshot_files(self.folder) if earlier > last]
+
+    def _earlier(self, last: int) -> Iterator[Snapshot]:
+        if self.folder is None:
+            yield from (snapshot for snapshot in self._in_memory if snapshot.step <= last)
+        else:
+            yield from (snapshot for _, snapshot in History(self.folder).readable(before=last + 1))
+
+    def _put_aside(self, steps: list[int], step: int) -> str:
+        """Put aside what was measured on a branch that the run was set back from, and say so."""
+        about = f"The run was set back: what it had measured at steps {steps[0]} to {steps[-1]} "
+        if self.folder is None:
+            for snapshot in [snapshot for snapshot in self._in_memory if snapshot.step in steps]:
+                self._in_memory.remove(snapshot)
+            return f"{about}is dropped from memory at step {step}."
+        return f"{about}is in {set_aside(self.folder, steps)} from step {step} on; `load_history` reads it there."
 
     def _recorded_otherwise(self, recorded: Recorded, step: int) -> str:
         """What keeps a step from being compared with the one before it, or an empty text.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import lightning.pytorch as pl
 import torch.distributed as dist
@@ -10,12 +10,20 @@ import torch.distributed as dist
 from topocallback.activations.indices import BatchIndices, flatten_loaders
 from topocallback.activations.trainer_batches import number_of_batches
 
-__all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "logging_step", "run_directory"]
+__all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "last_step", "logging_step", "run_directory"]
 
 
 def logging_step(trainer: pl.Trainer) -> int:
     """The step under which Lightning logs validation metrics; ``trainer.global_step`` is one ahead of it or more."""
     return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
+def last_step(trainer: pl.Trainer) -> int:
+    """The last step at which a run that goes on can have logged before it was saved; -1 for a new run.
+
+    A checkpoint may be written before or after ``logging_step`` goes up, which says so only by what ``global_step`` is.
+    """
+    return min(logging_step(trainer), int(trainer.global_step) - 1)
 
 
 def is_rehearsal(trainer: pl.Trainer) -> bool:
@@ -27,16 +35,19 @@ def is_rehearsal(trainer: pl.Trainer) -> bool:
     return bool(trainer.sanity_checking) and not (untrained and trainer.num_sanity_val_steps == float("inf"))
 
 
-def run_directory(trainer: pl.Trainer) -> Path:
-    """Where the run logs. Every process must call this, because ``trainer.log_dir`` broadcasts."""
-    base = Path(trainer.log_dir or trainer.default_root_dir)
+def run_directory(trainer: pl.Trainer) -> str:
+    """Where the run logs: a path, or an address such as ``s3://bucket/logs``.
+
+    Every process must call this, because ``trainer.log_dir`` broadcasts.
+    """
+    base = os.fspath(trainer.log_dir or trainer.default_root_dir)
     logger = trainer.loggers[0] if trainer.loggers else None
     # By name, for they exist twice: in `lightning` and in `pytorch_lightning`.
     if logger is None or any(kind.__name__ in ("TensorBoardLogger", "CSVLogger") for kind in type(logger).__mro__):
         return base
     # Other loggers share one `save_dir` among all runs.
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
-    return base / str(logger.name) / version
+    return os.path.join(base, str(logger.name), version)
 
 
 def batch_indices(trainer: pl.Trainer, dataloader_idx: int) -> BatchIndices:

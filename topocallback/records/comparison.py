@@ -17,6 +17,7 @@ from topocallback.records.comparison_tables import as_dataframe, pairs_table, po
 from topocallback.records.expected import Expected, take_all
 from topocallback.records.html import html_table
 from topocallback.records.multidimensional_scaling import map_of
+from topocallback.records.paths import as_path
 from topocallback.records.permutation import PermutationTest, permutation_test
 from topocallback.records.results import DistanceTable, Results, StatisticTable, UnknownResultError
 from topocallback.records.schema import Stored, load_record, save_record
@@ -305,7 +306,7 @@ class Comparison(ComparedPoints):
             UserWarning: For every table of distances or statistics that is damaged or of a kind unknown to this version
                 of the package. It is left out, and the rest is there.
         """
-        file = comparison_path(path) if Path(path).is_dir() else Path(path)
+        file = comparison_path(path) if as_path(path).is_dir() else as_path(path)
         return load_record(file, "a comparison", cls._from_stored, comparison_from_schema1)
 
     @classmethod

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from topocallback.records.compared_points import ComparedPoints
+from topocallback.records.files import write_atomically
 from topocallback.records.results import DistanceTable, Results, StatisticTable
 
 __all__ = ["as_dataframe", "pairs_table", "points_table", "write_csv"]
@@ -85,13 +87,17 @@ def as_dataframe(columns: Mapping[str, Any]) -> Any:
 
 
 def write_csv(columns: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
-    """Write columns as comma-separated values.
+    """Write columns as comma-separated values; missing folders are made.
 
     Raises:
-        OSError: If the file cannot be written.
+        OSError: If the file cannot be written; no partial file stays behind.
     """
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+
+    def write(file: IO[bytes]) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-    return Path(path)
+        text.detach()  # written out, and the file left open
+
+    return write_atomically(path, write)

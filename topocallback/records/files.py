@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.records.npy import check_sizes, read_member
+from topocallback.records.paths import as_path, is_local, opened, write_whole
 
 __all__ = ["Arrays", "damaged_or_foreign", "read_arrays", "save_arrays", "write_atomically"]
 
@@ -48,7 +50,7 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     """Let ``write`` fill a file under a temporary name, and give it its own name when it is whole.
 
     Args:
-        path: Where to; missing folders are made.
+        path: Where to; missing folders are made. A store takes an object whole, under its own name.
         write: A function of one binary file.
 
     Returns:
@@ -57,7 +59,12 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     Raises:
         OSError: If the file cannot be written; no partial file stays behind.
     """
-    target = Path(path)
+    target = as_path(path)
+    if not is_local(target):
+        content = io.BytesIO()
+        write(content)
+        write_whole(target, content.getvalue())
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -140,7 +147,7 @@ def read_arrays(path: str | os.PathLike[str], what: str, only: Collection[str] |
         ValueError: If the file is no archive of arrays, or would take much more memory than room on the disk.
         OSError: If the file cannot be opened.
     """
-    with open(path, "rb") as file:
+    with opened(as_path(path)) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()

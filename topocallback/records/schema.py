@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from topocallback.records.expected import Expected, take
 from topocallback.records.facts import as_text, check_facts, facts_from
 from topocallback.records.files import Arrays, damaged_or_foreign, read_arrays, save_arrays
+from topocallback.records.left_out import LeftOutWarning
 
 __all__ = ["SCHEMA_VERSION", "NewerSchemaError", "Stored", "load_record", "read_facts", "save_record"]
 
@@ -100,7 +101,7 @@ def load_record(
     except Exception as error:  # whatever is wrong with it, it is the file that is wrong
         raise damaged_or_foreign(path, what, error) from error
     for sentence in stored.left_out:
-        warnings.warn(f"Left out of {path}: {sentence}", UserWarning, stacklevel=3)
+        warnings.warn(f"Left out of {path}: {sentence}", LeftOutWarning, stacklevel=3)
     return record
 
 

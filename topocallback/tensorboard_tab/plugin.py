@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from tensorboard.backend import http_util
 from tensorboard.data import provider
 from tensorboard.plugins import base_plugin
 from werkzeug.wrappers import Request, Response
+
+from topocallback.tensorboard_tab.newest import newest, newest_blob
 
 __all__ = ["TopologyLoader", "TopologyPlugin"]
 
@@ -64,6 +66,7 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
 
     def __init__(self, context: Any) -> None:
         self._data = context.data_provider
+        self._multiplexer = getattr(context, "multiplexer", None)  # of the older backend only
 
     def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
         """The routes. Each file of the front end is one of its own, so no path comes from a request."""
@@ -98,7 +101,10 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         return _json(request, {"runs": sorted(run for run, tags in listed.items() if _SNAPSHOT in tags)})
 
     def _serve_steps(self, request: Request) -> Response:
-        """``{"steps": [{"step", "wall_time", "key"}], "inputs": {"key"} or null}`` of ``?run=``."""
+        """``{"steps": [{"step", "wall_time", "key"}], "inputs": {"key"} or null}`` of ``?run=``.
+
+        Of a run that was set back to an earlier step, the newest record of every step.
+        """
         run = _argument(request, "run")
         found = self._data.read_blob_sequences(
             plugin_util.context(request.environ),
@@ -109,18 +115,26 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         ).get(run, {})
         if _SNAPSHOT not in found:
             raise errors.NotFoundError(f"Expected `run` to be a run with snapshots, got {run!r}.")
+        times = self._times(run, found)
         steps = [
-            {"step": event.step, "wall_time": event.wall_time, "key": event.values[0].blob_key}
+            {"step": event.step, "wall_time": times[_SNAPSHOT][event.step], "key": event.values[0].blob_key}
             for event in found[_SNAPSHOT]
-            if event.values
+            if event.values and event.step in times[_SNAPSHOT]
         ]
         # The keys of a sheet's two parts, as one: those that TensorBoard makes hold no full stop.
         sheets = [
             {"key": ".".join(part.blob_key for part in event.values)}
             for event in found.get(_INPUTS, ())
-            if len(event.values) == len(_INPUT_TYPES)
+            if len(event.values) == len(_INPUT_TYPES) and event.step in times[_INPUTS]
         ]
         return _json(request, {"steps": steps, "inputs": sheets[-1] if sheets else None})
+
+    def _times(self, run: str, found: Mapping[str, Sequence[Any]]) -> dict[str, dict[int, float]]:
+        """Of every tag the steps that the run has not been set back from, and when each was written."""
+        events = found if self._multiplexer is None else {tag: self._multiplexer.Tensors(run, tag) for tag in found}
+        return {
+            tag: {step: event.wall_time for step, event in newest(of_tag).items()} for tag, of_tag in events.items()
+        }
 
     def _serve_snapshot(self, request: Request) -> Response:
         """The payload of ``?key=``, or a sentence where it is larger than any payload."""
@@ -144,13 +158,15 @@ class TopologyPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         if not _KEY.fullmatch(key):
             raise errors.InvalidArgumentError(f"Expected `key` to be one that `steps` gave, got {key!r}.")
         try:
-            return bytes(self._data.read_blob(plugin_util.context(request.environ), blob_key=key))
+            blob = bytes(self._data.read_blob(plugin_util.context(request.environ), blob_key=key))
         except errors.PublicError:
             raise
         except (KeyError, IndexError):  # one of TensorBoard's two backends says so in this way
             raise errors.NotFoundError(f"No blob has the key {key!r}.") from None
         except (AttributeError, TypeError, ValueError):
             raise errors.InvalidArgumentError(f"Expected `key` to be one that `steps` gave, got {key!r}.") from None
+        later = None if self._multiplexer is None else newest_blob(self._multiplexer, key)
+        return blob if later is None else later
 
 
 class _TooLargeError(Exception):

@@ -12,9 +12,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from topocallback.records.archive import History, find_runs, load_inputs
 from topocallback.records.files import write_atomically
+from topocallback.records.history import History
+from topocallback.records.inputs import load_inputs
+from topocallback.records.paths import modified
 from topocallback.records.recorded import not_alike
+from topocallback.records.runs import find_runs
 from topocallback.views.bundle import bundle
 from topocallback.views.payload import encode
 
@@ -48,7 +51,8 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
     """Write the report of one or several runs.
 
     Args:
-        path: A run's log directory, the ``topology`` folder in it, or a folder of several runs.
+        path: A run's log directory, the ``topology`` folder in it, or a folder of several runs, on a disk or in a
+            store, such as ``s3://bucket/logs``.
         output: The HTML file to write. An existing one is replaced.
 
     Returns:
@@ -60,7 +64,8 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
         OSError: If the file cannot be written.
 
     Warns:
-        UserWarning: For runs that were not recorded alike. The page says how each step was recorded.
+        UserWarning: For what cannot be read and is left out, and for runs that were not recorded alike. The page says
+            how each step was recorded.
 
     Example:
         >>> import tempfile
@@ -71,11 +76,11 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
         ...     write_report(folder, f"{folder}/report.html").stat().st_size > 10_000
         True
     """
-    folders = find_runs(path)
-    runs = {name: _run(folder) for name, folder in folders.items()}
+    histories = {name: History(folder) for name, folder in find_runs(path).items()}
+    runs = {name: _run(history) for name, history in histories.items()}
     if not any(run["steps"] for run in runs.values()):
         raise ValueError(f"Expected at least one readable snapshot below {path}, got none.")
-    recorded = {name: how for name, folder in folders.items() if (how := History(folder).how_recorded) is not None}
+    recorded = {name: how for name, history in histories.items() if (how := history.how_recorded) is not None}
     if difference := not_alike(recorded):
         warnings.warn(f"The report's runs were not recorded alike: {difference}.", UserWarning, stacklevel=2)
     front_end = Path(str(resources.files("topocallback.tensorboard_tab") / "static"))
@@ -89,17 +94,17 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
     return write_atomically(output, lambda file: file.write(page.encode("utf-8")))
 
 
-def _run(folder: Path) -> dict[str, Any]:
+def _run(history: History) -> dict[str, Any]:
     """What the page knows of a run: the tab's answers, with what they lead to inside."""
-    inputs = load_inputs(folder)
+    inputs = load_inputs(history.folder)
     return {
         "steps": [
             {
                 "step": snapshot.step,
-                "wall_time": path.stat().st_mtime,
+                "wall_time": modified(path),
                 "payload": base64.b64encode(encode(snapshot)).decode("ascii"),
             }
-            for path, snapshot in History(folder).readable()
+            for path, snapshot in history.readable()
         ],
         "inputs": inputs and {"png": base64.b64encode(inputs[0]).decode("ascii"), "meta": json.loads(inputs[1])},
     }

@@ -249,8 +249,9 @@ class ActivationRecorder:
         return Recording(ids, complete, labels, problems, positions)
 
     def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
-        """The names of all clouds; see ``recording``."""
-        return tuple(of_call for _, of_call, _ in self._clouds(calls))
+        """The names of the clouds of some layers, in their order; see ``recording``."""
+        each = self._calls == "each"
+        return tuple(name for _, name, _ in cloud_names({name: n if each else 1 for name, n in calls.items()}))
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.monitor.disks import Disks
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import Run
 from topocallback.records.archive import new_folder
@@ -54,7 +55,9 @@ class CurrentRun:
             self.begin(continues=continues, archive=archive)
         self._has_begun = False  # for the next call of `fit`
 
-    def run(self, directory: Path, options: AnalysisOptions, *, archive: bool, figures: bool) -> Run:
+    def run(
+        self, directory: Path, options: AnalysisOptions, *, archive: bool, figures: bool, disks: Disks | None = None
+    ) -> Run:
         """The run, which is made with its first step.
 
         Args:
@@ -62,10 +65,11 @@ class CurrentRun:
             options: What to measure.
             archive: Whether to keep snapshots on disk.
             figures: Whether to draw pictures.
+            disks: Knows whether there is room for the archive.
         """
         if self._run is None or self._directory != directory:
             folder = new_folder(directory, self._continues) if archive else None
-            self._run = Run(folder, options, figures=figures, continues=self._continues)
+            self._run = Run(folder, options, figures=figures, continues=self._continues, disks=disks)
             self._directory = directory
         return self._run
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
-from collections.abc import Iterator, Sequence
+import errno
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.monitor.disks import Disks
+from topocallback.monitor.kept import KeptSnapshots
 from topocallback.records.archive import History, archive_path, save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.recorded import HowRecorded, Recorded, differences, told
@@ -24,6 +29,7 @@ from topocallback.views.sprite import Sprite, make_sprite
 __all__ = ["MeasuredStep", "Run"]
 
 _MOST_IN_MEMORY = 100
+_IN_MEMORY = f"The last {_MOST_IN_MEMORY} snapshots that cannot be archived stay in memory, where `history` has them."
 
 
 @dataclass
@@ -41,14 +47,22 @@ class Run:
     """Turns the point clouds of one step after the other into snapshots.
 
     Args:
-        folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead.
+        folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead. What cannot be written
+            there is kept in memory as well.
         options: What to measure.
         figures: Whether to draw pictures.
         continues: Whether snapshots that are in the folder already belong to this run: drift goes on from them.
+        disks: Knows whether there is room for the archive.
     """
 
     def __init__(
-        self, folder: Path | None, options: AnalysisOptions, *, figures: bool = True, continues: bool = False
+        self,
+        folder: Path | None,
+        options: AnalysisOptions,
+        *,
+        figures: bool = True,
+        continues: bool = False,
+        disks: Disks | None = None,
     ) -> None:
         self.folder = folder
         self.options = options
@@ -56,13 +70,18 @@ class Run:
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
-        self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)
+        self._in_memory: dict[int, Snapshot] = {}
+        self._disks = Disks() if disks is None else disks
         self._earlier = History(folder) if continues and folder is not None else None
 
     @property
     def history(self) -> Sequence[Snapshot]:
-        """The run's snapshots in the order of their steps, read lazily where there is an archive."""
-        return list(self._in_memory) if self.folder is None else History(self.folder)
+        """The run's snapshots in the order of their steps, read lazily where they are in the archive."""
+        in_memory = dict(self._in_memory)
+        if self.folder is None:
+            return list(in_memory.values())
+        archived = History(self.folder)
+        return KeptSnapshots(archived, in_memory) if in_memory else archived
 
     def measure(
         self,
@@ -106,11 +125,7 @@ class Run:
             snapshot = dataclasses.replace(snapshot, problems={**snapshot.problems, "drift": anew})
         self._remember(snapshot)
         measured = MeasuredStep(snapshot)
-        if self.folder is None:
-            self._in_memory.append(snapshot)
-        else:
-            with _collected(measured.errors):  # a full disk must not cost the numbers
-                snapshot.save(archive_path(self.folder, step))
+        self._keep(measured)
         if self.figures:
             with _collected(measured.errors):  # nor must a picture
                 measured.pictures = self._draw(snapshot)
@@ -118,10 +133,38 @@ class Run:
             measured.payload = encode(snapshot)
         if inputs is not None:
             with _collected(measured.errors):
-                measured.sprite = make_sprite(inputs)
+                measured.sprite = sprite = make_sprite(inputs)
                 if self.folder is not None:
-                    save_inputs(self.folder, measured.sprite.png, measured.sprite.facts)
+                    self._write(len(sprite.png), lambda folder: save_inputs(folder, sprite.png, sprite.facts))
         return measured
+
+    def _keep(self, measured: MeasuredStep) -> None:
+        """Archive a snapshot; in memory, where there is no archive or it cannot be written, the last ones stay."""
+        snapshot = measured.snapshot
+        self._in_memory.pop(snapshot.step, None)
+        if self.folder is not None:
+            with _collected(measured.errors):  # a full disk must not cost the numbers
+                self._write(_size(snapshot), lambda folder: snapshot.save(archive_path(folder, snapshot.step)))
+                return
+        self._in_memory[snapshot.step] = snapshot
+        while len(self._in_memory) > _MOST_IN_MEMORY:
+            del self._in_memory[next(iter(self._in_memory))]
+
+    def _write(self, size: int, write: Callable[[Path], object]) -> None:
+        """Write to the archive, if there is room for it.
+
+        Raises:
+            OSError: If there is none, or the write fails.
+        """
+        assert self.folder is not None
+        if (refusal := self._disks.refusal(self.folder, size)) is not None:
+            raise OSError(errno.ENOSPC, f"{refusal} {_IN_MEMORY}")
+        try:
+            write(self.folder)
+        except OSError as error:
+            why = self._disks.note_failure(self.folder, error)
+            why = why or f"{error.strerror or error}: {self.folder} cannot be written."
+            raise OSError(error.errno, f"{why} {_IN_MEMORY}") from error
 
     def _catch_up(self, earlier: History, step: int) -> None:
         """Take in what was measured before a step: a resumed run goes on from its checkpoint, not from its end."""
@@ -156,6 +199,17 @@ class Run:
             render("persistence_diagrams", diagrams_figure(snapshot, limits)),
         ]
         return pictures + ([render("mapper", mapper_figure(snapshot))] if snapshot.mappers else [])
+
+
+def _size(value: Any) -> int:
+    """How many bytes the arrays in a record have: its file, which is compressed, is smaller in most cases."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    if isinstance(value, (list, tuple)):
+        return sum(map(_size, value))
+    return sum(map(_size, vars(value).values())) if dataclasses.is_dataclass(value) else 0
 
 
 @contextmanager

@@ -49,8 +49,8 @@ class TopologyMonitor(Callback):
     under ``<log_dir>/topology``.
 
     The trained weights are bit-identical with and without the callback. It draws from no global random generator, its
-    hooks are there during forward passes of a validation only, and what fails inside it becomes a warning. What it took
-    for labels, padding and samples is told in one line.
+    hooks are there during forward passes of validation steps only, and what fails inside it becomes a warning. What it
+    took for labels, padding and samples is told in one line.
 
     Scalars, each with ``/<layer>`` behind it, of the first measure in every homology dimension: ``topology/drift_H1``
     (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (its p-value),
@@ -94,7 +94,7 @@ class TopologyMonitor(Callback):
         figures: Whether to draw pictures.
         log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
             48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
-        archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory.
+        archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory, as a full disk does.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
         on_error: ``"warn"`` turns whatever fails in the monitor into a warning; ``"raise"`` raises it.
         seed: Seed of the choice of samples.

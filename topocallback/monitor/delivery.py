@@ -160,7 +160,7 @@ class Delivery:
             try:
                 self._end(trainer, done=not self._worker.pending)
             except Exception as error:  # which must not hide the interrupt
-                self._reports.warn(f"interrupted while waiting for the last snapshots: {error}")
+                self._reports.warn(f"{type(error).__name__} while waiting for the last snapshots: {error}")
             raise
 
     def _end(self, trainer: pl.Trainer, done: bool) -> None:

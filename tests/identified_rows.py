@@ -18,6 +18,7 @@ from topocallback.activations.trainer_batches import start_batch
 from topocallback.activations.validation import ValidationRecorder
 from topocallback.monitor.recording import report_recording, start_recording
 from topocallback.monitor.reports import Reports
+from topocallback.monitor.steps import WatchedStep
 from topocallback.monitor.trainer import is_distributed
 from topocallback.records.point_clouds import PointClouds
 
@@ -83,6 +84,7 @@ class Records(pl.Callback):
 
     def on_validation_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
         start_batch(self.recorder, trainer, batch, dataloader_idx, self.options.dataloader_idx)
+        WatchedStep(self.recorder, trainer.strategy, self.reports)
 
     def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0):
         self.recorder.end_batch()

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -91,16 +92,78 @@ def test_a_wait_that_ends_in_vain_is_said_and_what_comes_later_is_logged_all_the
     assert steps_of(trainer.log_dir, "topology/noise_H1/a") == (3,)
 
 
-def test_who_waited_in_vain_does_not_wait_for_a_place_again(run, gate, monkeypatch):
+def test_who_waited_in_vain_does_not_wait_for_a_place_again(tmp_path, run, gate, monkeypatch):
     monkeypatch.setattr("topocallback.monitor.delivery.LONGEST_WAIT", 0.01)
     delivery = Delivery(Reports("warn"))
     for step in (1, 2):
-        delivery.submit(lambda: gate.wait(LONG), step)
+        delivery.submit(lambda step=step: gate.wait(LONG) and measure(run, step), step)
     with pytest.raises(TimeoutError, match=r"so step 3 is left out. Lower `n_samples` or raise `every_n_validations`"):
         delivery.submit(lambda: measure(run, 3), 3)
     monkeypatch.setattr("topocallback.monitor.delivery.LONGEST_WAIT", LONG)
-    with pytest.raises(TimeoutError, match="so step 4 is left out"):
-        delivery.submit(lambda: measure(run, 4), 4)
+    for step in (4, 5):
+        delivery.submit(lambda: measure(run, 4), step)
+    gate.set()
+    delivery.wait(LONG)
+    with pytest.warns(UserWarning, match="3 steps are left out in all, from step 3 to step 5"):
+        delivery.finish(trainer_for(tmp_path), LONG)
+
+
+def test_all_waits_of_a_run_together_have_an_end(run, monkeypatch):
+    monkeypatch.setattr("topocallback.monitor.delivery.LONGEST_WAIT", 0.5)
+    delivery = Delivery(Reports("warn"))
+    taken = []
+    start = time.monotonic()
+
+    def submit_all():
+        for step in range(100):
+            delivery.submit(lambda: time.sleep(0.2), step)
+            taken.append(step)
+
+    with pytest.raises(TimeoutError, match="is left out"):
+        submit_all()
+    assert 2 <= len(taken) < 10
+    delivery.wait(LONG)
+    assert time.monotonic() - start < LONG
+    delivery.begin()
+    for step in (0, 1, 2):
+        delivery.submit(lambda: None, step)
+    assert delivery.wait(LONG)
+
+
+def test_a_step_is_logged_where_it_was_recorded(tmp_path, run):
+    first, second, delivery = trainer_for(tmp_path / "1"), trainer_for(tmp_path / "2"), Delivery(Reports("raise"))
+    delivery.submit(lambda: measure(run, 3), 3, first.loggers)
+    delivery.submit(lambda: measure(run, 7), 7)
+    delivery.finish(second, LONG)
+    for trainer, steps in ((first, (3,)), (second, (7,))):
+        trainer.logger.save()
+        assert steps_of(trainer.log_dir, "topology/noise_H1/a") == steps
+
+
+def test_what_raises_costs_no_other_step(tmp_path, run):
+    trainer, delivery = trainer_for(tmp_path), Delivery(Reports("raise"))
+    delivery.submit(fail, 3)
+    delivery.submit(lambda: measure(run, 7), 7)
+    assert delivery.wait(LONG)
+    with pytest.raises(ArithmeticError):
+        delivery.deliver(trainer)
+    delivery.deliver(trainer)
+    trainer.logger.save()
+    assert steps_of(trainer.log_dir, "topology/noise_H1/a") == (7,)
+
+
+def test_a_trainer_that_is_to_end_ends_every_wait(tmp_path, run, gate):
+    trainer, delivery = trainer_for(tmp_path), Delivery(Reports("warn"))
+    delivery.deliver(trainer)
+    trainer._signal_connector.received_sigterm = True
+    start = time.monotonic()
+    for step in (1, 2):
+        delivery.submit(lambda: gate.wait(LONG), step)
+    with pytest.raises(TimeoutError):
+        delivery.submit(lambda: None, 3)
+    with pytest.warns(UserWarning, match=r"gave up; 2 snapshot"):
+        delivery.finish(trainer, LONG)
+    assert time.monotonic() - start < LONG
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda delivery: pickle.loads(pickle.dumps(delivery))])

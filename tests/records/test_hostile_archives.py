@@ -12,8 +12,8 @@ from hostile_archives import bomb, crafted, mutated, whole, write
 from record_tools import arrays_in, assert_equal, example, facts_in, rewrite
 from synthetic_comparison import example as comparison
 
-from topocallback.records.archive import History
 from topocallback.records.comparison import Comparison
+from topocallback.records.history import History
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.payload import encode

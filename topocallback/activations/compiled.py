@@ -24,9 +24,9 @@ class EagerStance:
     @classmethod
     def enter(cls) -> None:
         """Need it."""
-        cls._needed += 1
-        if cls._needed == 1:
+        if cls._needed == 0:
             cls._stance = torch.compiler.set_stance("force_eager")
+        cls._needed += 1  # not before: a stance that could not be taken need not be left
 
     @classmethod
     def leave(cls) -> None:

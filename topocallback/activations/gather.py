@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,10 +14,50 @@ from topocallback.activations.labels import TextLabels
 from topocallback.activations.recording import Recording
 from topocallback.hashing import sample_priorities
 
-__all__ = ["agree_on_calls", "any_text", "gather_recordings"]
+__all__ = ["agree_on_calls", "any_text", "common_layers", "gather_numbers", "gather_recordings"]
 
 _UNLABELLED, _NO_LABELS, _INTEGER_LABELS, _REAL_LABELS, _TEXT_LABELS = range(-1, 4)
 _LABEL_TYPES = {_INTEGER_LABELS: torch.int64, _REAL_LABELS: torch.float64, _TEXT_LABELS: torch.int64}
+
+
+def gather_numbers(own: Sequence[int], device: torch.device) -> list[list[int]]:
+    """The numbers of every process, in the order of the processes.
+
+    Every process must call this with as many numbers.
+
+    Args:
+        own: This process's.
+        device: Where the process group exchanges tensors: the model's device for NCCL, the CPU for gloo.
+    """
+    mine = torch.tensor(own, dtype=torch.int64, device=device)
+    parts = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, mine)
+    return [[int(number) for number in part] for part in torch.stack(parts).cpu().tolist()]
+
+
+def common_layers(own: Sequence[str], device: torch.device) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The layers that all processes have chosen, in the first process's order, and why others are left out.
+
+    Every process must call this.
+
+    Args:
+        own: The layers that this process has chosen.
+        device: Where the process group exchanges tensors.
+
+    Returns:
+        The common layers, and every other layer of any process with a sentence.
+    """
+    digests = gather_numbers([len(own), zlib.crc32("\n".join(own).encode())], device)
+    if all(digest == digests[0] for digest in digests):  # all processes know that
+        return tuple(own), {}
+    chosen: list[Sequence[str]] = [()] * dist.get_world_size()
+    dist.all_gather_object(chosen, tuple(own))
+    common = tuple(name for name in chosen[0] if all(name in others for others in chosen))
+    lacking: dict[str, str] = {}
+    for name in dict.fromkeys(name for names in chosen for name in names if name not in common):
+        ranks = ", ".join(str(rank) for rank, names in enumerate(chosen) if name not in names)
+        lacking[name] = f"processes disagree: it is no layer of process {ranks}."
+    return common, lacking
 
 
 def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, device: torch.device) -> Recording:
@@ -41,19 +82,37 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
     mine = np.flatnonzero(holder == dist.get_rank())
     places, own_slots = torch.from_numpy(mine).to(device), torch.from_numpy(slot[mine]).to(device)
 
-    def merge(own: Tensor) -> Tensor:
-        """The chosen rows, each from the process that holds it: no process needs room for more than these."""
-        merged = torch.zeros((len(chosen), *own.shape[1:]), dtype=own.dtype, device=device)
-        merged[places] = own.to(device)[own_slots]
+    def merge(name: str, own: Callable[[], Tensor]) -> Tensor | None:
+        """The chosen rows, each from the process that holds it: no process needs room for more than these.
+
+        What fails in one process, for want of memory most likely, fails in all of them before they exchange anything.
+        """
+        merged, problem = None, ""
+        try:
+            rows = own().to(device)
+            merged = torch.zeros((len(chosen), *rows.shape[1:]), dtype=rows.dtype, device=device)
+            merged[places] = rows[own_slots]
+        except Exception as error:
+            problem = f" ({type(error).__name__}: {error})"
+        failed = [rank for rank, (ready,) in enumerate(gather_numbers([merged is not None], device)) if not ready]
+        if merged is None or failed:
+            problems[name] = f"it could not be brought together: process {failed[0]} failed{problem}."
+            return None
         dist.reduce(merged, dst=0)
         return merged
 
-    vectors = {layer: merge(recording.vectors.get(layer, torch.zeros(slots, width))) for layer, width in widths.items()}
+    vectors: dict[str, Tensor] = {}
+    for layer, width in widths.items():
+        rows = merge(layer, lambda: recording.vectors.get(layer, torch.zeros(slots, width)))  # noqa: B023 - called at once
+        if rows is not None:
+            vectors[layer] = rows
     labels = None
     if label_kind != _NO_LABELS:
-        own = torch.zeros(slots) if recording.labels is None else recording.labels
-        labels = merge(own.to(_LABEL_TYPES[label_kind]))
-    text = _all_text(recording.text) if label_kind == _TEXT_LABELS else None
+        kind = _LABEL_TYPES[label_kind]
+        labels = merge(
+            "labels", lambda: (torch.zeros(slots) if recording.labels is None else recording.labels).to(kind)
+        )
+    text = _all_text(recording.text) if label_kind == _TEXT_LABELS and labels is not None else None
     if dist.get_rank() != 0:
         return Recording(recording.ids, {}, None, problems)
     return Recording(ids[chosen], vectors, labels, problems, recording.positions, text, recording.about)

@@ -74,6 +74,7 @@ class CallHooks:
         self._by_module = by_module
         self._triggers: list[RemovableHandle] = []
         self._members: set[int] = set()
+        self._bearers: list[nn.Module] = []
         self._handles: list[RemovableHandle] = []
         self._unhooked: dict[int, list[Hook]] = {}
         self._called: nn.Module | None = None
@@ -85,14 +86,19 @@ class CallHooks:
         return bool(self._triggers)
 
     def attach(self) -> None:
-        """Watch calls. Doing so twice changes nothing."""
-        if not self._triggers:
-            self._members = {id(module) for module in self._root.modules()}
-            if self._by_module:
-                hook = Hook(self._before_any_call)
-                self._triggers = [module.register_forward_pre_hook(hook) for module in self._holders()]
-            else:
-                self._triggers = [register_module_forward_pre_hook(self._before_any_call)]
+        """Watch calls. Doing so twice changes nothing.
+
+        The model is looked through the first time only, so that watching every step of a validation anew costs little.
+        """
+        if self._triggers:
+            return
+        self._members = self._members or {id(module) for module in self._root.modules()}
+        if self._by_module:
+            self._bearers = self._bearers or self._holders()
+            for module in self._bearers:  # one by one: an interrupt between two of them leaves none unknown
+                self._triggers.append(module.register_forward_pre_hook(Hook(self._before_any_call)))
+        else:
+            self._triggers.append(register_module_forward_pre_hook(self._before_any_call))
 
     def detach(self) -> None:
         """Watch calls no longer. Doing so twice changes nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -237,7 +237,7 @@ class ActivationRecorder:
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
         ids = arrived(self._sample, (table for layer in self._layers.values() for table in layer.slots))
-        for name, of_call, call in self._clouds(calls or self.calls_per_batch):
+        for name, of_call, call in cloud_names(self._counts(calls or self.calls_per_batch, self._layers)):
             layer = self._layers[name]
             problem = layer.problem or layer.incomplete(call, ids, self._outside)
             if problem:
@@ -249,8 +249,8 @@ class ActivationRecorder:
         return Recording(ids, complete, labels, problems, positions)
 
     def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
-        """The names of all clouds; see ``recording``."""
-        return tuple(of_call for _, of_call, _ in self._clouds(calls))
+        """The names of the clouds of some layers, in their order; see ``recording``."""
+        return tuple(cloud for _, cloud, _ in cloud_names(self._counts(calls, calls)))
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
@@ -267,8 +267,8 @@ class ActivationRecorder:
         """The layers whose vectors are made of several positions, none of them masked."""
         return [name for name, layer in self._layers.items() if layer.counts_positions]
 
-    def _clouds(self, calls: Mapping[str, int]) -> list[tuple[str, str, int]]:
-        return cloud_names({name: calls.get(name, 1) if self._calls == "each" else 1 for name in self._layers})
+    def _counts(self, calls: Mapping[str, int], layers: Iterable[str]) -> dict[str, int]:
+        return {name: calls.get(name, 1) if self._calls == "each" else 1 for name in layers}
 
     # -- Batches ----------------------------------------------------------------------------------------------------
 

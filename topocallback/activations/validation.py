@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from topocallback.activations.arguments import counts_of_nodes
 from topocallback.activations.batches import count_samples
-from topocallback.activations.gather import agree_on_calls, any_text, gather_recordings
+from topocallback.activations.gather import agree_on_calls, any_text, common_layers, gather_recordings
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
 from topocallback.activations.labels import TextLabels, find_labels
@@ -182,16 +182,30 @@ class ValidationRecorder:
             The recording; of several processes, the first one's is of all of them.
         """
         calls = self._activations.calls_per_batch
-        if device is not None and self._options.calls == "each":
+        if device is None:
+            return self._own_recording(calls)
+        layers, lacking = common_layers(self._activations.layers, device)
+        calls = {layer: calls[layer] for layer in layers}
+        if self._options.calls == "each":
             calls = agree_on_calls(calls, device)
-        if device is not None:
-            self._problem_elsewhere = any_text(self._unidentified(), device)
+        self._problem_elsewhere = any_text(self._unidentified(), device)
+        names = self._activations.names(calls)
+        try:
+            own = self._own_recording(calls)
+        except Exception as error:  # the other processes go on to exchange what they have
+            own = Recording(
+                np.zeros(1, dtype=np.int64), {}, problems=dict.fromkeys(names, f"{type(error).__name__}: {error}")
+            )
+        gathered = gather_recordings(own, names, self._options.seed, device)
+        gathered.problems.update(lacking)
+        return gathered
+
+    def _own_recording(self, calls: Mapping[str, int]) -> Recording:
+        """What this process recorded."""
         own = self._activations.recording(calls)
         own.text = self._text
         own.about = self.about()
-        if device is None:
-            return own
-        return gather_recordings(own, self._activations.names(calls), self._options.seed, device)
+        return own
 
     def about(self) -> dict[str, Any]:
         """How it was recorded, as JSON can hold it: the options, what they came to, and what a row is."""

@@ -6,9 +6,11 @@ import contextlib
 import os
 import sys
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 __all__ = ["BackgroundWorker"]
 
@@ -17,6 +19,12 @@ Result = TypeVar("Result")
 # The lowest priority there is: with 10, epochs with an analysis in the background took 1.07 times as long as epochs
 # without one (7 pairs, taken in turn within one training on two cores), with 19 they took 0.98 times as long.
 _NICENESS = 19
+
+_NAME = "topocallback"
+
+_LOOK_EVERY = 0.1  # seconds, at whether a wait is to end
+
+_LONGEST_IMPORT = 10.0  # seconds
 
 
 class BackgroundWorker(Generic[Result]):
@@ -28,6 +36,9 @@ class BackgroundWorker(Generic[Result]):
     Args:
         max_pending: Jobs that may wait or run before ``submit`` makes the caller wait, at least 1: memory stays
             bounded when the jobs are slower than their callers.
+        is_urgent: Asked while a caller waits: whether to wait no longer.
+
+    In a process that was forked there is neither the thread nor what it had to do: there a worker starts anew.
 
     Example:
         >>> worker = BackgroundWorker()
@@ -37,17 +48,23 @@ class BackgroundWorker(Generic[Result]):
         (True, [42])
     """
 
-    def __init__(self, max_pending: int = 2) -> None:
+    def __init__(self, max_pending: int = 2, is_urgent: Callable[[], bool] = lambda: False) -> None:
         self._max_pending = max_pending
+        self._is_urgent = is_urgent
+        self._start_anew()
+        _workers.add(self)
+
+    def _start_anew(self) -> None:
         self._jobs: deque[Callable[[], Result]] = deque()
         self._results: deque[Result | BaseException] = deque()
-        self._running = False
+        self._running = False  # whether there is a thread
+        self._is_busy = False  # whether it is at a job
         self._changed = threading.Condition()
 
     @property
     def pending(self) -> int:
         """Jobs that wait or run."""
-        return len(self._jobs) + self._running
+        return len(self._jobs) + self._is_busy
 
     @property
     def full(self) -> bool:
@@ -63,15 +80,18 @@ class BackgroundWorker(Generic[Result]):
 
         Returns:
             Whether the job was taken; ``False`` if there was no place in time.
+
+        Raises:
+            RuntimeError: If no thread can be started.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: not self.full, timeout):
+            if not self._wait_until(lambda: not self.full, timeout):
                 return False
             self._jobs.append(job)
             if not self._running:
                 self._running = True
                 try:
-                    threading.Thread(target=self._work, name="topocallback", daemon=True).start()
+                    threading.Thread(target=self._work, name=_NAME, daemon=True).start()
                 except RuntimeError:
                     self._running = False
                     self._jobs.pop()
@@ -95,7 +115,16 @@ class BackgroundWorker(Generic[Result]):
             Whether they are.
         """
         with self._changed:
-            return self._changed.wait_for(lambda: not self.pending, timeout)
+            return self._wait_until(lambda: not self.pending, timeout)
+
+    def _wait_until(self, is_so: Callable[[], bool], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while not is_so():
+            left = deadline - time.monotonic()
+            if left <= 0 or self._is_urgent():
+                return False
+            self._changed.wait(min(left, _LOOK_EVERY))
+        return True
 
     def _work(self) -> None:
         _lower_priority()
@@ -106,6 +135,7 @@ class BackgroundWorker(Generic[Result]):
                     self._changed.notify_all()
                     return
                 job = self._jobs.popleft()
+                self._is_busy = True
             try:
                 result: Result | BaseException = job()
             except BaseException as error:  # SystemExit too: a dead thread would leave callers waiting
@@ -113,6 +143,7 @@ class BackgroundWorker(Generic[Result]):
             del job
             with self._changed:
                 self._results.append(result)
+                self._is_busy = False
                 self._changed.notify_all()
 
 
@@ -120,3 +151,38 @@ def _lower_priority() -> None:
     if sys.platform == "linux":  # elsewhere a priority belongs to a process, not to a thread
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+# -- Processes that are forked while the thread works, as those of a DataLoader are ----------------------------------
+
+_workers: weakref.WeakSet[BackgroundWorker[Any]] = weakref.WeakSet()
+
+
+def _start_all_anew() -> None:
+    for worker in list(_workers):
+        worker._start_anew()
+
+
+def _let_imports_end() -> None:
+    """Wait until no worker's thread is in the middle of an import.
+
+    The child would have the module's lock without the thread that gives it back, and hang as soon as it imports the
+    same module: of 6 trainings whose data loaders started their processes during an analysis, 4 hung. What this package
+    imports it imports beforehand (see ``preparation``); what functions of the user's import cannot be known.
+    """
+    deadline = time.monotonic() + _LONGEST_IMPORT
+    while time.monotonic() < deadline and any(map(_imports, threading.enumerate())):
+        time.sleep(0.001)
+
+
+def _imports(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0) if thread.name == _NAME else None
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_let_imports_end, after_in_child=_start_all_anew)

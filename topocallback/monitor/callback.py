@@ -20,14 +20,18 @@ from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import available_threads
 from topocallback.measures.table import MeasureLike
+from topocallback.monitor.agreement import NOTHING, Intention, agree, digest
 from topocallback.monitor.current_run import CurrentRun
 from topocallback.monitor.delivery import LONGEST_WAIT, WAIT_AFTER_FAILURE, Delivery
+from topocallback.monitor.disks import Disks
 from topocallback.monitor.monitored import MonitoredScalars
-from topocallback.monitor.recording import report_recording, start_recording
+from topocallback.monitor.preparation import import_for_analysis
+from topocallback.monitor.recording import finish_recording, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
-from topocallback.monitor.trainer import everyone, is_distributed, is_rehearsal, last_step, logging_step, run_directory
+from topocallback.monitor.steps import WatchedStep
+from topocallback.monitor.trainer import last_step, logging_step
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.snapshot import Snapshot
 
@@ -44,8 +48,8 @@ class TopologyMonitor(Callback):
     under ``<log_dir>/topology``.
 
     The trained weights are bit-identical with and without the callback. It draws from no global random generator, its
-    hooks are there during forward passes of a validation only, and what fails inside it becomes a warning. What it took
-    for labels, padding and samples is told in one line.
+    hooks are there during forward passes of validation steps only, and what fails inside it becomes a warning. What it
+    took for labels, padding and samples is told in one line.
 
     Scalars, each with ``/<layer>`` behind it, of the first measure in every homology dimension: ``topology/drift_H1``
     (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (its p-value),
@@ -89,7 +93,7 @@ class TopologyMonitor(Callback):
         figures: Whether to draw pictures.
         log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
             48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
-        archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory.
+        archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory, as a full disk does.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
         on_error: ``"warn"`` turns whatever fails in the monitor into a warning; ``"raise"`` raises it.
         seed: Seed of the choice of samples.
@@ -153,10 +157,13 @@ class TopologyMonitor(Callback):
             dataloader_idx=dataloader_idx,
             seed=seed,
         )
+        self._digest = digest(self.recording, background=background)
         self._reports = Reports(on_error)
-        self._delivery = Delivery(self._reports)
+        self._disks = Disks()
+        self._delivery = Delivery(self._reports, self._disks)
         self._current = CurrentRun()
         self._recorder: ValidationRecorder | None = None
+        self._step: WatchedStep | None = None
         self._inputs_due = log_inputs
         self._off = False
         self._due = False
@@ -222,6 +229,9 @@ class TopologyMonitor(Callback):
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._stop_recording()  # of a run that ended without any of the hooks below
+        self._delivery.begin()
+        self._disks.begin()
         if stage == "fit" and trainer.global_step == 0:  # a checkpoint is loaded after this
             self._validations = 0
             self._monitored.begin()
@@ -272,6 +282,7 @@ class TopologyMonitor(Callback):
         if self._recorder is not None:
             with self._reports.guarded("reading a batch", self._stop_recording):
                 start_batch(self._recorder, trainer, batch, dataloader_idx, self.recording.dataloader_idx)
+                self._step = WatchedStep(self._recorder, trainer.strategy, self._reports)
 
     @override
     def on_validation_batch_end(
@@ -284,24 +295,27 @@ class TopologyMonitor(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         if self._recorder is not None:
-            self._recorder.end_batch()
+            with self._reports.guarded("ending a batch", self._stop_recording):
+                self._recorder.end_batch()
 
     @override
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.detach()
         measured: MeasuredStep | None = None
+        agreement = NOTHING
         with self._reports.guarded("measuring"):
-            if self._due and everyone(trainer, recorder is not None) and recorder is not None:
-                if is_rehearsal(trainer):
-                    report_recording(self._reports, self.recording.layers, recorder, recorder.recording())
-                else:
-                    measured = self._finish(trainer, recorder)
+            has_inputs = getattr(recorder, "inputs", None) is not None
+            own = Intention(self._due, recorder is not None, has_inputs, self._digest)
+            agreement = agree(trainer, own, self._reports)
+            if agreement.records and recorder is not None:
+                self._inputs_due &= not has_inputs
+                layers, inputs = self.recording.layers, agreement.inputs
+                recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=inputs)
+                measured = None if recorded is None else self._measure(trainer, *recorded)
         if not self.background and not self._off:
             with self._reports.guarded("logging"):
                 self._delivery.deliver_now(trainer, measured)
-            self._monitored.log(trainer, pl_module, measured, recorded=self._due)
+            self._monitored.log(trainer, pl_module, measured, recorded=agreement.is_due)
 
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -359,28 +373,14 @@ class TopologyMonitor(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without hooks, so that the callback can travel to other processes."""
-        return self.__dict__ | {"_recorder": None}
+        return self.__dict__ | {"_recorder": None, "_step": None}
 
     # -- What is done with a recording ------------------------------------------------------------------------------
 
     def _stop_recording(self) -> None:
-        if self._recorder is not None:
-            self._recorder.detach()
-            self._recorder = None
-
-    def _finish(self, trainer: pl.Trainer, recorder: ValidationRecorder) -> MeasuredStep | None:
-        device = trainer.strategy.root_device if is_distributed(trainer) else None
-        recording = recorder.recording(device)
-        self._inputs_due = self._inputs_due and recorder.inputs is None
-        inputs = None if recorder.inputs is None else recorder.inputs.collect(device)
-        directory = run_directory(trainer)
-        if not trainer.is_global_zero:
-            return None
-        report_recording(self._reports, self.recording.layers, recorder, recording)
-        if not recording.vectors:  # why, has been said of each layer
-            return None
-        self._reports.tell(f"recording for {directory}", recorder.summary())
-        return self._measure(trainer, recording.to_point_clouds(), inputs, directory)
+        if self._step is not None:
+            self._step.end()
+        self._recorder = self._step = None
 
     def _measure(
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
@@ -388,12 +388,13 @@ class TopologyMonitor(Callback):
         """Measure now and give the result, or have it done in the background and give nothing."""
         writes = not getattr(trainer, "fast_dev_run", False)
         run = self._current.run(
-            directory, self.options, archive=self.archive and writes, figures=self.figures and writes
+            directory, self.options, archive=self.archive and writes, figures=self.figures and writes, disks=self._disks
         )
         step = logging_step(trainer)
         self._current.report(step, self._reports)
         measure = functools.partial(run.measure, clouds, step=step, epoch=trainer.current_epoch, inputs=inputs)
         if not self.background:
             return measure(n_threads=available_threads())
-        self._delivery.submit(measure, step)
+        import_for_analysis(self.options, figures=run.figures, positions=bool(clouds.owners))
+        self._delivery.submit(measure, step, trainer.loggers)
         return None

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.monitor.disks import Disks
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import Run
 from topocallback.records.claims import Claim, claim_folder, hold
@@ -71,7 +72,15 @@ class CurrentRun:
         if self._claim is not None:
             self._claim.release()
 
-    def run(self, directory: str | os.PathLike[str], options: AnalysisOptions, *, archive: bool, figures: bool) -> Run:
+    def run(
+        self,
+        directory: str | os.PathLike[str],
+        options: AnalysisOptions,
+        *,
+        archive: bool,
+        figures: bool,
+        disks: Disks | None = None,
+    ) -> Run:
         """The run, which is made with its first step.
 
         Args:
@@ -79,16 +88,17 @@ class CurrentRun:
             options: What to measure.
             archive: Whether to keep snapshots on disk.
             figures: Whether to draw pictures.
+            disks: Knows whether there is room for the archive.
         """
         if self._run is None or self._directory != str(directory) or not self._is_still_its_own():
             self._claim = self._claimed(directory, continues=self._continues) if archive else None
-            self._run = Run(self._claim.folder if self._claim else None, options, figures=figures)
+            self._run = Run(self._claim.folder if self._claim else None, options, figures=figures, disks=disks)
             self._directory = str(directory)
             if self._continues:
                 self._run.go_on(self._until)
         elif archive and self._claim is None:  # what it continues cannot be known any more
             self._claim = self._claimed(directory, continues=False)
-            self._run.folder = self._claim.folder if self._claim else None
+            self._run.archive.folder = self._claim.folder if self._claim else None
         return self._run
 
     def report(self, step: int, reports: Reports) -> None:
@@ -101,7 +111,7 @@ class CurrentRun:
         for note in self._notes:
             reports.warn(note)
         self._notes.clear()
-        if step == self._last_step and self._run is not None and self._run.folder is not None:
+        if step == self._last_step and self._run is not None and self._run.archive.folder is not None:
             reports.warn(f"Lightning logs two validations at step {step}: the later snapshot replaces the earlier one.")
         self._last_step = step
 

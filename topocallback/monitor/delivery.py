@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import signal
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 
 from topocallback.monitor.background import BackgroundWorker
+from topocallback.monitor.disks import Disks
 from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.records.snapshot import Snapshot
 from topocallback.records.wording import layers_in_words
-from topocallback.views.logging import write_for_tab, write_pictures, write_scalars
+from topocallback.views.logging import local_directory, size_of, write_for_tab, write_pictures, write_scalars
 
 __all__ = ["LONGEST_WAIT", "WAIT_AFTER_FAILURE", "Delivery"]
 
 LONGEST_WAIT = 300.0
-"""Seconds, for a place in the queue and at the end of a run."""
+"""Seconds, for places in the queue in all of a run, and at its end."""
 
 WAIT_AFTER_FAILURE = 20.0
 """Seconds: who interrupts a run wants it to end."""
@@ -29,36 +37,64 @@ class Delivery:
     """Has steps measured in the background, and logs those that are done.
 
     Loggers are called in the caller's thread only: few of them are thread-safe. One that fails costs a report and what
-    it should have written, nothing else.
+    it should have written, nothing else. Every wait ends at once where somebody wants the process to end.
 
     Args:
         reports: Where to say what went wrong.
+        disks: Knows whether there is room for what loggers write.
     """
 
-    def __init__(self, reports: Reports) -> None:
+    def __init__(self, reports: Reports, disks: Disks | None = None) -> None:
         self._reports = reports
-        self._worker: BackgroundWorker[MeasuredStep] = BackgroundWorker()
-        self._gave_up = False  # a wait that ended without a result is not repeated until there is one
+        self._disks = Disks() if disks is None else disks
+        self._worker: BackgroundWorker[MeasuredStep] = BackgroundWorker(is_urgent=self._is_urgent)
+        self._loggers: deque[Sequence[Any] | None] = deque()  # of the steps that are not delivered yet
+        self._done: deque[MeasuredStep | BaseException] = deque()  # of these, the ones that are measured
+        self._trainer: Callable[[], pl.Trainer | None] = lambda: None
+        self.begin()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without its thread and the steps there, so that it can travel to other processes."""
-        return Delivery, (self._reports,)
+        return Delivery, (self._reports, self._disks)
 
-    def submit(self, measure: Callable[[], MeasuredStep], step: int) -> None:
+    def begin(self) -> None:
+        """Say that a run begins: it has all of its waits before it."""
+        self._gave_up = False  # a wait that ended without a result is not repeated until there is one
+        self._interrupted = False
+        self._patience = LONGEST_WAIT
+        self._left_out: list[int] = []
+
+    def submit(self, measure: Callable[[], MeasuredStep], step: int, loggers: Sequence[Any] | None = None) -> None:
         """Have a step measured in the background, after those that were submitted before.
 
         Args:
             measure: Measures it.
             step: The logger's step.
+            loggers: Whose step it is; by default those of whoever has it delivered.
 
         Raises:
-            TimeoutError: If there was no place in the queue in time.
+            TimeoutError: If there was no place in the queue in time. It is raised for the first such step of a run; of
+                the others ``finish`` says how many there were.
         """
-        wait = 0.0 if self._gave_up else LONGEST_WAIT
-        if wait and self._worker.full:
+        waits = self._worker.full
+        wait = 0.0 if self._gave_up else self._patience
+        if wait and waits:
             rank_zero_info("TopologyMonitor: waiting for the analysis of an earlier step ...")
-        if not self._worker.submit(measure, wait):
-            self._gave_up = True
+        start = time.monotonic()
+        try:
+            taken = self._worker.submit(measure, wait)
+        except KeyboardInterrupt:
+            self._interrupted = True
+            self._reports.warn(f"step {step} is left out, for the wait for its place was interrupted.")
+            raise
+        if waits:
+            self._patience = max(0.0, self._patience - (time.monotonic() - start))
+        if taken:
+            self._loggers.append(loggers)
+            return
+        self._gave_up = True
+        self._left_out.append(step)
+        if len(self._left_out) == 1:
             raise TimeoutError(
                 f"the analyses of earlier steps took more than {LONGEST_WAIT:.0f} s, so step {step} is left out. "
                 "Lower `n_samples` or raise `every_n_validations`."
@@ -76,15 +112,16 @@ class Delivery:
         return self._worker.wait(timeout)
 
     def deliver(self, trainer: pl.Trainer) -> None:
-        """Log what has been measured in the background since the last call."""
-        for result in self._worker.finished():
+        """Log what has been measured in the background since the last call, each step where it was recorded."""
+        self._trainer = weakref.ref(trainer)
+        self._done.extend(self._worker.finished())
+        while self._done:  # one by one: what raises costs no other step
+            result, loggers = self._done.popleft(), self._loggers.popleft()
             self._gave_up = False
             if isinstance(result, BaseException):
                 self._reports.fail("analysing", result)
-                continue
-            self._report(trainer, result)
-            self._log_scalars(trainer, result)
-            self._log_pictures(trainer, result)
+            else:
+                self._log(trainer, trainer.loggers if loggers is None else loggers, result)
 
     def deliver_now(self, trainer: pl.Trainer, measured: MeasuredStep | None) -> None:
         """Log a step that was measured in the foreground.
@@ -94,29 +131,75 @@ class Delivery:
             measured: The step, or ``None`` where there is none.
         """
         if measured is not None:
-            self._report(trainer, measured)
-            self._log_scalars(trainer, measured)
-            self._log_pictures(trainer, measured)
+            self._log(trainer, trainer.loggers, measured)
 
     def finish(self, trainer: pl.Trainer, timeout: float) -> None:
         """Wait for the steps that are still being measured, and log them; what is not done in time is lost.
 
         Args:
             trainer: Whose loggers get them.
-            timeout: Longest wait, in seconds; none where an earlier one ended in vain.
+            timeout: Longest wait, in seconds; none where an earlier one ended in vain or was interrupted.
+
+        Raises:
+            KeyboardInterrupt: If the wait is interrupted: what is done has been logged by then, the rest is lost.
         """
-        timeout = 0.0 if self._gave_up else timeout
+        self._trainer = weakref.ref(trainer)
+        timeout = 0.0 if self._gave_up or self._interrupted else timeout
         if timeout and self._worker.pending:
             rank_zero_info(
                 f"TopologyMonitor: waiting up to {timeout:.0f} s for {self._worker.pending} snapshot(s) still being "
                 "analysed ..."
             )
-        with self._reports.guarded("waiting for the last snapshots"):
-            done = self._worker.wait(timeout)
-            self.deliver(trainer)
-            if not done:
-                self._gave_up = True
-                raise TimeoutError(f"gave up; {self._worker.pending} snapshot(s) are lost.")
+        try:
+            with self._reports.guarded("waiting for the last snapshots"):
+                with self._interrupts_end_the_wait():
+                    done = self._worker.wait(timeout)
+                self._end(trainer, done)
+        except KeyboardInterrupt:
+            self._interrupted = True
+            try:
+                self._end(trainer, done=not self._worker.pending)
+            except Exception as error:  # which must not hide the interrupt
+                self._reports.warn(f"{type(error).__name__} while waiting for the last snapshots: {error}")
+            raise
+
+    def _end(self, trainer: pl.Trainer, done: bool) -> None:
+        self.deliver(trainer)
+        if len(self._left_out) > 1:
+            left_out, self._left_out = self._left_out, []
+            self._reports.warn(
+                f"{len(left_out)} steps are left out in all, from step {left_out[0]} to step {left_out[-1]}, because "
+                "there was no place for them in the queue."
+            )
+        if not done:
+            self._gave_up = True
+            raise TimeoutError(f"gave up; {self._worker.pending} snapshot(s) are lost.")
+
+    # -- Who wants the process to end -------------------------------------------------------------------------------
+
+    def _is_urgent(self) -> bool:
+        return self._interrupted or bool(getattr(self._trainer(), "received_sigterm", False))
+
+    @contextmanager
+    def _interrupts_end_the_wait(self) -> Iterator[None]:
+        """Lightning ignores Ctrl-C from the first one on, while it shuts down: here a further one ends the wait."""
+        of_main_thread = threading.current_thread() is threading.main_thread()
+        if not of_main_thread or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            yield
+            return
+        signal.signal(signal.SIGINT, lambda *_: setattr(self, "_interrupted", True))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    # -- One step ---------------------------------------------------------------------------------------------------
+
+    def _log(self, trainer: pl.Trainer, loggers: Sequence[Any], measured: MeasuredStep) -> None:
+        self._report(trainer, measured)
+        with_room = [logger for logger in loggers if self._has_room(logger, measured)]
+        self._log_scalars(with_room, measured)
+        self._log_pictures(with_room, measured)
 
     def _report(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
         snapshot = measured.snapshot
@@ -135,15 +218,29 @@ class Delivery:
         for note in measured.notes:
             self._reports.tell(note, note)
         for error in measured.errors:
-            self._reports.fail(f"keeping step {measured.snapshot.step}", error)
+            cause = f"keeping a step: {type(error).__name__} {re.sub('[0-9]+', '#', str(error))}"
+            if self._reports.news(cause, ["any"]) or self._reports.on_error == "raise":
+                self._reports.fail(f"keeping step {snapshot.step}", error)
 
-    def _log_scalars(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
-        for logger in trainer.loggers:
+    def _has_room(self, logger: Any, measured: MeasuredStep) -> bool:
+        """Whether there is room for a step on a logger's disk; also where that cannot be known."""
+        refusal = None
+        with self._reports.guarded(f"looking at the disk of {type(logger).__name__}"):
+            directory = local_directory(logger)
+            if directory is not None:
+                size = size_of(measured.snapshot, measured.pictures, measured.payload, measured.sprite)
+                refusal = self._disks.refusal(directory, size)
+        if refusal is not None:
+            self._reports.complain(f"{type(logger).__name__} gets nothing: {refusal}")
+        return refusal is None
+
+    def _log_scalars(self, loggers: Sequence[Any], measured: MeasuredStep) -> None:
+        for logger in loggers:
             with self._reports.guarded(f"logging to {type(logger).__name__}"):
                 write_scalars(logger, measured.snapshot)
 
-    def _log_pictures(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
-        for logger in trainer.loggers:
+    def _log_pictures(self, loggers: Sequence[Any], measured: MeasuredStep) -> None:
+        for logger in loggers:
             with self._reports.guarded(f"logging pictures to {type(logger).__name__}"):
                 write_pictures(logger, measured.pictures, measured.snapshot.step)
             with self._reports.guarded(f"writing for the tab to {type(logger).__name__}"):

@@ -13,11 +13,12 @@ from topocallback.activations.recording import Recording
 from topocallback.activations.validation import ValidationRecorder
 from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
-from topocallback.monitor.trainer import batch_indices, is_rehearsal
+from topocallback.monitor.trainer import batch_indices, is_distributed, is_rehearsal, run_directory
+from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.wording import layers_in_words
 from topocallback.views.sprite import MOST_TILES, TILE
 
-__all__ = ["report_recording", "start_recording"]
+__all__ = ["finish_recording", "report_recording", "start_recording"]
 
 
 def start_recording(
@@ -33,7 +34,7 @@ def start_recording(
         inputs: Whether to keep the sampled inputs, where an index stands for the same input at every step.
 
     Returns:
-        The recorder, with its hooks in place.
+        The recorder, without any hook on the model yet.
 
     Raises:
         ValueError: If ``options`` names layers or a data loader that there are not.
@@ -47,9 +48,41 @@ def start_recording(
         kept = InputRecorder(min(options.n_samples, MOST_TILES), indices.length, options.seed, TILE)
     # Without labels there is still everything else.
     is_missing = functools.partial(reports.fail, "reading a batch")
-    recorder = ValidationRecorder(pl_module, options, indices, inputs=kept, on_missing=is_missing)
-    recorder.attach()
-    return recorder
+    return ValidationRecorder(pl_module, options, indices, inputs=kept, on_missing=is_missing)
+
+
+def finish_recording(
+    trainer: pl.Trainer, recorder: ValidationRecorder, layers: LayerSpec, reports: Reports, *, inputs: bool
+) -> tuple[PointClouds, SampledInputs | None, str] | None:
+    """Bring together what was recorded, and say how it went.
+
+    All processes must call this with the same ``inputs``: see ``agree``.
+
+    Args:
+        trainer: The Trainer, at the end of a validation.
+        recorder: What recorded it.
+        layers: Which layers should have been recorded.
+        reports: Where to say which of them were left out.
+        inputs: Whether all processes have kept the sampled inputs.
+
+    Returns:
+        On the first process the clouds, the inputs and the run's log directory. ``None`` on the others, where nothing
+        could be recorded, and after a sanity check that is not measured.
+    """
+    if is_rehearsal(trainer):
+        report_recording(reports, layers, recorder, recorder.recording())
+        return None
+    device = trainer.strategy.root_device if is_distributed(trainer) else None
+    recording = recorder.recording(device)
+    kept = recorder.inputs.collect(device) if inputs and recorder.inputs is not None else None
+    directory = run_directory(trainer)
+    if not trainer.is_global_zero:
+        return None
+    report_recording(reports, layers, recorder, recording)
+    if not recording.vectors:  # why, has been said of each layer
+        return None
+    reports.tell(f"recording for {directory}", recorder.summary())
+    return recording.to_point_clouds(), kept, directory
 
 
 def report_recording(reports: Reports, layers: LayerSpec, recorder: ValidationRecorder, recording: Recording) -> None:

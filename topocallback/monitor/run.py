@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,12 +10,10 @@ from pathlib import Path
 
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
-from topocallback.records.archive import archive_path, snapshot_files
-from topocallback.records.history import History
-from topocallback.records.inputs import save_inputs
+from topocallback.monitor.archiving import RunArchive
+from topocallback.monitor.disks import Disks
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.recorded import HowRecorded, Recorded, differences, told
-from topocallback.records.set_aside import set_aside
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture, render
 from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
@@ -25,8 +22,6 @@ from topocallback.views.payload import encode
 from topocallback.views.sprite import Sprite, make_sprite
 
 __all__ = ["MeasuredStep", "Run"]
-
-_MOST_IN_MEMORY = 100
 
 
 @dataclass
@@ -45,23 +40,29 @@ class Run:
     """Turns the point clouds of one step after the other into snapshots.
 
     Args:
-        folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead.
+        folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead. What cannot be written
+            there is kept in memory as well.
         options: What to measure.
         figures: Whether to draw pictures.
         continues: Whether snapshots that are in the folder already belong to this run, see ``go_on``.
+        disks: Knows whether there is room for the archive.
     """
 
     def __init__(
-        self, folder: Path | None, options: AnalysisOptions, *, figures: bool = True, continues: bool = False
+        self,
+        folder: Path | None,
+        options: AnalysisOptions,
+        *,
+        figures: bool = True,
+        continues: bool = False,
+        disks: Disks | None = None,
     ) -> None:
-        self.folder = folder
+        self.archive = RunArchive(folder, Disks() if disks is None else disks)
         self.options = options
         self.figures = figures
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
-        self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)  # with an archive, those that it has not yet
-        self._is_failing = False
         self._goes_on = continues
         self._measured_until: int | None = None
 
@@ -79,8 +80,8 @@ class Run:
 
     @property
     def history(self) -> Sequence[Snapshot]:
-        """The run's snapshots in the order of their steps, read lazily where there is an archive."""
-        return list(self._in_memory) if self.folder is None else History(self.folder)
+        """The run's snapshots in the order of their steps, read lazily where they are in the archive."""
+        return self.archive.history
 
     def measure(
         self,
@@ -115,20 +116,18 @@ class Run:
         measured = MeasuredStep(snapshot, errors=errors)
         if left_behind:
             with _collected(measured.errors):
-                measured.notes.append(self._put_aside(left_behind, step))
-        self._in_memory.append(snapshot)
-        if self.folder is not None:
-            self._archive(self.folder, measured)
+                measured.notes.append(self.archive.put_aside(left_behind, step))
+        with _collected(measured.errors):  # a full disk must not cost the numbers
+            self.archive.keep(snapshot)
         if self.figures:
-            with _collected(measured.errors):  # a picture must not cost the numbers either
+            with _collected(measured.errors):  # nor must a picture
                 measured.pictures = self._draw(snapshot)
         with _collected(measured.errors):
             measured.payload = encode(snapshot)
         if inputs is not None:
             with _collected(measured.errors):
                 measured.sprite = make_sprite(inputs)
-                if self.folder is not None:
-                    save_inputs(self.folder, measured.sprite.png, measured.sprite.facts)
+                self.archive.keep_inputs(measured.sprite.png, measured.sprite.facts)
         return measured
 
     def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Snapshot:
@@ -152,23 +151,6 @@ class Run:
             self._first = self._previous = None
         return dataclasses.replace(snapshot, problems={**snapshot.problems, "drift": anew}) if anew else snapshot
 
-    def _archive(self, folder: Path, measured: MeasuredStep) -> None:
-        """Write what is not in the archive yet: a full disk must cost neither the numbers nor what it has room for."""
-        try:
-            while self._in_memory:
-                self._in_memory[0].save(archive_path(folder, self._in_memory[0].step))
-                self._in_memory.popleft()
-        except Exception as error:
-            if not self._is_failing:  # else it has been said
-                measured.errors.append(error)
-                measured.notes.append(
-                    f"From step {self._in_memory[0].step} on snapshots could not be written to {folder}. The last "
-                    f"{_MOST_IN_MEMORY} are kept in memory, and written with the first step at which they can be."
-                )
-            self._is_failing = True
-        else:
-            self._is_failing = False
-
     def _catch_up(self, step: int, errors: list[Exception]) -> list[int]:
         """Take in what was measured before a step, and give the steps of what is not this run's any more.
 
@@ -182,27 +164,10 @@ class Run:
         self._ranges = Ranges()
         last = step - 1 if self._measured_until is None else min(step - 1, self._measured_until)
         with _collected(errors):
-            for snapshot in self._earlier(last):
+            for snapshot in self.archive.until(last):
                 with _collected(errors):
                     self._remember(snapshot)
-        if self.folder is None:
-            return [snapshot.step for snapshot in self._in_memory if snapshot.step > last]
-        return [earlier for earlier in snapshot_files(self.folder) if earlier > last]
-
-    def _earlier(self, last: int) -> Iterator[Snapshot]:
-        if self.folder is None:
-            yield from (snapshot for snapshot in self._in_memory if snapshot.step <= last)
-        else:
-            yield from (snapshot for _, snapshot in History(self.folder).readable(before=last + 1))
-
-    def _put_aside(self, steps: list[int], step: int) -> str:
-        """Put aside what was measured on a branch that the run was set back from, and say so."""
-        about = f"The run was set back: what it had measured at steps {steps[0]} to {steps[-1]} "
-        if self.folder is None:
-            for snapshot in [snapshot for snapshot in self._in_memory if snapshot.step in steps]:
-                self._in_memory.remove(snapshot)
-            return f"{about}is dropped from memory at step {step}."
-        return f"{about}is in {set_aside(self.folder, steps)} from step {step} on; `load_history` reads it there."
+        return self.archive.steps_after(last)
 
     def _recorded_otherwise(self, recorded: Recorded, step: int) -> str:
         """What keeps a step from being compared with the one before it, or an empty text.

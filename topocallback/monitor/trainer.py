@@ -10,7 +10,7 @@ import torch.distributed as dist
 from topocallback.activations.indices import BatchIndices, flatten_loaders
 from topocallback.activations.trainer_batches import number_of_batches
 
-__all__ = ["batch_indices", "everyone", "is_distributed", "is_rehearsal", "last_step", "logging_step", "run_directory"]
+__all__ = ["batch_indices", "is_distributed", "is_rehearsal", "last_step", "logging_step", "run_directory"]
 
 
 def logging_step(trainer: pl.Trainer) -> int:
@@ -80,8 +80,3 @@ def batch_indices(trainer: pl.Trainer, dataloader_idx: int) -> BatchIndices:
 def is_distributed(trainer: pl.Trainer) -> bool:
     """Whether the run has several processes that can exchange tensors."""
     return trainer.world_size > 1 and dist.is_available() and dist.is_initialized()
-
-
-def everyone(trainer: pl.Trainer, ready: bool) -> bool:
-    """Whether all processes are ready for what they must do together: one that failed must not leave others waiting."""
-    return bool(trainer.strategy.reduce_boolean_decision(ready, all=True)) if is_distributed(trainer) else ready

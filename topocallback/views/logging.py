@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.paths import as_path, is_local
 from topocallback.records.results import Description
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
 from topocallback.views.captions import with_unit
 from topocallback.views.sprite import Sprite
 
-__all__ = ["scalar_tags", "scalars", "write_for_tab", "write_pictures", "write_scalars"]
+__all__ = ["local_directory", "scalar_tags", "scalars", "size_of", "write_for_tab", "write_pictures", "write_scalars"]
 
 _PREFIX = "topology"
 _PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
@@ -24,6 +27,7 @@ _OF_DISTANCES = {
     "drift_from_first": "from the same layer in the run's first snapshot",
     "noise": "between two independent samples of the layer, of as many points, on average",
 }
+_BYTES_OF_A_NUMBER = 300  # with its tag and what it is
 _DRIFT_P = "p-value of the drift: how often it comes out at least as different where nothing has changed"
 
 
@@ -118,6 +122,41 @@ def write_for_tab(logger: Any, payload: bytes | None, sprite: Sprite | None, ste
         writer.add_summary(_blobs(f"{_PREFIX}/inputs", [sprite.png, sprite.facts.encode("utf-8")]), step)
     if payload is not None:
         writer.add_summary(_blobs(f"{_PREFIX}/snapshot", [payload]), step)
+
+
+def local_directory(logger: Any) -> Path | None:
+    """Where on this machine's disks a logger writes.
+
+    Args:
+        logger: A Lightning logger.
+
+    Returns:
+        The directory, which need not exist yet; ``None`` where the logger has none, or one in an object store.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> local_directory(SimpleNamespace(save_dir="logs")), local_directory(SimpleNamespace(log_dir="s3://logs"))
+        (PosixPath('logs'), None)
+    """
+    for name in ("log_dir", "save_dir", "root_dir"):
+        directory = getattr(logger, name, None)
+        if isinstance(directory, (str, os.PathLike)) and os.fspath(directory):
+            path = as_path(directory)
+            return path if is_local(path) else None
+    return None
+
+
+def size_of(snapshot: Snapshot, pictures: Sequence[Picture], payload: bytes | None, sprite: Sprite | None) -> int:
+    """About how many bytes a logger writes of a step: the largest number that any logger takes.
+
+    Args:
+        snapshot: The snapshot.
+        pictures: Its pictures.
+        payload: What the tab reads of it.
+        sprite: The run's sampled inputs, with the step that brings them.
+    """
+    blobs = [picture.png for picture in pictures] + [payload or b""] + ([] if sprite is None else [sprite.png])
+    return sum(map(len, blobs)) + _BYTES_OF_A_NUMBER * len(scalars(snapshot))
 
 
 def _described(snapshot: Snapshot, separator: str) -> Iterator[tuple[str, float, str]]:

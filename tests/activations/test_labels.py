@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topocallback.activations.labels import MISSING, TextLabels, find_labels, known_labels
+from topocallback.activations.labels import MISSING, TextLabels, find_labels, known_labels, take_labels
 
 
 def sketch(value):
@@ -290,3 +290,32 @@ def test_numbers_of_texts_are_the_same_in_every_process(values):
     assert TextLabels().encode(values).tolist() == TextLabels().encode(values).tolist()
     assert MISSING not in TextLabels().encode(values).tolist()
     assert len(set(TextLabels().encode(values).tolist())) == len(set(values))
+
+
+BIG = 2**63 + 5
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        torch.from_numpy(np.array([3, BIG], dtype=np.uint64)),
+        np.array([3, BIG], dtype=np.uint64),
+        [3, BIG],
+        [np.uint64(3), np.uint64(BIG)],
+    ],
+    ids=["tensor", "array", "list", "numbers"],
+)
+def test_labels_too_large_for_an_integer_of_torch_are_text(values):
+    found = find_labels((torch.zeros(2, 2), values), "auto", 2)
+    assert found.values == ["3", str(BIG)]
+
+
+def test_numbers_of_batches_without_a_large_one_are_text_beside_it():
+    text = TextLabels()
+    codes = torch.cat([text.encode(["3", str(BIG)]), torch.tensor([3, MISSING])])
+    assert text.decode(codes).tolist() == ["3", str(BIG), "3", None]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64], ids=str)
+def test_unsigned_labels_are_taken(dtype):
+    assert take_labels(torch.arange(4).to(dtype), np.array([1, 3])).tolist() == [1, 3]

@@ -2,11 +2,15 @@
 
 import dataclasses
 import io
+import itertools
 
 import numpy as np
 import pytest
+from hostile_archives import LAYERS, crafted, whole, write
 from PIL import Image
 from record_tools import assert_same_tables
+from synthetic_runs import OPTIONS as WITH_GRAPHS
+from synthetic_runs import synthetic_clouds
 
 import topocallback.monitor.run
 from topocallback.analysis.analyse import analyse
@@ -18,6 +22,7 @@ from topocallback.records.history import History
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.runs import load_history
 from topocallback.records.snapshot import Snapshot
+from topocallback.views.figures import Ranges
 
 OPTIONS = AnalysisOptions(scale="none")
 
@@ -208,6 +213,41 @@ def test_a_run_goes_on_past_a_damaged_snapshot(tmp_path, damage):
     with pytest.warns(UserWarning, match=r"step=1\.npz"):
         measured = measure(Run(tmp_path, OPTIONS, figures=False, continues=True), [3])[0]
     assert_same(measured, measure(Run(None, OPTIONS, figures=False), range(4))[-1])
+
+
+def test_a_run_goes_on_past_a_snapshot_that_cannot_be_used(tmp_path, monkeypatch):
+    """Whatever it is that fails there: it costs the file, and no later snapshot."""
+    measure(Run(tmp_path, OPTIONS, figures=False), range(3))
+    uninterrupted = measure(Run(None, OPTIONS, figures=False), range(4))[-1]
+    include = Ranges.include
+
+    def fail_at_1(self, snapshot):
+        if snapshot.step == 1:
+            raise OverflowError("as large as that")
+        include(self, snapshot)
+
+    monkeypatch.setattr(Ranges, "include", fail_at_1)
+    run = Run(tmp_path, OPTIONS, figures=False, continues=True)
+    with pytest.warns(UserWarning, match=r"Left out .*step=1\.npz: OverflowError: as large as that"):
+        (measured,) = measure(run, [3])
+    assert_same(measured, uninterrupted)
+    assert [each.snapshot.step for each in measure(run, [4, 5])] == [4, 5]
+
+
+def test_a_run_goes_on_past_files_of_other_content(tmp_path):
+    facts, arrays = whole()
+    for step, (_, other, others) in enumerate(itertools.islice(crafted(), 7, None, 16)):
+        write(archive_path(tmp_path, step), other | ({"step": step} if other.get("step") == 1 else {}), others)
+    write(archive_path(tmp_path, 1000), facts | {"step": 1000}, arrays)
+    clouds = synthetic_clouds(0.7, LAYERS, n_samples=40)
+    with pytest.warns(UserWarning, match="Left out"):
+        run = Run(tmp_path, WITH_GRAPHS, figures=False, continues=True)
+    with pytest.warns(UserWarning, match="Left out"):
+        measured = [run.measure(clouds, step=1001, epoch=0)]
+    measured.append(run.measure(clouds, step=1002, epoch=0))
+    assert [each.errors for each in measured] == [[], []]
+    assert Snapshot.load(archive_path(tmp_path, 1002)).step == 1002
+    assert np.isfinite(measured[1].snapshot.distances["sliced_wasserstein", 0].drift).all()
 
 
 # -- Failures --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.schema import SCHEMA_VERSION
 from topocallback.records.snapshot import Snapshot
+from topocallback.views.payload import decode, encode
 
 # -- There and back --------------------------------------------------------------------------------------------------
 
@@ -33,6 +34,31 @@ from topocallback.records.snapshot import Snapshot
 def test_a_snapshot_comes_back_equal_in_every_field(tmp_path, labels):
     snapshot = example(labels=labels)
     assert_equal(Snapshot.load(snapshot.save(tmp_path / "step=3.npz")), snapshot)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        *[
+            np.arange(6).astype(kind)
+            for kind in ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", ">i8")
+        ],
+        np.full(6, 2**64 - 1, dtype=np.uint64),
+        np.array([-(2**63), 2**63 - 1] * 3),
+        np.array([2**70, -(2**70)] * 3, dtype=object),
+        np.array([2**70, None] * 3, dtype=object),
+        [np.uint64(2**63), np.uint64(3)] * 3,
+        [np.str_("a"), np.str_("\udce9")] * 3,
+        np.array([np.inf, -np.inf, np.nan] * 2),
+        np.arange(6) > 2,
+    ],
+    ids=str,
+)
+def test_labels_of_any_type_come_back_and_are_shown(tmp_path, labels):
+    snapshot = example(labels=labels)
+    loaded = Snapshot.load(snapshot.save(tmp_path / "step=3.npz"))
+    assert_equal(loaded.labels, snapshot.labels)
+    assert decode(encode(loaded))["labels"] == name_classes(labels)[0].tolist()
 
 
 def test_how_it_was_recorded_comes_back_and_is_shown(tmp_path):

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from synthetic_runs import Logger, synthetic_clouds, synthetic_inputs, write_run
 from tensorboard_server import PLUGIN, tensorboard, wait_until
 
 import topocallback.tensorboard_tab
+from topocallback.tensorboard_tab.plugin import _is_gzip
 from topocallback.views.logging import write_for_tab
 from topocallback.views.payload import VERSION, decode, encode
 from topocallback.views.sprite import make_sprite
@@ -49,6 +51,9 @@ def logdir(tmp_path_factory):
     for step, payload in enumerate((b"", b"no gzip", encode(snapshots[0])[:-10], newer, gzip.compress(b"no JSON"))):
         write_for_tab(broken, payload, None, step)
     broken.experiment.close()
+    bomb = Logger(folder / "bomb")
+    write_for_tab(bomb, gzip.compress(bytes((1 << 28) + 1)), None, 0)
+    bomb.experiment.close()
     scalars = Logger(folder / "scalars")
     scalars.experiment.add_scalar("loss", 1.0, 0)
     scalars.experiment.close()
@@ -62,6 +67,7 @@ def tab(request, logdir):
         server.wait_for_steps("plain", 3)
         server.wait_for_steps(HOSTILE_RUN, 1)
         server.wait_for_steps("broken", 5)
+        server.wait_for_steps("bomb", 1)
         yield FromAFolder(server, snapshots)
 
 
@@ -80,7 +86,7 @@ def test_tensorboard_lists_the_tab(tab):
 
 
 def test_the_runs_are_those_with_snapshots(tab):
-    assert tab.server.runs() == sorted(["plain", HOSTILE_RUN, "broken"])
+    assert tab.server.runs() == sorted(["plain", HOSTILE_RUN, "broken", "bomb"])
 
 
 def test_every_step_of_a_run_is_listed_with_its_time(tab):
@@ -200,6 +206,27 @@ def test_hostile_names_travel_as_data(tab):
     answer = tab.server.ask("snapshot", key=tab.key(HOSTILE_RUN))
     assert json.loads(answer.body)["layers"] == [MARKUP, "../../etc/passwd"]
     assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_payload_that_unpacks_to_more_than_any_is_refused_with_a_sentence(tab):
+    answer = tab.server.ask("snapshot", key=tab.key("bomb"))
+    assert answer.status == 413
+    assert "text/plain" in answer.headers["Content-Type"]
+    assert answer.body.decode() == (
+        "This step's record is damaged or foreign: it unpacks to more than 256 MB, which no record does, and is not "
+        "opened."
+    )
+
+
+def test_to_look_at_a_payload_takes_no_memory():
+    whole, large = gzip.compress(b"{}"), gzip.compress(bytes(100 << 20))
+    tracemalloc.start()
+    try:
+        assert all(map(_is_gzip, (whole, large, whole + b"\0\0")))
+        assert not any(map(_is_gzip, (b"", b"{}", whole[:-1], large[:-1], whole + b"{}", gzip.compress(b""))))
+        assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    finally:
+        tracemalloc.stop()
 
 
 # -- Living with TensorBoard -----------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 import base64
 import dataclasses
+import itertools
 import json
 import re
 import shutil
 from html.parser import HTMLParser
 
 import pytest
+from hostile_archives import crafted, whole, write
 from record_tools import damage
 from synthetic_runs import write_run
 
@@ -15,6 +17,7 @@ from topocallback.records.files import write_atomically
 from topocallback.records.history import History
 from topocallback.records.paths import as_path, read_whole
 from topocallback.records.runs import find_runs
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.payload import decode, encode
 from topocallback.views.report import write_report
 
@@ -182,12 +185,35 @@ def test_without_a_readable_step_there_is_no_report(runs, tmp_path):
     assert not (tmp_path / "report.html").exists()
 
 
-def test_damaged_inputs_are_left_out(runs, tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    ["no JSON", '{"version": 1, "tile": 8, "columns": NaN, "sample_ids": [0]}', '{"sample_ids": 7}', "[" * 100_000],
+    ids=["text", "NaN", "number", "deep"],
+)
+def test_damaged_inputs_are_left_out(runs, tmp_path, text):
     shutil.copytree(runs[0] / "plain", tmp_path / "run")
-    (tmp_path / "run" / "topology" / "inputs.json").write_text("no JSON")
+    (tmp_path / "run" / "topology" / "inputs.json").write_text(text)
     with pytest.warns(UserWarning, match="Left out the sampled inputs"):
         (run,) = page_of(tmp_path / "run", tmp_path).runs.values()
     assert run["inputs"] is None
+    assert len(run["steps"]) == 2
+
+
+def test_steps_of_other_content_cost_the_report_themselves_alone(tmp_path):
+    """One file in a dozen of all that the tests of archives craft, beside one good one."""
+    folder, crafted_steps = tmp_path / "run" / "topology", set()
+    facts, arrays = whole()
+    write(folder / "step=1.npz", facts, arrays)
+    for step, (_, other, others) in enumerate(itertools.islice(crafted(), 3, None, 12), 2):
+        step_fact = {"step": step} if other.get("step") == 1 else {}
+        write(folder / f"step={step}.npz", other | step_fact, others)
+        crafted_steps.add(step)
+    with pytest.warns(UserWarning, match="Left out"):
+        (run,) = page_of(tmp_path / "run", tmp_path).runs.values()
+    shown = {step["step"] for step in run["steps"]}
+    assert 1 in shown
+    assert 5 < len(shown) < len(crafted_steps)
+    assert base64.b64decode(run["steps"][0]["payload"]) == encode(Snapshot.load(folder / "step=1.npz"))
 
 
 def test_a_damaged_step_is_told_of_once(runs, tmp_path):

@@ -15,12 +15,14 @@ from torch import Tensor
 
 from topocallback.activations.batches import Part, batch_parts
 from topocallback.activations.padding import is_table, sequences_in
+from topocallback.activations.tensors import signed
 
 __all__ = ["MISSING", "Labels", "TextLabels", "find_labels", "known_labels", "take_labels"]
 
 _LABEL_KEYS = ("label", "labels", "y", "target", "targets")
 _MISSING_TYPES = ("NAType", "NaTType")
-_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+_MOST = 2**63 - 1
+"""The largest number of an int64; what is larger becomes text."""
 
 MISSING = -100
 """The class of a sample without a label, which PyTorch's losses ignore by default."""
@@ -122,6 +124,8 @@ def _labels(part: Part, size: int) -> Labels | None:
 
 
 def _one_per_sample(value: Any, size: int) -> Tensor | list[str | None] | None:
+    if isinstance(value, np.ndarray) and value.dtype == np.uint64 and (value > _MOST).any():
+        value = list(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         # Of a type that torch has, in the machine's order of bytes, and a copy: torch warns of what cannot be written.
         value = torch.from_numpy(value.astype({"b": np.bool_, "f": np.float64}.get(value.dtype.kind, np.int64)))
@@ -135,6 +139,8 @@ def _one_per_sample(value: Any, size: int) -> Tensor | list[str | None] | None:
     if all(isinstance(label, str) for label in known) and known:
         return labels
     if all(isinstance(label, int) for label in known):
+        if any(not -_MOST <= label <= _MOST for label in known):
+            return [None if label in (None, MISSING) else str(label) for label in labels]
         return torch.tensor([MISSING if label is None else int(label) for label in labels])
     if all(isinstance(label, (int, float)) for label in known):
         return torch.tensor([math.nan if label is None else float(label) for label in labels], dtype=torch.float64)
@@ -150,12 +156,12 @@ def _plain(label: Any) -> Any:
     return label.decode(errors="replace") if isinstance(label, bytes) else label
 
 
-def _of_tensor(value: Tensor, size: int) -> Tensor | None:
+def _of_tensor(value: Tensor, size: int) -> Tensor | list[str | None] | None:
     if value.is_complex() or value.is_nested or value.layout != torch.strided:
         return None
-    value = value.detach()
-    if value.dtype in _UNSIGNED:  # of which torch can do little
-        value = value.to(torch.int64)
+    given, value = value, signed(value.detach())
+    if given.dtype == torch.uint64 and bool((value < 0).any()):  # too large for it
+        return _one_per_sample(given.flatten().tolist(), size) if given.numel() == size else None
     if value.numel() == size and value.ndim <= 2:
         return value.reshape(size)
     if value.ndim == 2 and len(value) == size and size and value.shape[1] > 1:
@@ -179,14 +185,14 @@ def take_labels(labels: Tensor, rows: NDArray[np.intp]) -> Tensor:
         rows: Which samples.
 
     Returns:
-        int64 or float64, or float32 on devices without that.
+        int64 or float64, or float32 on devices without that. Of uint64, what is too large for int64 is below 0.
 
     Example:
         >>> take_labels(torch.tensor([0.5, 1.0, 2.0]), np.array([2])).dtype
         torch.float64
     """
     real = torch.float32 if labels.device.type == "mps" else torch.float64
-    taken = labels.detach().index_select(0, torch.from_numpy(rows).to(labels.device))
+    taken = signed(labels.detach()).index_select(0, torch.from_numpy(rows).to(labels.device))
     return taken.to(real if labels.is_floating_point() else torch.int64)
 
 
@@ -210,8 +216,9 @@ class TextLabels:
         return torch.tensor(numbers, dtype=torch.int64)
 
     def decode(self, numbers: Tensor) -> NDArray[Any]:
-        """(n,) the text again, ``None`` where there was none."""
-        return np.array([self.names.get(number) for number in numbers.tolist()], dtype=object)
+        """(n,) the text again, ``None`` where there was none; a number of a batch that held no text is its own."""
+        of_numbers = {MISSING: None, **self.names}
+        return np.array([of_numbers.get(number, str(number)) for number in numbers.tolist()], dtype=object)
 
 
 def _number(text: str) -> int:

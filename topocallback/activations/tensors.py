@@ -13,11 +13,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["check_is_plain", "densify", "first_tensor", "join_parts", "padded_shape", "take_rows"]
+__all__ = ["check_is_plain", "densify", "first_tensor", "join_parts", "padded_shape", "signed", "take_rows"]
 
 # 1 GiB in single precision: what a copy may take, unless the activation itself takes more.
 _MOST_VALUES = 1 << 28
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 _MAPPING_KEYS = ("last_hidden_state", "logits")
+
+
+def signed(values: Tensor) -> Tensor:
+    """Values of a type with which torch can do little as int64; all others as they are.
+
+    Example:
+        >>> signed(torch.tensor([1, 2]).to(torch.uint64)).dtype
+        torch.int64
+    """
+    return values.to(torch.int64) if values.dtype in _UNSIGNED else values
 
 
 def first_tensor(output: Any) -> Tensor | PackedSequence:

@@ -26,6 +26,7 @@ from topocallback.activations.padding import may_be_padded
 from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.activations.recording import Recording
+from topocallback.activations.tensors import signed
 from topocallback.records.wording import layers_in_words
 
 __all__ = ["ValidationRecorder"]
@@ -299,6 +300,7 @@ class ValidationRecorder:
         if size is None or self._options.pooling == "rows":
             self._indices.skip()
             return None
+        own = signed(own) if isinstance(own, Tensor) else own
         if isinstance(own, Tensor) and own.shape == (size,) and not own.is_floating_point() and bool((own >= 0).all()):
             self._indices.skip()
             self._own_ids = True

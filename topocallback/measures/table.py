@@ -155,15 +155,17 @@ def is_in_table(measure: Measure) -> bool:
     return MEASURES.get(measure.key) is type(measure)
 
 
-def from_record(recorded: Mapping[str, Any]) -> Measure | None:
+def from_record(recorded: Any) -> Measure | None:
     """The measure that ``to_record`` took apart; ``None`` for one that is not in the table.
 
     Example:
         >>> from_record({"key": "wasserstein", "options": {"order": 2}}).name
         'wasserstein(order=2)'
     """
+    if not isinstance(recorded, Mapping):  # by a name, as in a record that was made otherwise
+        return None
     kind = MEASURES.get(str(recorded.get("key")))
     try:
         return None if kind is None else kind(**recorded.get("options", {}))
-    except TypeError:  # options of another version
+    except (TypeError, ValueError):  # options of another version
         return None

@@ -136,7 +136,9 @@ def _of_objects(values: NDArray[Any], name: str) -> NDArray[Any]:
     present = [item for item, is_nothing in zip(items, missing, strict=True) if not is_nothing]
     kinds = {_kind(item, name) for item in present}
     if kinds == {"number"}:
-        return np.array([np.nan if gone else item for item, gone in zip(items, missing, strict=True)])
+        numbers = np.array([np.nan if gone else item for item, gone in zip(items, missing, strict=True)])
+        if not numbers.dtype.hasobject:  # as numbers are that no type can hold
+            return numbers
     found = [item if kinds == {"truth"} else _text(item) for item in present]
     if not missing.any():
         return np.array(found, dtype=None if found else np.float64)

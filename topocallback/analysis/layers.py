@@ -140,7 +140,7 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
 
 def _equal_points(facts: LayerFacts) -> list[str]:
     """Of a layer that gives one point for all samples, such as one whose units are all dead."""
-    if facts.n_points < 2 or (facts.cloud != facts.cloud[0]).any():
+    if facts.n_points < 2 or any((point != facts.cloud[0]).any() for point in facts.cloud[1:]):
         return []
     return [f"All {facts.n_points} points are equal: there is no shape to measure."]
 

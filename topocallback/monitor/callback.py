@@ -379,7 +379,7 @@ class TopologyMonitor(Callback):
         if not recording.vectors:  # why, has been said of each layer
             return None
         self._reports.tell(f"recording for {directory}", recorder.summary())
-        return self._measure(trainer, recording.to_point_clouds(), inputs, directory)
+        return self._measure(trainer, recording.to_point_clouds(hand_over=True), inputs, directory)
 
     def _measure(
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: Path

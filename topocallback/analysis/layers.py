@@ -24,6 +24,7 @@ __all__ = [
     "LayerMeasurements",
     "layer_facts",
     "measure_layer",
+    "not_measured",
 ]
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
@@ -128,6 +129,18 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     return LayerMeasurements(
         facts.n_points, facts.sample_ids, facts.scale, of_record, mapper, prepared, values, problems
     )
+
+
+def not_measured(problem: str, options: AnalysisOptions) -> LayerMeasurements:
+    """What a layer gives of which nothing can be measured: as one without points.
+
+    Args:
+        problem: Why, in a sentence.
+        options: What should have been measured.
+    """
+    nothing = LayerFacts(np.empty((0, 0)), homology_dims=options.homology_dims, backend=options.backend)
+    nothing.diagrams = [np.empty((0, 2)) for _ in options.homology_dims]
+    return LayerMeasurements(0, nothing.sample_ids, 1.0, nothing.without_cloud(), None, {}, {}, [problem])
 
 
 def _points_left_out(facts: LayerFacts) -> list[str]:

@@ -18,6 +18,7 @@ from topocallback.compare.checkpoints import CheckpointError
 from topocallback.compare.comparable import ComparableSnapshots, in_one_line
 from topocallback.compare.jobs import run_jobs, workers
 from topocallback.compare.options import CompareOptions
+from topocallback.compare.predicted import warn_of_cost
 from topocallback.compare.recording import ValidationData, record_clouds
 from topocallback.compare.store import Store, fingerprint
 from topocallback.records.comparison import Checkpoint, Comparison
@@ -47,6 +48,7 @@ class Study:
         self.options = self.asked.analysis
         self.recording = self.asked.recording
         self.store = Store(self.asked.folder)
+        self._to_measure = 0  # until it has been said what they will cost
         # What is kept of a layer, its diagrams, is enough for distances between diagrams; others need it recorded anew.
         self._needs_clouds = not all(distance.from_diagrams for distance in self.options.distances)
 
@@ -57,6 +59,7 @@ class Study:
             ValueError: If none can be measured.
         """
         comparable = ComparableSnapshots()
+        self._to_measure = len(subjects)
         described = {**self.options.describe(), **self.recording.describe()}
         if self.data.length is not None and self.data.length < self.recording.n_samples:
             message = f"Asked for {self.recording.n_samples} samples, the data have {self.data.length}: all are used."
@@ -92,6 +95,9 @@ class Study:
                 except Exception as error:  # whatever a file or a user's own code does must not cost the others
                     comparable.leave_out(name, f"{name}: {type(error).__name__}: {error}")
                 gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
+        if recorded and self._to_measure:
+            warn_of_cost(next(iter(recorded.values()))[0], self._to_measure, self.asked, n_at_once=len(recorded))
+            self._to_measure = 0
         arguments = ((clouds, self.options, step, epoch) for clouds, step, epoch in recorded.values())
         for i, snapshot in zip(recorded, run_jobs(_analyse, arguments, self.asked.n_jobs), strict=True):
             kept[i] = snapshot

@@ -36,8 +36,10 @@ def clouds(n: int, d: int, layers: int) -> PointClouds:
     rng = np.random.default_rng(0)
     made = {}
     for layer in range(layers):
-        hidden = rng.normal(size=(n, min(d, 16))) @ rng.normal(size=(min(d, 16), d)) / 4
-        made[f"layer{layer}"] = np.tanh(hidden).astype(np.float32)
+        width = min(d, 16)
+        hidden = rng.standard_normal((n, width), np.float32) @ rng.standard_normal((width, d), np.float32)
+        hidden /= 4
+        made[f"layer{layer}"] = np.tanh(hidden, out=hidden)
     return PointClouds(made)
 
 

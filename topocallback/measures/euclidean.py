@@ -77,14 +77,16 @@ def strips_of(points: NDArray[Any]) -> Iterator[slice]:
         points: (n, d) points.
 
     Returns:
-        Slices that cover all rows in their order, of at least one row and at most 2^18 values.
+        Slices that cover all rows in their order, of about 2^18 values. None is of one row, unless there is but one:
+        NumPy adds such a row up in another order, and its last digits would depend on where the strips are.
 
     Example:
-        >>> list(strips_of(np.empty((3, 1 << 17))))
-        [slice(0, 2, None), slice(2, 4, None)]
+        >>> list(strips_of(np.empty((5, 1 << 17))))
+        [slice(0, 2, None), slice(2, 5, None)]
     """
-    rows = max(1, _STRIP // max(1, points.shape[1]))
-    return (slice(start, start + rows) for start in range(0, len(points), rows))
+    rows = max(2, _STRIP // max(1, points.shape[1]))
+    starts = range(0, max(len(points) - 1, min(len(points), 1)), rows)
+    return (slice(start, len(points) if start == starts[-1] else start + rows) for start in starts)
 
 
 def _euclidean(points: NDArray[Any]) -> NDArray[np.float64]:
@@ -130,7 +132,8 @@ def _pieces(width: int) -> list[slice]:
 
 def _squared_norms(points: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.empty(len(points))
-    for strip in strips_of(points):
+    # Of columns that lie in one piece, strips would be added up in another order.
+    for strip in strips_of(points) if points.flags.c_contiguous else [slice(None)]:
         centred = points[strip] - mean
         norms[strip] = np.einsum("ij,ij->i", centred, centred)
     return norms

@@ -1,6 +1,7 @@
 """Distance matrices: SciPy's numbers, with their digits, and exactly symmetric."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -126,3 +127,24 @@ def test_a_cloud_that_is_not_finite_is_refused_with_the_number_of_bad_points(bad
 def test_a_cloud_with_the_wrong_number_of_axes_is_refused(shape):
     with pytest.raises(ValueError, match=r"Expected `cloud` to be of shape \(n, d\), got \(.*\)\. Flatten"):
         distance_matrix(np.ones(shape))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_distances_of_wide_points_are_those_that_were_added_up_at_once(dtype, monkeypatch):
+    cloud = (10 * gaussian(70, 2 * 4096 + 9)).astype(dtype)
+    cloud[3] = cloud[1]
+    found = distance_matrix(cloud)
+    monkeypatch.setattr("topocallback.measures.euclidean._PIECE", 1 << 20)
+    monkeypatch.setattr("topocallback.measures.euclidean._STRIP", 1 << 30)
+    np.testing.assert_array_equal(distance_matrix(cloud), found)
+    assert found[1, 3] == 0
+
+
+def test_distances_of_wide_points_are_made_without_a_copy_of_the_cloud():
+    cloud = np.zeros((40, 200_000), dtype=np.float32)
+    cloud[:, :9] = gaussian(40, 9)
+    tracemalloc.start()
+    distance_matrix(cloud)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < cloud.nbytes

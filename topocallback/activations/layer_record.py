@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from topocallback.activations.channels import ChannelAxis, SampleAxes, channel_axis, sample_axes
 from topocallback.activations.outputs import Arranged
 from topocallback.activations.pooling import check_lengths
+from topocallback.activations.room import Room
 from topocallback.activations.slots import Slots
 from topocallback.activations.tensors import padded_shape
 from topocallback.records.wording import layers_in_words
 
-__all__ = ["LayerRecord", "cloud_names", "holders_in", "layer_notes"]
+__all__ = ["LayerRecord", "cloud_names", "holders_in", "layer_notes", "layer_records"]
 
 # Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
@@ -31,6 +32,7 @@ class LayerRecord:
         module: The layer.
         around: The modules that hold it, from the inside to the outside.
         n_slots: How many samples are kept.
+        room: The memory that it shares with other layers.
         slots: Its vectors, one table per call within a batch.
         calls: How often it ran inside of a batch.
         calls_outside: How often it ran while no batch was open, or in a call that is not of the batch's samples.
@@ -48,6 +50,7 @@ class LayerRecord:
     module: nn.Module
     around: Sequence[nn.Module]
     n_slots: int
+    room: Room = field(default_factory=Room)
     slots: list[Slots] = field(default_factory=list)
     calls: int = 0
     calls_outside: int = 0
@@ -74,6 +77,8 @@ class LayerRecord:
         """Say that it cannot be recorded, and let go of what there is."""
         self.problem = problem
         for table in self.slots:
+            if table.rows is not None:
+                self.room.give_back(table.rows.nbytes, table.rows.device)
             table.rows = None
 
     def sample_axes(self, output: Tensor, size: int | None, *, transposed: bool = False) -> tuple[int, ...]:
@@ -148,6 +153,7 @@ class LayerRecord:
 
         Raises:
             ValueError: If they are of another length than the earlier ones, or there are too many values.
+            MemoryError: If there is no room for them beside those of other layers.
         """
         while len(self.slots) <= call:
             self.slots.append(Slots(self.n_slots))
@@ -159,7 +165,13 @@ class LayerRecord:
                 f"Expected at most {_MOST_VALUES} values to keep, got {self.n_slots} vectors of "
                 f"{vectors.shape[1]}. Lower `n_samples`, or choose `pooling='mean'`, 'max_norm' or 'token'."
             )
-        table.write(slots, ids, vectors)
+        n_bytes = 0 if table.rows is not None else self.n_slots * vectors.shape[1] * vectors.element_size()
+        self.room.take(n_bytes, vectors.device)
+        try:
+            table.write(slots, ids, vectors)
+        finally:
+            if table.rows is None:
+                self.room.give_back(n_bytes, vectors.device)
 
     def incomplete(self, call: int, ids: NDArray[np.int64], outside: str) -> str | None:
         """Why the vectors of a call are not all there, if they are not.
@@ -239,6 +251,26 @@ def layer_notes(layers: Mapping[str, LayerRecord], *, takes_first: bool) -> list
             "positions than their output. `select=` can take the part of it without padding."
         )
     return notes
+
+
+def layer_records(root: nn.Module, layers: Mapping[str, nn.Module], n_slots: int) -> dict[str, LayerRecord]:
+    """A record for each of some layers, which share the memory that there is.
+
+    Args:
+        root: The model.
+        layers: The layers by their names.
+        n_slots: How many samples are kept.
+
+    Returns:
+        The records by the same names.
+
+    Example:
+        >>> model = nn.Sequential(nn.ReLU())
+        >>> list(layer_records(model, {"0": model[0]}, n_slots=5))
+        ['0']
+    """
+    room, holders = Room(), holders_in(root)
+    return {name: LayerRecord(layer, holders(layer), n_slots, room) for name, layer in layers.items()}
 
 
 def holders_in(root: nn.Module) -> Callable[[nn.Module], list[nn.Module]]:

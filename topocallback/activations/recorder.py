@@ -20,7 +20,7 @@ from topocallback.activations.compiled import EagerStance, is_compiled
 from topocallback.activations.current_batch import Arrangements, CurrentBatch
 from topocallback.activations.hooks import CallHooks, Hook
 from topocallback.activations.labels import take_labels
-from topocallback.activations.layer_record import LayerRecord, cloud_names, holders_in, layer_notes
+from topocallback.activations.layer_record import LayerRecord, cloud_names, layer_notes, layer_records
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.masks import MaskFinder, told_size
 from topocallback.activations.options import check_recorded
@@ -110,8 +110,7 @@ class ActivationRecorder:
         self._sample = start_sample(n_samples, None if pooling == "rows" else length, seed)
         slots = len(self._sample.ids)
         chosen = choose_layers(module, layers)
-        holders = holders_in(module)
-        self._layers = {name: LayerRecord(layer, holders(layer), slots) for name, layer in chosen.items()}
+        self._layers = layer_records(module, chosen, slots)
         self._labels = Slots(slots)
         self._select = select or first_tensor
         self._channels = channels

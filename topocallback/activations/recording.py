@@ -39,16 +39,23 @@ class Recording:
     text: TextLabels | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
-    def to_point_clouds(self) -> PointClouds:
-        """The filled slots in the order of their sample indices, on the CPU."""
+    def to_point_clouds(self, *, hand_over: bool = False) -> PointClouds:
+        """The filled slots in the order of their sample indices, on the CPU.
+
+        Args:
+            hand_over: Whether the recording is done with: its vectors then leave it one layer after the other, and are
+                not copied where they are in their order already. Nothing may write to them any more.
+        """
         filled = np.flatnonzero(self.ids >= 0)
         slots = filled[np.argsort(self.ids[filled])]
         index = torch.from_numpy(slots)
-        clouds = {name: values.cpu()[index].numpy() for name, values in self.vectors.items()}
-        owners = {}
-        if self.positions is not None:
-            for name, rows in clouds.items():
-                clouds[name], owners[name] = self.positions.unpack(rows)
+        in_order = hand_over and np.array_equal(slots, np.arange(len(self.ids)))
+        clouds, owners = {}, {}
+        for name in list(self.vectors):
+            values = self.vectors.pop(name) if hand_over else self.vectors[name]
+            clouds[name] = values.cpu().numpy() if in_order else values.cpu()[index].numpy()
+            if self.positions is not None:
+                clouds[name], owners[name] = self.positions.unpack(clouds[name])
         return PointClouds(
             clouds=clouds,
             owners=owners,

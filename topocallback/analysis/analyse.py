@@ -16,10 +16,12 @@ from topocallback.analysis.layers import (
     LayerMeasurements,
     layer_facts,
     measure_layer,
+    not_measured,
 )
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.analysis.too_little import of_all_layers, of_each_layer
 from topocallback.measures.base import Distance
+from topocallback.measures.cost import threads_that_fit
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.noise import (
     PreparedLayer,
@@ -30,6 +32,7 @@ from topocallback.measures.noise import (
 from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.parallel import map_threads
 from topocallback.measures.sign_flips import N_PARTS
+from topocallback.memory import available_memory
 from topocallback.records.parts import LayerParts
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import LayerDistances, Results, StatisticTable
@@ -63,7 +66,8 @@ def analyse(
         epoch: The trainer's epoch.
         previous: The run's previous snapshot, for drift. Without it drift is not measured: NaN.
         first: The run's first snapshot. Without it drift from the first is NaN.
-        n_threads: Threads to share layers and pairs among; it does not change the result.
+        n_threads: Threads to share layers and pairs among; it does not change the result. Fewer layers are analysed at
+            once where more would not fit in half of the memory that is available.
 
     Returns:
         The snapshot. ``seconds`` holds thread-seconds per stage, and wall seconds under ``"total"``.
@@ -81,13 +85,18 @@ def analyse(
         raise ValueError(f"Expected clouds of at least one layer, got none. Problems: {dict(clouds.problems)}.")
     options = options or AnalysisOptions()
     clock = Clock()
+    shapes = [(len(cloud), cloud.shape[1]) for cloud in clouds.values()]
+    n_at_once = threads_that_fit(n_threads, shapes, options, available_memory()) if n_threads > 1 else 1
 
     def measure(layer: str) -> LayerMeasurements:
         graph = None if previous is None else previous.mappers.get(layer)
-        return measure_layer(layer_facts(clouds, layer, options, graph), options, clock)
+        try:
+            return measure_layer(layer_facts(clouds, layer, options, graph), options, clock)
+        except MemoryError:  # as of 10,000 points: 800 MB for each copy of their distances
+            return not_measured("There was no memory left to measure it. Fewer points need less.", options)
 
     with clock("total"):
-        measured = map_threads(measure, clouds.layers, n_threads)
+        measured = map_threads(measure, clouds.layers, n_at_once)
         problems: dict[str, str] = {}
         tables = [
             _distance_table(

@@ -24,6 +24,7 @@ __all__ = [
     "LayerMeasurements",
     "layer_facts",
     "measure_layer",
+    "not_measured",
 ]
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
@@ -130,6 +131,18 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     )
 
 
+def not_measured(problem: str, options: AnalysisOptions) -> LayerMeasurements:
+    """What a layer gives of which nothing can be measured: as one without points.
+
+    Args:
+        problem: Why, in a sentence.
+        options: What should have been measured.
+    """
+    nothing = LayerFacts(np.empty((0, 0)), homology_dims=options.homology_dims, backend=options.backend)
+    nothing.diagrams = [np.empty((0, 2)) for _ in options.homology_dims]
+    return LayerMeasurements(0, nothing.sample_ids, 1.0, nothing.without_cloud(), None, {}, {}, [problem])
+
+
 def _points_left_out(facts: LayerFacts) -> list[str]:
     count = len(facts.recorded)
     if not count:
@@ -140,7 +153,7 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
 
 def _equal_points(facts: LayerFacts) -> list[str]:
     """Of a layer that gives one point for all samples, such as one whose units are all dead."""
-    if facts.n_points < 2 or (facts.cloud != facts.cloud[0]).any():
+    if facts.n_points < 2 or any((point != facts.cloud[0]).any() for point in facts.cloud[1:]):
         return []
     return [f"All {facts.n_points} points are equal: there is no shape to measure."]
 

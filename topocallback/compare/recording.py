@@ -275,7 +275,7 @@ def _told(recorder: ValidationRecorder) -> PointClouds:
     """What was recorded, after what is to be known of it has been said."""
     for note in recorder.notes():
         warnings.warn(note, UserWarning, stacklevel=2)
-    return recorder.recording().to_point_clouds()
+    return recorder.recording().to_point_clouds(hand_over=True)
 
 
 def _call(model: nn.Module, batch: Any) -> Any:

@@ -21,6 +21,7 @@ from topocallback.compare.environment import environment
 from topocallback.compare.jobs import run_jobs, workers
 from topocallback.compare.options import CompareOptions
 from topocallback.compare.passes import batches_of_trainer
+from topocallback.compare.predicted import warn_of_cost
 from topocallback.compare.random_draws import RandomDraws
 from topocallback.compare.recording import ValidationData, record_clouds, validates_itself
 from topocallback.compare.store import Store, fingerprint
@@ -67,6 +68,7 @@ class Study:
         self.options = self.asked.analysis
         self.recording = self.asked.recording
         self.store = Store(self.asked.folder)
+        self._to_measure = 0  # until it has been said what they will cost
         # What is kept of a layer, its diagrams, is enough for distances between diagrams; others need it recorded anew.
         self._needs_clouds = not all(distance.from_diagrams for distance in self.options.distances)
 
@@ -77,6 +79,7 @@ class Study:
             ValueError: If none can be measured.
         """
         comparable = ComparableSnapshots()
+        self._to_measure = len(subjects)
         described = {**self.options.describe(), **self.recording.describe()}
         if self.data.length is not None and self.data.length < self.recording.n_samples:
             message = f"Asked for {self.recording.n_samples} samples, the data have {self.data.length}: all are used."
@@ -106,6 +109,9 @@ class Study:
                 comparable.leave_out(subject.name, f"{subject.name}: {type(error).__name__}: {error}")
             gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
         new = [each for each in found if each.snapshot is None]
+        if self._to_measure and new and new[0].clouds is not None:
+            warn_of_cost(new[0].clouds, self._to_measure, self.asked, n_at_once=len(new))
+            self._to_measure = 0
         arguments = ((each.clouds, self.options, each.step, each.epoch) for each in new)
         for each, analysed in zip(new, run_jobs(_analyse, arguments, self.asked.n_jobs), strict=True):
             each.snapshot = analysed

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.measures.base import Distance
+from topocallback.measures.cost import Cost, predict_cost
+from topocallback.measures.cost_told import clouds_in_words, too_much
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.scale import check_scale
 from topocallback.measures.table import MeasureLike, resolve_distance
 from topocallback.measures.topology.diagrams import Diagram
 from topocallback.measures.topology.rips import check_homology_dims, resolve_backend
+from topocallback.memory import available_memory, size_in_words
 
 __all__ = ["REDUCTIONS", "CloudDistance"]
 
@@ -46,6 +51,7 @@ class CloudDistance:
     scale: str = "none"
     backend: str = "auto"
     reduction: str = "sum"
+    mapper: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measure", resolve_distance(self.measure))
@@ -88,16 +94,28 @@ class CloudDistance:
 
     def between(self, first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
         """The distance between two clouds: () or, not reduced, (homology dimensions,)."""
-        facts = self._facts(first), self._facts(second)
-        found = [distance.between(*[distance.prepare(each) for each in facts]) for distance in self.distances]
+        prepared = zip(self._prepared(first), self._prepared(second), strict=True)
+        found = [distance.between(*pair) for distance, pair in zip(self.distances, prepared, strict=True)]
         return self._reduced(np.array(found, dtype=np.float64))
 
     def among(self, clouds: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
         """The distances among L clouds: (L, L) or, not reduced, (homology dimensions, L, L)."""
-        facts = [self._facts(cloud) for cloud in clouds]
-        return self._reduced(np.stack([each.matrix(list(map(each.prepare, facts))) for each in self.distances]))
+        prepared = zip(*[self._prepared(cloud) for cloud in clouds], strict=True)
+        matrices = [each.matrix(layers) for each, layers in zip(self.distances, prepared, strict=True)]
+        return self._reduced(np.stack(matrices))
+
+    def _prepared(self, points: NDArray[np.floating]) -> list[Any]:
+        """What each distance compares of a cloud, whose own distances are gone by then: 800 MB for 10,000 points."""
+        facts = self._facts(points)
+        return [distance.prepare(facts) for distance in self.distances]
 
     def _facts(self, points: NDArray[np.floating]) -> LayerFacts:
+        shape = (len(points), points.shape[1] if points.ndim > 1 else 1)
+        memory = Cost({}, predict_cost([shape], self, itemsize=0).peak)
+        options = ["points", "homology_dims"]
+        if said := too_much(memory, clouds_in_words([shape], "cloud"), options=options, most_of_memory=1.0):
+            there = size_in_words(available_memory() or 0)
+            warnings.warn(f"{said} There are {there}.", UserWarning, stacklevel=4)
         return LayerFacts(points, homology_dims=self.homology_dims, scale=self.scale, backend=self.backend)
 
     def _reduced(self, by_dim: NDArray[np.float64]) -> NDArray[np.float64]:

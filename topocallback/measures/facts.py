@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topocallback.hashing import sample_priorities
-from topocallback.measures.euclidean import distance_matrix
+from topocallback.measures.euclidean import distance_matrix, finite_rows
 from topocallback.measures.mapper.graph import undrawn_graph
 from topocallback.measures.mapper.layout import lay_out
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
@@ -77,15 +77,13 @@ class LayerFacts:
             recorded = recorded[:, None]
         if recorded.ndim != 2:
             raise ValueError(f"Expected `cloud` to be of shape (n, d), got {recorded.shape}. Flatten each point first.")
-        self.recorded = recorded
-        """(n, d) the points as they were recorded."""
-        is_finite = np.isfinite(recorded).all(axis=1)
+        is_finite = finite_rows(recorded)
         self.rows = np.flatnonzero(is_finite)
         """(m,) which of the recorded points are finite, and are the points of everything below."""
         self.n_points = len(self.rows)
         """m: how many finite points there are."""
-        self.cloud = recorded if len(self.rows) == len(recorded) else recorded[is_finite]
-        """(m, d) the finite points."""
+        self._recorded = recorded
+        self._cloud = recorded if len(self.rows) == len(recorded) else recorded[is_finite]
         values = None if labels is None else as_labels(labels)[0]
         self._recorded_labels = _one_each("labels", values, len(recorded))
         self._classes = name_classes(labels) if classes is None and labels is not None else classes
@@ -127,6 +125,19 @@ class LayerFacts:
                 part.n_points = int(n_points)
             facts._parts[len(of_parts)] = of_parts
         return facts
+
+    @property
+    def recorded(self) -> NDArray[Any]:
+        """(n, d) the points as they were recorded."""
+        return self._recorded if self._whole is None else self.cloud
+
+    @property
+    def cloud(self) -> NDArray[Any]:
+        """(m, d) the finite points. A subset's are copied whenever they are asked for: most measures need none."""
+        if self._whole is None:
+            return self._cloud
+        whole, points = self._whole
+        return whole.cloud[points]
 
     @property
     def labels(self) -> NDArray[Any] | None:
@@ -197,7 +208,8 @@ class LayerFacts:
         """What is left of these facts when the cloud and its distances go.
 
         Returns:
-            Facts with the diagrams and, of the parts asked for so far, the distances: their diagrams can be asked for.
+            Facts with the diagrams, and those of the parts asked for so far; of parts whose diagrams have not been
+            asked for the distances, from which they can be made.
         """
         facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims)
         facts.n_points = self.n_points
@@ -205,6 +217,10 @@ class LayerFacts:
         return facts
 
     def _of_distances(self) -> LayerFacts:
+        if "diagrams" in self.__dict__:  # the distances of all parts together are a third of the layer's
+            facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims)
+            facts.n_points = self.n_points
+            return facts
         facts = LayerFacts(np.empty((0, 0)), homology_dims=self.homology_dims, scale=self._scale, backend=self._backend)
         facts.distances, facts.n_points = self.distances, self.n_points
         return facts
@@ -243,7 +259,7 @@ class LayerFacts:
             points: (k,) positions among the finite points.
         """
         part = LayerFacts(
-            self.cloud[points],
+            np.empty((len(points), 0)),  # all are finite; `cloud` takes them from the whole
             None if self.labels is None else self.labels[points],
             self.sample_ids[points],
             classes=self._classes and (self._classes[0][self.rows[points]], self._classes[1]),

@@ -19,6 +19,8 @@ from topocallback.activations.reservoir import EMPTY, keep_smallest, row_priorit
 from topocallback.activations.tensors import densify, join_parts
 from topocallback.functional.arrays import check_sampling
 from topocallback.functional.cloud_distance import CloudDistance
+from topocallback.measures.cost import Cost, predict_cost
+from topocallback.measures.cost_told import clouds_in_words, too_much
 
 __all__ = ["SampledClouds"]
 
@@ -38,6 +40,7 @@ class SampledClouds(Metric):
     plot_lower_bound: float = 0.0
 
     _options_of_sampling: tuple[str, ...] = ("n_samples", "seed", "pooling")
+    _cost_told = False
 
     def __init__(self, distance: CloudDistance, n_samples: int, seed: int, pooling: Pooling, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -115,6 +118,9 @@ class SampledClouds(Metric):
                     f"Expected `{self._names[state]}` to have {held} values per sample, as in earlier updates, "
                     f"got {table.shape[1]}."
                 )
+        if not any(self._state(state).shape[1] for state in vectors):  # now it is seen how long they are
+            kept = sum(self.n_samples * table.shape[1] * table.element_size() for table in tables)
+            self._warn_of_cost(Cost({}, {"pooling": kept}), f"Keeping {self.n_samples} vectors")
         found = row_priorities(torch.cat(tables, dim=1) if len(tables) > 1 else tables[0], self.seed)
         if len(found) > self.n_samples:  # first, so that only what may stay is moved and joined
             found, tables = keep_smallest(found, tables, self.n_samples)
@@ -222,7 +228,20 @@ class SampledClouds(Metric):
                     + ("A single point has no bars." if count else "The distance is NaN."),
                     UserWarning,
                 )
+        shapes = [(len(points), points.shape[1]) for points in found.values()]
+        self._warn_of_cost(predict_cost(shapes, self._distance, itemsize=8), clouds_in_words(shapes, "cloud"))
         return found
+
+    def _warn_of_cost(self, cost: Cost, what: str) -> None:
+        """Once, where it is more than a user may expect."""
+        if self._cost_told:
+            return
+        wide_by_choice = self.pooling == "flatten" or callable(self.pooling)
+        several = {"layers"} & set(self._options_of_sampling)
+        options = ["n_samples", "homology_dims", "measure", *several, *(["pooling"] if wide_by_choice else [])]
+        if said := too_much(cost, what, options=options):
+            self._cost_told = True
+            rank_zero_warn(f"{type(self).__name__}: {said}", UserWarning)
 
     def _value(self, values: NDArray[np.float64]) -> Tensor:
         return torch.as_tensor(values).to(self._state(self._reservoirs[0][1][0]))

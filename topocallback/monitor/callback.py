@@ -25,6 +25,7 @@ from topocallback.monitor.current_run import CurrentRun
 from topocallback.monitor.delivery import LONGEST_WAIT, WAIT_AFTER_FAILURE, Delivery
 from topocallback.monitor.disks import Disks
 from topocallback.monitor.monitored import MonitoredScalars
+from topocallback.monitor.predicted import report_cost
 from topocallback.monitor.preparation import import_for_analysis
 from topocallback.monitor.recording import finish_recording, start_recording
 from topocallback.monitor.reports import Reports
@@ -386,6 +387,7 @@ class TopologyMonitor(Callback):
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
     ) -> MeasuredStep | None:
         """Measure now and give the result, or have it done in the background and give nothing."""
+        report_cost(self._reports, clouds, self.options, self.recording, self.background, self.figures)
         writes = not getattr(trainer, "fast_dev_run", False)
         run = self._current.run(
             directory, self.options, archive=self.archive and writes, figures=self.figures and writes, disks=self._disks

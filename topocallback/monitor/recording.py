@@ -82,7 +82,7 @@ def finish_recording(
     if not recording.vectors:  # why, has been said of each layer
         return None
     reports.tell(f"recording for {directory}", recorder.summary())
-    return recording.to_point_clouds(), kept, directory
+    return recording.to_point_clouds(hand_over=True), kept, directory
 
 
 def report_recording(reports: Reports, layers: LayerSpec, recorder: ValidationRecorder, recording: Recording) -> None:

@@ -11,7 +11,7 @@ import copy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topocallback.measures.euclidean import distance_matrix
+from topocallback.measures.euclidean import distance_matrix, finite_rows, strips_of
 from topocallback.measures.mapper.clusters import density_clusters
 from topocallback.measures.mapper.cover import cover
 from topocallback.measures.mapper.elbow import elbow
@@ -85,7 +85,9 @@ def undrawn_graph(
         (1, 0)
     """
     options = options or MapperOptions()
-    points = np.asarray(cloud, dtype=np.float64)
+    points = np.asarray(cloud)
+    if points.dtype != np.float32:  # which a wide cloud is: there is no second copy of it
+        points = points.astype(np.float64, copy=False)
     if points.ndim != 2:
         raise ValueError(f"Expected `cloud` to be of shape (n, d), got {points.shape}.")
     ids = np.arange(len(points)) if sample_ids is None else np.asarray(sample_ids)
@@ -93,7 +95,7 @@ def undrawn_graph(
     for name, values in (("labels", codes), ("sample_ids", ids)):
         if values is not None and values.shape != (len(points),):
             raise ValueError(f"Expected `{name}` to be of shape ({len(points)},), got {values.shape}.")
-    finite = np.flatnonzero(np.isfinite(points).all(axis=1))
+    finite = np.flatnonzero(finite_rows(points))
     if len(finite) < len(points):
         points = points[finite]
     if neighbours is None:
@@ -118,15 +120,16 @@ def undrawn_graph(
     )
 
 
-def _filter_values(points: NDArray[np.float64], options: MapperOptions, neighbours: Neighbours) -> NDArray[np.float64]:
+def _filter_values(points: NDArray[np.floating], options: MapperOptions, neighbours: Neighbours) -> NDArray[np.float64]:
     if options.filter == "l2norm":
-        return np.asarray(np.linalg.norm(points, axis=1))
+        strips = (points[strip].astype(np.float64, copy=False) for strip in strips_of(points))
+        return np.concatenate([np.empty(0), *(np.linalg.norm(strip, axis=1) for strip in strips)])
     if options.filter == "eccentricity":
         return neighbours.mean()
     if options.filter == "pca":
-        return _first_component(points)
+        return _first_component(points.astype(np.float64, copy=False))
     assert callable(options.filter)
-    values = np.asarray(options.filter(points), dtype=np.float64)
+    values = np.asarray(options.filter(points.astype(np.float64, copy=False)), dtype=np.float64)
     name = getattr(options.filter, "__name__", repr(options.filter))
     if values.shape not in ((len(points),), (len(points), 1)):
         raise ValueError(f"Expected `filter={name}` to give shape ({len(points)},), got {values.shape}.")
@@ -154,7 +157,7 @@ def _radius(options: MapperOptions, neighbours: Neighbours) -> float:
 
 
 def _clusters(
-    points: NDArray[np.float64],
+    points: NDArray[np.floating],
     filtered: NDArray[np.float64],
     options: MapperOptions,
     neighbours: Neighbours,
@@ -170,7 +173,9 @@ def _clusters(
         if options.clusterer == "dbscan":
             cluster = density_clusters(neighbours.among(inside), radius, options.min_samples)
         else:
-            cluster = np.asarray(copy.copy(options.clusterer).fit_predict(points[inside]))
+            cluster = np.asarray(
+                copy.copy(options.clusterer).fit_predict(points[inside].astype(np.float64, copy=False))
+            )
         found += [(interval, inside[cluster == number]) for number in np.unique(cluster[cluster >= 0])]
     return found
 

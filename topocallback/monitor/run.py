@@ -15,10 +15,10 @@ from topocallback.records.archive import History, archive_path, save_inputs
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.recorded import HowRecorded, Recorded, differences, told
 from topocallback.records.snapshot import Snapshot
-from topocallback.views.canvas import Picture, render
-from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
-from topocallback.views.mapper_figure import mapper_figure
+from topocallback.views.canvas import Picture
+from topocallback.views.figures import Ranges
 from topocallback.views.payload import encode
+from topocallback.views.pictures import Pictures
 from topocallback.views.sprite import Sprite, make_sprite
 
 __all__ = ["MeasuredStep", "Run"]
@@ -56,6 +56,7 @@ class Run:
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
+        self._pictures = Pictures()
         self._in_memory: deque[Snapshot] = deque(maxlen=_MOST_IN_MEMORY)
         self._earlier = History(folder) if continues and folder is not None else None
 
@@ -112,8 +113,7 @@ class Run:
             with _collected(measured.errors):  # a full disk must not cost the numbers
                 snapshot.save(archive_path(self.folder, step))
         if self.figures:
-            with _collected(measured.errors):  # nor must a picture
-                measured.pictures = self._draw(snapshot)
+            measured.pictures = self._pictures.draw(snapshot, self._ranges.limits, measured.errors)
         with _collected(measured.errors):
             measured.payload = encode(snapshot)
         if inputs is not None:
@@ -148,14 +148,6 @@ class Run:
             self._first = snapshot
         self._previous = snapshot
         self._ranges.include(snapshot)
-
-    def _draw(self, snapshot: Snapshot) -> list[Picture]:
-        limits = self._ranges.limits
-        pictures = [
-            render("layer_distance", heatmap_figure(snapshot, limits)),
-            render("persistence_diagrams", diagrams_figure(snapshot, limits)),
-        ]
-        return pictures + ([render("mapper", mapper_figure(snapshot))] if snapshot.mappers else [])
 
 
 @contextmanager

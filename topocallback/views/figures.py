@@ -20,7 +20,7 @@ from topocallback.views.heatmap import Heatmap, draw_panel, note
 from topocallback.views.lettering import Lettering
 from topocallback.views.short_names import short_layer_names, short_names
 
-__all__ = ["Ranges", "diagrams_figure", "heatmap_figure"]
+__all__ = ["Limits", "Ranges", "diagrams_figure", "heatmap_figure"]
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito: told apart by colour-blind people
 _HEADROOM = 1.25
@@ -28,6 +28,7 @@ _PANELS_IN_A_ROW = 4
 _LONGEST_NAME = 300.0  # in points: about 70 letters
 
 Limits = Mapping["Key | str", float]
+"""Upper ends of ranges, as ``Ranges`` has them."""
 
 
 @dataclass

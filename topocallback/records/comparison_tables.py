@@ -90,7 +90,8 @@ def write_csv(columns: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
     Raises:
         OSError: If the file cannot be written.
     """
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    # Of a file's name that is no text, what cannot be encoded is written out, as everywhere.
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))

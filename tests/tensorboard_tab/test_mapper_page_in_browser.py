@@ -1,4 +1,4 @@
-"""KeplerMapper's page of a Mapper graph in real Chromium without any network: drawn, used, and nothing in a name runs."""
+"""KeplerMapper's page of a Mapper graph in real Chromium without any network: it is drawn, and no name in it runs."""
 
 import numpy as np
 import pytest

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_classifier import Classifier, loader, train
 
+import topocallback.cli.compare
 from topocallback import Comparison, compare_checkpoints
 from topocallback.cli import main
 
@@ -94,6 +95,36 @@ def test_a_checkpoint_left_out_gives_exit_code_1(study, command, tmp_path, capsy
     assert main(command) == 1
     assert f"{broken}: damaged, or no checkpoint" in capsys.readouterr().err
     np.testing.assert_array_equal(Comparison.load(tmp_path / "out").matrix(), expected(study).matrix())
+
+
+@pytest.mark.parametrize("figure", ["distances", "settling"])
+def test_a_figure_that_cannot_be_drawn_costs_that_figure(study, tmp_path, capsys, monkeypatch, figure):
+    def fail(*_):
+        raise RuntimeError("no <fonts>")
+
+    monkeypatch.setitem(topocallback.cli.compare.FIGURES, figure, fail)
+    (tmp_path / f"{figure}.png").write_bytes(b"of an earlier comparison")
+    assert main(["compare", str(study / "seed=0"), str(study / "seed=1"), "-o", str(tmp_path), "--quiet"]) == 1
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there >= WRITTEN | FIGURES - {f"{figure}.png"}
+    assert f"{figure}.png" not in there
+    assert f"the figure '{figure}' cannot be drawn (RuntimeError: no <fonts>)" in capsys.readouterr().err
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "cannot be drawn (RuntimeError: no &lt;fonts&gt;)" in page
+    assert page.count("<img") == 3
+
+
+def test_runs_and_classes_of_any_name_are_compared_and_told_on_a_terminal(study, tmp_path, capsys):
+    names = ["$A_B_$C_D", "red\x1b[31m", "run\udcff", "_private"]
+    for name in names:
+        shutil.copytree(study / "seed=0", tmp_path / "runs" / name)
+    assert main(["compare", str(tmp_path / "runs"), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= WRITTEN | FIGURES
+    said = "".join(capsys.readouterr())
+    assert said.isprintable() or set(said) - {"\n"} == {letter for letter in said if letter.isprintable()}
+    assert all(text in said for text in ("$A_B_$C_D", r"red\x1b[31m", r"run\udcff", "_private"))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert all(text in page for text in ("$A_B_$C_D", r"red\x1b[31m", r"run\udcff", "_private"))
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,12 @@ def test_a_copy_does_not_repeat_what_was_said():
 def test_anything_but_warning_and_raising_is_refused():
     with pytest.raises(ValueError, match="Expected `on_error` to be 'warn' or 'raise', got 'ignore'"):
         Reports("ignore")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("\x1b[2J", r"\x1b[2J"), ("a\u202eb\udcff", r"a\u202eb\udcff"), ("a\nb", "a\nb")]
+)
+def test_a_warning_shows_what_a_terminal_would_do(name, shown):
+    with pytest.warns(UserWarning, match="was left out") as warned:
+        Reports("warn").warn(f"{name} was left out.")
+    assert str(warned[0].message) == f"TopologyMonitor: {shown} was left out."

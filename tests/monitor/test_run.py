@@ -12,7 +12,7 @@ from record_tools import assert_same_tables
 from synthetic_runs import OPTIONS as WITH_GRAPHS
 from synthetic_runs import synthetic_clouds
 
-import topocallback.monitor.run
+import topocallback.views.pictures
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures import SlicedWasserstein
@@ -284,21 +284,58 @@ def test_a_save_that_fails_in_an_unexpected_way_costs_neither_numbers_nor_pictur
     assert len(measured.pictures) == 3
 
 
-@pytest.mark.parametrize("what", ["heatmap_figure", "diagrams_figure", "mapper_figure", "render"])
-def test_pictures_that_cannot_be_drawn_do_not_cost_the_numbers(tmp_path, monkeypatch, what):
-    def fail(*args):
-        raise RuntimeError("no fonts")
-
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [
+        ("heatmap_figure", ["persistence_diagrams", "mapper"]),
+        ("diagrams_figure", ["layer_distance", "mapper"]),
+        ("mapper_figure", ["layer_distance", "persistence_diagrams"]),
+        ("render", []),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_costs_neither_the_numbers_nor_the_others(tmp_path, monkeypatch, what, left):
     with monkeypatch.context() as patch:
-        patch.setattr(topocallback.monitor.run, what, fail)
+        patch.setattr(topocallback.views.pictures, what, no_fonts)
         run = Run(tmp_path, OPTIONS)
         measured = measure(run, [0])[0]
-    assert [str(error) for error in measured.errors] == ["no fonts"]
-    assert measured.pictures == []
+    assert [picture.name for picture in measured.pictures] == left
+    assert [type(error).__name__ for error in measured.errors] == ["PictureError"] * (3 - len(left))
+    assert all("cannot be drawn" in str(error) and "no fonts" in str(error) for error in measured.errors)
     assert run.history.steps == (0,)
     later = measure(run, [1])[0]
     assert later.errors == []
     assert len(later.pictures) == 3
+
+
+def no_fonts(*_):
+    raise RuntimeError("no fonts")
+
+
+def test_a_picture_that_fails_at_each_step_is_given_up_and_that_is_said(monkeypatch):
+    calls = []
+
+    def fail(*_):
+        calls.append(1)
+        no_fonts()
+
+    monkeypatch.setattr(topocallback.views.pictures, "mapper_figure", fail)
+    said = [str(error) for measured in measure(Run(None, OPTIONS), range(6)) for error in measured.errors]
+    assert len(calls) == 3
+    assert ["is left out" in said[0], "is not tried again" in said[1]] == [True, True]
+    assert len(said) == 2
+
+
+def test_a_picture_that_fails_now_and_then_is_tried_at_each_step_and_it_is_said_once(monkeypatch):
+    figure, calls = topocallback.views.pictures.diagrams_figure, []
+
+    def fail_each_second(*arguments):
+        calls.append(1)
+        return figure(*arguments) if len(calls) % 2 else no_fonts()
+
+    monkeypatch.setattr(topocallback.views.pictures, "diagrams_figure", fail_each_second)
+    found = measure(Run(None, OPTIONS), range(8))
+    assert [len(measured.pictures) for measured in found] == [3, 2] * 4
+    assert sum(len(measured.errors) for measured in found) == 1
 
 
 # -- Pictures --------------------------------------------------------------------------------------------------------
@@ -329,8 +366,8 @@ def test_the_pictures_of_a_run_share_their_ranges(monkeypatch):
         seen.append(dict(limits))
         return figure(snapshot, limits)
 
-    figure = topocallback.monitor.run.heatmap_figure
-    monkeypatch.setattr(topocallback.monitor.run, "heatmap_figure", note_limits)
+    figure = topocallback.views.pictures.heatmap_figure
+    monkeypatch.setattr(topocallback.views.pictures, "heatmap_figure", note_limits)
     run = Run(None, OPTIONS)
     for step, spread in enumerate((1.0, 0.5, 1.0, 40.0, 1.0)):
         clouds = clouds_at(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from browser_runs import HOSTILE, LAYERS, STEPS
 from browser_tools import Page, slide
+from hostile_names import HOSTILE as HOSTILE_NAMES
 
 
 def open_report(browser, path, **options):
@@ -80,6 +81,25 @@ def test_states_without_anything_to_draw(browser, report, tmp_path, shots):
     assert "net.head was not measured" not in opened.page.locator(".panel-pair .pair-headline").inner_text()
     assert opened.page.locator("img").count() == 0
     opened.shoot(shots / "empty-mapper.png")
+    assert opened.errors == []
+    opened.close()
+
+
+def test_layers_and_classes_of_any_name_are_text(browser, report, tmp_path, shots):
+    markup = [HOSTILE_NAMES[name] for name in ("markup", "end of script", "formula", "controls", "lone surrogate")]
+
+    def change(i, payload):
+        payload["layers"] = [f"{markup[k % 5]}{k}" for k in range(len(payload["layers"]))]
+        payload["classes"] = [f"{markup[k % 5]}{k}" for k in range(len(payload["classes"]))]
+        payload["problems"] = {markup[0]: markup[1]}
+
+    opened = open_report(browser, report_with(report, tmp_path / "report.html", change))
+    opened.wait_until_ready(f"{HOSTILE}@{STEPS[-1]}")
+    opened.page.locator(".graph .node").last.click()
+    opened.page.locator(".graph .node").first.hover()
+    opened.shoot(shots / "hostile-names.png")
+    assert markup[0] in opened.page.locator("body").inner_text()
+    assert opened.page.locator("img").count() == 0
     assert opened.errors == []
     opened.close()
 

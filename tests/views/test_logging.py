@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hostile_names import HOSTILE
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.logger import DummyLogger
 from PIL import Image
@@ -18,7 +19,7 @@ from tensorboard_server import tensorboard, wait_until
 from topocallback.records.results import Description, LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import Picture
-from topocallback.views.logging import scalars, write_for_tab, write_pictures, write_scalars
+from topocallback.views.logging import scalar_tags, scalars, write_for_tab, write_pictures, write_scalars
 
 EXPECTED = {
     "topology/drift_H0/conv1": 0.5,
@@ -123,6 +124,27 @@ def test_layers_keep_their_names_whatever_they_are():
     named = scalars(replace(snapshot, layers=odd))
     expected = {name.replace("conv1", odd[0]).replace("head", odd[1]): value for name, value in EXPECTED.items()}
     assert named == expected
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_layer_of_any_name_has_its_numbers_in_tensorboard(tmp_path, name):
+    snapshot = example()
+    layers = (HOSTILE[name], *snapshot.layers[1:])
+    logger = TensorBoardLogger(tmp_path)
+    write_scalars(logger, replace(snapshot, layers=layers))
+    logger.finalize("done")
+    tags = EventAccumulator(logger.log_dir).Reload().Tags()["scalars"]
+    assert set(tags) >= set(scalars(replace(snapshot, layers=layers)))
+    assert len(tags) == len(set(tags)) >= len(scalars(snapshot))
+    assert max(map(len, tags)) <= 250
+    assert all(tag.isprintable() for tag in tags)
+
+
+def test_the_names_of_all_numbers_are_those_that_are_logged_whatever_layers_are_called():
+    snapshot = replace(example(), layers=tuple(list(HOSTILE.values())[-len(example().layers) :]))
+    tables = [table.about for table in snapshot.distances.values()]
+    statistics = [table.about for table in snapshot.statistics.values()]
+    assert set(scalars(snapshot)) <= set(scalar_tags(tables, statistics, snapshot.layers))
 
 
 def test_without_a_measured_time_the_time_is_zero():

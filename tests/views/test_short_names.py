@@ -65,3 +65,27 @@ def test_names_are_told_apart_in_points_as_well():
     short = short_layer_names(NAMES["same ends"], fits)
     assert len(set(short)) == 3
     assert max(lettering.width(name, 8) for name in short) <= 60
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["x" * 3000 + str(i) for i in range(60)],
+        ["x" * (2900 + i) for i in range(60)],
+        ["x" * (40 * i) + "y" + "x" * (3000 - 40 * i) for i in range(60)],
+    ],
+    ids=["ends", "one within another", "inside"],
+)
+@pytest.mark.parametrize("shorten", [short_names, short_layer_names])
+def test_very_long_names_are_told_apart_after_few_looks(shorten, names):
+    looks = []
+
+    def fits(text):
+        looks.append(text)
+        return len(text) <= 20
+
+    short = shorten(names, fits)
+    assert len(set(short)) == len(names)
+    assert max(map(len, short)) <= 20
+    assert len(looks) < 60 * 1000
+    assert sum(len(text) > 100 for text in looks) < 60 * 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -21,6 +22,7 @@ from topocallback.compare.options import CompareOptions
 from topocallback.records.archive import comparison_path
 from topocallback.records.files import write_atomically
 from topocallback.records.results import DistanceTable, StatisticTable
+from topocallback.records.wording import shown, shown_lines
 from topocallback.views.comparison import FIGURES
 from topocallback.views.comparison_report import comparison_report, to_png
 from topocallback.views.findings import auc, last_steps, settling_order
@@ -178,17 +180,18 @@ def run(options: Namespace) -> int:
         with warnings_as_lines():
             comparison = _compare(options, folder)
     except (ValueError, TypeError, OSError, ModuleNotFoundError, UsageError) as error:
-        print(f"topocallback compare: {error}", file=sys.stderr)
+        print(shown_lines(f"topocallback compare: {error}"), file=sys.stderr)
         return 2
-    print(describe(comparison))
+    print(shown_lines(describe(comparison)))
     try:
         with warnings_as_lines():
-            written = write(comparison, folder)
+            written, missing = write(comparison, folder)
     except OSError as error:
-        print(f"topocallback compare: the results could not all be written to {folder}: {error}", file=sys.stderr)
+        message = f"topocallback compare: the results could not all be written to {folder}: {error}"
+        print(shown_lines(message), file=sys.stderr)
         return 2
-    print("Written: " + ", ".join(str(path) for path in written))
-    return 1 if comparison.left_out else 0
+    print("Written: " + ", ".join(shown(str(path)) for path in written))
+    return 1 if comparison.left_out or missing else 0
 
 
 def _compare(options: Namespace, folder: Path) -> Comparison:
@@ -219,32 +222,48 @@ def _from_shell() -> list[str]:
     return [known.name for known in dataclasses.fields(CompareOptions) if known.name not in _NOT_FROM_A_SHELL]
 
 
-def write(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write the arrays, the tables, the figures and the report.
+def write(comparison: Comparison, folder: Path) -> tuple[list[Path], dict[str, str]]:
+    """Write the arrays, the tables, the figures and the report. A figure that cannot be drawn costs itself only.
 
     Args:
         comparison: The comparison.
         folder: Where to.
 
     Returns:
-        The files.
+        The files; and the names of figures that could not be drawn, to why. The report says so too.
 
     Raises:
-        OSError: If one cannot be written.
+        OSError: If a file cannot be written.
+
+    Warns:
+        UserWarning: For each figure that cannot be drawn.
     """
     written = [comparison.save(comparison_path(folder)), comparison.to_csv(folder / "comparison.csv")]
     if len(comparison.layer_of) <= _MOST_POINTS_IN_PAIRS:
         written.append(comparison.to_csv(folder / "pairs.csv", pairs=True))
-    pictures = {}
-    for name in FIGURES:
-        if name == "settling" and not comparison.settling():
-            continue
-        if name == "specificity" and not len(comparison.specificity().same):
-            continue
-        pictures[name] = to_png(FIGURES[name](comparison, None, None))
-        written.append(write_atomically(folder / f"{name}.png", lambda file, png=pictures[name]: file.write(png)))  # type: ignore[misc]
-    page = comparison_report(comparison, pictures).encode()
-    return [*written, write_atomically(folder / "report.html", lambda file: file.write(page))]
+    pictures, missing = _pictures(comparison)
+    for name in missing:  # an earlier comparison's would be taken for this one's
+        (folder / f"{name}.png").unlink(missing_ok=True)
+    for name, png in pictures.items():
+        written.append(write_atomically(folder / f"{name}.png", lambda file, png=png: file.write(png)))  # type: ignore[misc]
+    page = comparison_report(comparison, pictures, missing=missing).encode()
+    return [*written, write_atomically(folder / "report.html", lambda file: file.write(page))], missing
+
+
+def _pictures(comparison: Comparison) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The figures that there are for a comparison, as PNG, and why others could not be drawn."""
+    pictures, missing = {}, {}
+    for name, figure in FIGURES.items():
+        try:
+            if name == "settling" and not comparison.settling():
+                continue
+            if name == "specificity" and not len(comparison.specificity().same):
+                continue
+            pictures[name] = to_png(figure(comparison, None, None))
+        except Exception as error:  # whatever it is, the numbers and the other figures are written
+            missing[name] = f"cannot be drawn ({type(error).__name__}: {error})"
+            warnings.warn(f"the figure {name!r} {missing[name]}.", UserWarning, stacklevel=2)
+    return pictures, missing
 
 
 def describe(comparison: Comparison) -> str:

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from topocallback.records.wording import shown_lines
+
 __all__ = ["warnings_as_lines"]
 
 
@@ -21,7 +23,7 @@ def warnings_as_lines() -> Iterator[list[type[Warning]]]:
 
     def say(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         said.append(category)
-        print(f"topocallback: {message}", file=sys.stderr)
+        print(shown_lines(f"topocallback: {message}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)

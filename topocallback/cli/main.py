@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from topocallback.records.wording import shown, shown_lines
+
 __all__ = ["main"]
 
 _COMPARE = "compare checkpoints or recorded runs, layer by layer"
@@ -77,10 +79,10 @@ def _report(options: Any) -> int:
             written = write_report(options.run_dir, options.output)
     except (OSError, ValueError) as error:
         return _fail(str(error))
-    print(f"{written} ({written.stat().st_size / 1e6:.1f} MB)")
+    print(f"{shown(str(written))} ({written.stat().st_size / 1e6:.1f} MB)")
     return int(any(issubclass(category, LeftOutWarning) for category in said))
 
 
 def _fail(message: str) -> int:
-    print(f"topocallback: {message}", file=sys.stderr)
+    print(shown_lines(f"topocallback: {message}"), file=sys.stderr)
     return 2

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from lightning.pytorch.utilities import rank_zero_info
 
+from topocallback.records.wording import shown_lines
+
 __all__ = ["Reports"]
 
 
@@ -83,10 +85,10 @@ class Reports:
         """
         if about not in self._given:
             self._given.add(about)
-            rank_zero_info(f"TopologyMonitor: {message}")
+            rank_zero_info(f"TopologyMonitor: {shown_lines(message)}")
 
     def warn(self, message: str) -> None:
         """Give a warning, unless the same one has been given before."""
         if message not in self._given:
             self._given.add(message)
-            warnings.warn(f"TopologyMonitor: {message}", UserWarning, stacklevel=2)
+            warnings.warn(f"TopologyMonitor: {shown_lines(message)}", UserWarning, stacklevel=2)

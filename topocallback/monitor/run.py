@@ -15,10 +15,10 @@ from topocallback.monitor.disks import Disks
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.recorded import HowRecorded, Recorded, differences, told
 from topocallback.records.snapshot import Snapshot
-from topocallback.views.canvas import Picture, render
-from topocallback.views.figures import Ranges, diagrams_figure, heatmap_figure
-from topocallback.views.mapper_figure import mapper_figure
+from topocallback.views.canvas import Picture
+from topocallback.views.figures import Ranges
 from topocallback.views.payload import encode
+from topocallback.views.pictures import Pictures
 from topocallback.views.sprite import Sprite, make_sprite
 
 __all__ = ["MeasuredStep", "Run"]
@@ -63,6 +63,7 @@ class Run:
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
+        self._pictures = Pictures()
         self._goes_on = continues
         self._measured_until: int | None = None
 
@@ -120,8 +121,7 @@ class Run:
         with _collected(measured.errors):  # a full disk must not cost the numbers
             self.archive.keep(snapshot)
         if self.figures:
-            with _collected(measured.errors):  # nor must a picture
-                measured.pictures = self._draw(snapshot)
+            measured.pictures = self._pictures.draw(snapshot, self._ranges.limits, measured.errors)
         with _collected(measured.errors):
             measured.payload = encode(snapshot)
         if inputs is not None:
@@ -189,14 +189,6 @@ class Run:
             self._first = snapshot
         self._previous = snapshot
         self._ranges.include(snapshot)
-
-    def _draw(self, snapshot: Snapshot) -> list[Picture]:
-        limits = self._ranges.limits
-        pictures = [
-            render("layer_distance", heatmap_figure(snapshot, limits)),
-            render("persistence_diagrams", diagrams_figure(snapshot, limits)),
-        ]
-        return pictures + ([render("mapper", mapper_figure(snapshot))] if snapshot.mappers else [])
 
 
 @contextmanager

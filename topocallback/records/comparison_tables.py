@@ -94,7 +94,8 @@ def write_csv(columns: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
     """
 
     def write(file: IO[bytes]) -> None:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        # Of a file's name that is no text, what cannot be encoded is written out, as everywhere.
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))

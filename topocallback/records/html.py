@@ -1,13 +1,25 @@
-"""Small tables for notebooks."""
+"""Text and small tables in HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escape_markup
 
-__all__ = ["html_table"]
+from topocallback.records.wording import shown_lines
+
+__all__ = ["escape", "html_table"]
 
 _MOST_ROWS = 30
+
+
+def escape(text: str) -> str:
+    r"""A text for HTML that shows as it is: no markup, and what is not printable in it is written out.
+
+    Example:
+        >>> escape("a<b>"), escape("run\udcff")
+        ('a&lt;b&gt;', 'run\\udcff')
+    """
+    return escape_markup(shown_lines(text))
 
 
 def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], notes: Iterable[str] = ()) -> str:

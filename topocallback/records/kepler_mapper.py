@@ -1,14 +1,27 @@
-"""KeplerMapper's own page of a Mapper graph."""
+"""KeplerMapper's own page of a Mapper graph, with all that it needs inside, and every name as text.
+
+KeplerMapper puts titles and tooltips into its page as HTML, and has it load d3, FileSaver and fonts from the network.
+Here they are escaped; the fonts are the browser's, and what the page's script asks of the two libraries is in
+``kepler_mapper.js``. A browser is told to refuse whatever would leave the page all the same.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.records.html import escape
+
 __all__ = ["kepler_mapper_page"]
+
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+_SCRIPTS = re.compile(r"<script\s+src=[^>]*>\s*</script>")  # d3 and FileSaver
+_LINKS = re.compile(r"<link\s[^>]*>")  # an icon and fonts
 
 
 def kepler_mapper_page(
@@ -33,7 +46,7 @@ def kepler_mapper_page(
         title: The page's title.
 
     Returns:
-        An HTML page.
+        An HTML page that needs nothing else. Texts are shown as they are.
 
     Raises:
         ValueError: If there are no nodes.
@@ -56,9 +69,18 @@ def kepler_mapper_page(
     page: str = kmapper.KeplerMapper(verbose=0).visualize(
         graph,
         color_values=colours,
-        color_function_name=colours_are,
-        title=title,
-        custom_tooltips=np.array(tooltips),
+        color_function_name=escape(colours_are),
+        title=escape(title),
+        custom_tooltips=np.array([escape(tooltip) for tooltip in tooltips], dtype=object),
         save_file=False,
     )
-    return page
+    return _self_contained(page)
+
+
+def _self_contained(page: str) -> str:
+    """The page with our script in place of those that it would load, and without what else it would load."""
+    script = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    before, *between = _SCRIPTS.split(_LINKS.sub("", page))
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    head = before.replace("<head>", f"<head>\n{policy}", 1)
+    return f"{head}<script>\n{script}</script>{''.join(between)}" if between else head

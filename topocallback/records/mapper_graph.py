@@ -305,8 +305,8 @@ class MapperGraph:
             title: The page's title.
 
         Returns:
-            An HTML page. Nodes are coloured by their members' class numbers, or by the mean filter value. The page
-            loads KeplerMapper's fonts from the network; its graph needs none.
+            An HTML page, which opens without a network. Nodes are coloured by their members' class numbers, or by the
+            mean filter value. The title and the classes' names are shown as they are, whatever they hold.
 
         Raises:
             ValueError: If the graph has no nodes, of which KeplerMapper makes no page.

@@ -8,6 +8,7 @@ costs about 10 ms.
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,16 @@ from PIL import Image
 
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["QUIET", "Picture", "canvas", "heading", "render"]
+__all__ = ["MOST_PIXELS", "QUIET", "Picture", "canvas", "columns_of", "heading", "render", "sharpness"]
 
 QUIET = "0.35"
 """The colour of what is there to be looked up, not looked at."""
 
+MOST_PIXELS = 8192
+"""On a side of a picture."""
+
 _DPI = 100
+_MOST_ROWS = 12
 _POINTS_PER_INCH = 72
 
 
@@ -57,13 +62,42 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
     # Nothing is left to the user's own matplotlib settings.
     figure = Figure(
         figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH),
-        dpi=_DPI,
+        dpi=sharpness(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH, _DPI),
         facecolor="white",
         layout="none",  # type: ignore[arg-type]
     )
     axis = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axis.set_axis_off()
     return figure, axis
+
+
+def sharpness(width: float, height: float, most: float) -> float:
+    """Pixels per inch, so that no side has more than ``MOST_PIXELS``.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        most: Pixels per inch of a picture that is not too large.
+
+    Example:
+        >>> sharpness(8, 6, 100), sharpness(8, 8192, 100)
+        (100, 1.0)
+    """
+    return min(most, MOST_PIXELS / max(width, height))
+
+
+def columns_of(count: int, most: int) -> int:
+    """In how many columns so many small pictures stand: as many as rows, where there are too many rows otherwise.
+
+    Args:
+        count: How many there are.
+        most: Columns up to 12 rows.
+
+    Example:
+        >>> [columns_of(count, 5) for count in (3, 60, 300)]
+        [3, 5, 18]
+    """
+    return min(count, most) if count <= most * _MOST_ROWS else math.ceil(math.sqrt(count))
 
 
 def heading(what: str, snapshot: Snapshot) -> str:

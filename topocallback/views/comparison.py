@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -14,9 +15,11 @@ from matplotlib.lines import Line2D
 
 from topocallback.records.comparison import Comparison
 from topocallback.records.results import Description, DistanceTable
+from topocallback.views.canvas import columns_of, sharpness
 from topocallback.views.captions import how_sure
 from topocallback.views.findings import auc, last_steps
 from topocallback.views.heatmap import Heatmap, draw_on_axes, note
+from topocallback.views.plain_text import PLAIN, draw_legend, fitted, fitted_layers, fitted_names
 
 __all__ = ["FIGURES", "distances_figure", "map_figure", "settling_figure", "specificity_figure"]
 
@@ -24,6 +27,8 @@ _SAME, _DIFFERENT, _QUIET = "#0072B2", "#D55E00", "0.45"
 _MARKERS = "osD^vPX*<>"
 _MOST_RUNS_IN_LEGEND = 10
 _MOST_LAYERS_IN_LEGEND = 30
+_LONGEST_TITLE = 180.0  # in points, of one of several axes
+_HIGHEST = 40.0  # inches for one row per layer
 
 
 def distances_figure(comparison: Comparison, measure: str | None = None, homology_dim: int | None = None) -> Figure:
@@ -92,19 +97,16 @@ def map_figure(comparison: Comparison, measure: str | None = None, homology_dim:
             )
             axis.scatter(line[-1:, 0], line[-1:, 1], s=38, marker=marker, color=[colour])
     axis.set_aspect("equal", adjustable="datalim")
-    axis.set_title(f"Map of all layers and checkpoints: {about.title}", fontsize=10)
-    axis.set_xlabel(f"first axis, {_unit(about)}; filled: last checkpoint of the run", fontsize=8)
+    axis.set_title(fitted(f"Map of all layers and checkpoints: {about.title}"), fontsize=10, **PLAIN)
+    axis.set_xlabel(fitted(f"first axis, {_unit(about)}; filled: last checkpoint of the run"), fontsize=8, **PLAIN)
     axis.set_ylabel("second axis", fontsize=8)
     axis.tick_params(labelsize=7)
-    layers = [
-        Line2D([], [], marker="o", ls="", color=colour, label=layer, ms=5)
-        for layer, colour in zip(comparison.layers, colours, strict=True)
-    ]
-    shapes = [
-        Line2D([], [], marker=_MARKERS[i % len(_MARKERS)], ls="", color=_QUIET, label=run, ms=5)
-        for run, i in runs.items()
-    ]
-    _legend(axis, layers[:_MOST_LAYERS_IN_LEGEND] + (shapes if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND else []))
+    layers = [Line2D([], [], marker="o", ls="", color=colour, ms=5) for colour in colours][:_MOST_LAYERS_IN_LEGEND]
+    names = fitted_layers(comparison.layers)[: len(layers)]
+    if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND:
+        layers += [Line2D([], [], marker=_MARKERS[i], ls="", color=_QUIET, ms=5) for i in runs.values()]
+        names += fitted_names(list(runs))
+    _legend(axis, layers, names)
     return figure
 
 
@@ -122,23 +124,25 @@ def specificity_figure(comparison: Comparison, measure: str | None = None, homol
     about = comparison.table_of(measure, homology_dim).about
     found = comparison.specificity(measure, homology_dim)
     layers = list(found.by_layer)
-    figure = _new_figure(8.4, max(2.6, 0.27 * len(layers) + 1.3))
+    row = min(0.27, _HIGHEST / len(layers))
+    figure = _new_figure(8.4, max(2.6, row * len(layers) + 1.3))
     axis = figure.add_subplot()
     rows = np.arange(len(layers))[::-1]
     same, different = np.array([found.by_layer[layer] for layer in layers]).T
     axis.hlines(rows, same, different, color="0.8", lw=2)
     axis.plot(same, rows, "o", color=_SAME, label="the same layer in another checkpoint")
     axis.plot(different, rows, "s", color=_DIFFERENT, label="other layers in another checkpoint")
-    axis.set_yticks(rows, layers, fontsize=8)
+    axis.set_yticks(rows, fitted_layers(layers), fontsize=min(8, 60 * row), **PLAIN)
     axis.set_ylim(-0.7, len(layers) - 0.3)
     axis.set_xlim(left=0)
     axis.tick_params(axis="x", labelsize=7)
-    axis.set_xlabel(f"mean {_unit(about)}", fontsize=8)
+    axis.set_xlabel(fitted(f"mean {_unit(about)}"), fontsize=8, **PLAIN)
     axis.set_title(
-        f"Specificity: {about.title}\n"
+        f"{fitted(f'Specificity: {about.title}')}\n"
         f"{auc(found)}; different layers {found.ratio:.2f} times as far apart as the same layer; "
         f"{len(found.checkpoints)} checkpoints",
         fontsize=10,
+        **PLAIN,
     )
     figure.legend(fontsize=7, frameon=False, ncols=2, loc="outside lower center")
     return figure
@@ -169,14 +173,14 @@ def settling_figure(comparison: Comparison, measure: str | None = None, homology
             "measured against it. Choose a measure that has noise."
         )
     layers = [layer for layer in comparison.layers if any(entry.layer == layer for entry in entries)]
-    columns = min(4, len(layers))
+    columns = columns_of(len(layers), 4)
     rows = -(-len(layers) // columns)
     figure = _new_figure(2.6 * columns + 0.6, 1.9 * rows + 1.0)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     runs = list(comparison.runs)
-    for axis, layer in zip(axes.flat, layers, strict=False):
+    for axis, layer, name in zip(axes.flat, layers, fitted_layers(layers, _LONGEST_TITLE), strict=False):
         of_layer = [entry for entry in entries if entry.layer == layer]
-        axis.set_title(layer, fontsize=8)
+        axis.set_title(name, fontsize=8, **PLAIN)
         axis.set_xlabel(f"last: {last_steps(of_layer)}", fontsize=6.5)
         axis.tick_params(labelsize=7)
         for entry in of_layer:
@@ -187,14 +191,14 @@ def settling_figure(comparison: Comparison, measure: str | None = None, homology
                 axis.plot([entry.step], [entry.distances[entry.position]], "o", ms=8, mfc="none", mec=colour)
     for axis in axes.flat[len(layers) :]:
         axis.set_axis_off()
-    figure.suptitle(f"Distance from the last checkpoint: {about.title}", fontsize=10)
+    figure.suptitle(fitted(f"Distance from the last checkpoint: {about.title}"), fontsize=10, **PLAIN)
     figure.supxlabel(
         "step (band: noise; ring: settled from here on; last: from the last checkpoint but one)", fontsize=8
     )
-    figure.supylabel(_unit(about), fontsize=8)
+    figure.supylabel(fitted(_unit(about)), fontsize=8, **PLAIN)
     if 1 < len(runs) <= _MOST_RUNS_IN_LEGEND:
-        handles = [Line2D([], [], color=f"C{i % 10}", label=run) for i, run in enumerate(runs)]
-        figure.legend(handles=handles, fontsize=7, loc="outside right upper", frameon=False)
+        handles = [Line2D([], [], color=f"C{i % 10}") for i in range(len(runs))]
+        draw_legend(figure, handles, fitted_names(runs), fontsize=7, loc="outside right upper", frameon=False)
     return figure
 
 
@@ -207,7 +211,8 @@ FIGURES: dict[str, Callable[[Comparison, str | None, int | None], Figure]] = {
 
 
 def _new_figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=110, facecolor="white", layout="constrained")
+    dpi = sharpness(width, height, 110)
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -217,10 +222,11 @@ def _layer_colours(count: int) -> list[tuple[float, float, float, float]]:
     return [tuple(colour) for colour in colormaps["turbo"](np.linspace(0.05, 0.95, count))]
 
 
-def _legend(axis: Axes, handles: Sequence[Artist]) -> None:
+def _legend(axis: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     """To the right of the axes, where it hides nothing."""
     columns = 2 if len(handles) > 18 else 1
-    axis.legend(handles=handles, fontsize=7, frameon=False, ncols=columns, loc="upper left", bbox_to_anchor=(1.01, 1))
+    where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+    draw_legend(axis, handles, labels, fontsize=7, frameon=False, ncols=columns, **where)
 
 
 def _unit(about: Description) -> str:

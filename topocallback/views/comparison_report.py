@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from topocallback.records.comparison import Comparison
+from topocallback.records.html import escape
 from topocallback.records.results import LEVEL, DistanceTable
 from topocallback.records.settling import FEWEST_BETWEEN
 from topocallback.views.captions import at_level, p_value, with_unit
@@ -38,13 +38,19 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def comparison_report(comparison: Comparison, pictures: dict[str, bytes], title: str = "Checkpoints compared") -> str:
+def comparison_report(
+    comparison: Comparison,
+    pictures: dict[str, bytes],
+    title: str = "Checkpoints compared",
+    missing: Mapping[str, str] | None = None,
+) -> str:
     """The page.
 
     Args:
         comparison: The comparison.
         pictures: Name, as in ``FIGURES``, to a PNG.
         title: The page's heading.
+        missing: Names of pictures that there should be, to why there are none.
 
     Returns:
         HTML text.
@@ -55,6 +61,7 @@ def comparison_report(comparison: Comparison, pictures: dict[str, bytes], title:
         f"<p>{_summary(comparison)}</p>",
         *(f'<p class="problem">Left out: {escape(text)}</p>' for text in comparison.left_out.values()),
         *(f'<p class="problem">{escape(f"{name}: {text}")}</p>' for name, text in comparison.problems.items()),
+        *(f'<p class="problem">{escape(f"The figure {name!r} {why}.")}</p>' for name, why in (missing or {}).items()),
         *_specificity(comparison, tables, pictures),
         *_settling(comparison, tables, pictures),
         *_picture("All distances", "distances", pictures),

@@ -14,19 +14,21 @@ from numpy.typing import NDArray
 
 from topocallback.records.results import Key
 from topocallback.records.snapshot import Snapshot
-from topocallback.views.canvas import QUIET, canvas, heading
+from topocallback.views.canvas import QUIET, canvas, columns_of, heading
 from topocallback.views.captions import how_sure, with_unit
 from topocallback.views.heatmap import Heatmap, draw_panel, note
 from topocallback.views.lettering import Lettering
 from topocallback.views.short_names import short_layer_names, short_names
 
-__all__ = ["Ranges", "diagrams_figure", "heatmap_figure"]
+__all__ = ["Limits", "Ranges", "diagrams_figure", "heatmap_figure"]
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito: told apart by colour-blind people
 _HEADROOM = 1.25
 _PANELS_IN_A_ROW = 4
+_LONGEST_NAME = 300.0  # in points: about 70 letters
 
 Limits = Mapping["Key | str", float]
+"""Upper ends of ranges, as ``Ranges`` has them."""
 
 
 @dataclass
@@ -97,9 +99,10 @@ def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
     limits = _own_limits(snapshot) if limits is None else limits
     lettering, title = Lettering(), heading("Layer distance", snapshot)
     tables = list(snapshot.distances.values())
-    heatmaps = [Heatmap.of_table(table, limits.get(table.about.key, 1.0), snapshot.layers) for table in tables]
+    layers = short_layer_names(snapshot.layers, lettering.fits(7, _LONGEST_NAME))
+    heatmaps = [Heatmap.of_table(table, limits.get(table.about.key, 1.0), layers) for table in tables]
     side = min(620.0, max(250.0, 34.0 * len(snapshot.layers)))
-    names = 10 + max(lettering.width(layer, 7) for layer in snapshot.layers)
+    names = 10 + max(lettering.width(layer, 7) for layer in layers)
     pitch, row_pitch = side + 78, side + names + 28
     columns, rows = min(_PANELS_IN_A_ROW, len(tables)), math.ceil(len(tables) / _PANELS_IN_A_ROW)
     width = max(names + pitch * columns, lettering.width(title, 11) + 20)
@@ -132,7 +135,7 @@ def diagrams_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
     """
     limit = (_own_limits(snapshot) if limits is None else limits).get("bars", 1.0)
     side, gap, margin = 150.0, 26.0, 30.0
-    columns = min(5, len(snapshot.layers))
+    columns = columns_of(len(snapshot.layers), 5)
     rows = math.ceil(len(snapshot.layers) / columns)
     lettering, title = Lettering(), heading("Persistence diagrams", snapshot) + _unit_of_diagrams(snapshot)
     width = max(margin + columns * (side + 14), lettering.width(title, 11) + 20)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +18,7 @@ from topocallback.records.results import DistanceTable
 from topocallback.views.canvas import QUIET
 from topocallback.views.captions import at_level
 from topocallback.views.lettering import Lettering
+from topocallback.views.plain_text import PLAIN, fitted, fitted_layers
 
 __all__ = ["Heatmap", "draw_on_axes", "draw_panel", "note"]
 
@@ -27,6 +27,7 @@ _BRIGHT = 0.6  # the share of the colour range above which black is easier to re
 _MOST_ROWS_WITH_NUMBERS = 16
 _MOST_ROWS_HATCHED = 60  # strokes in smaller cells would only be a haze
 _MOST_LARGE_NAMES = 30
+_LONGEST_UNIT = 50  # letters
 _QUARTERS = np.linspace(0, 1, 5)
 _BAR_GAP, _BAR_WIDTH = 8.0, 10.0  # in points
 
@@ -175,11 +176,11 @@ def draw_on_axes(axes: Axes, heatmap: Heatmap, title: str = "", unit: str = "") 
         axes.text(x, y, text, ha="center", va="center", color=colour, fontsize=7)
     end = len(heatmap.values) - 0.5
     axes.set(xlim=(-0.5, end), ylim=(end, -0.5), aspect="equal")
-    axes.set_title(title, fontsize=10, parse_math=False)
+    axes.set_title(fitted(title), fontsize=10, **PLAIN)
     columns, rows, names = zip(*_names(heatmap, square), strict=True)
-    letters: dict[str, Any] = {"fontsize": 8 if len(names) <= _MOST_LARGE_NAMES else 5, "parse_math": False}
-    axes.set_xticks(columns, names, rotation=90, **letters)
-    axes.set_yticks(rows, names, **letters)
+    letters = {"fontsize": 8 if len(names) <= _MOST_LARGE_NAMES else 5, **PLAIN}
+    axes.set_xticks(columns, fitted_layers(names), rotation=90, **letters)
+    axes.set_yticks(rows, fitted_layers(names), **letters)
     _draw_colour_bar(axes, mesh, heatmap, unit)
 
 
@@ -189,7 +190,7 @@ def _draw_colour_bar(axes: Axes, mesh: QuadMesh, heatmap: Heatmap, unit: str) ->
     is_beyond = bool((heatmap.values[np.isfinite(heatmap.values)] > heatmap.limit).any())
     axes.figure.colorbar(mesh, cax=bar, extend="max" if is_beyond else "neither")
     bar.set_yticks(_QUARTERS * heatmap.limit, [f"{share * heatmap.limit:.3g}" for share in _QUARTERS], fontsize=7)
-    bar.set_ylabel(unit, fontsize=8)
+    bar.set_ylabel(fitted(unit, _LONGEST_UNIT), fontsize=8, **PLAIN)
 
 
 def _paint(axes: Axes, heatmap: Heatmap, square: _Square) -> QuadMesh:

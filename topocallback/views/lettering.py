@@ -13,6 +13,7 @@ figure saved as PDF or SVG would have none, so that every label would have to be
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,22 +26,59 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath, text_to_path
 from numpy.typing import NDArray
 
-__all__ = ["Lettering"]
+from topocallback.records.wording import shown
+
+__all__ = ["Lettering", "drawable"]
 
 _UNIT = 100.0  # outlines are made at this size and scaled
 _DIGIT_HEIGHT = 0.73  # of the font size, for DejaVu Sans
+_MANY = 100  # letters
+_SQUARE = "\N{WHITE SQUARE}"
+
+
+def drawable(text: str) -> str:
+    r"""A text of which each letter can be drawn: one that no font has, or that has no outline, becomes a square.
+
+    Args:
+        text: A text; what is not printable in it becomes an escape, see ``shown``.
+
+    Example:
+        >>> drawable("layer $1_2$"), drawable("\u200flayer"), drawable("\U0001f9ff")
+        ('layer $1_2$', '\\u200flayer', '□')
+    """
+    if (seen := shown(text)).isascii():
+        return seen
+    fonts = _fonts()
+    return "".join(letter if _has_outline(letter, fonts) else _SQUARE for letter in seen)
+
+
+def _fonts() -> tuple[str, ...]:
+    """The files in which matplotlib looks for a letter, one after the other."""
+    found = []
+    for family in FontProperties().get_family():
+        with contextlib.suppress(ValueError):  # it is not installed
+            found.append(findfont(FontProperties(family=[family]), fallback_to_default=False))
+    return tuple(found) or (findfont(FontProperties()),)
+
+
+@functools.lru_cache(maxsize=4096)
+def _has_outline(letter: str, paths: tuple[str, ...]) -> bool:
+    """Whether a font can draw a letter, or it is a space, which needs none."""
+    if letter.isspace():
+        return True
+    font = next((font for font in map(get_font, paths) if font.get_char_index(ord(letter))), None)
+    if font is None:
+        return False
+    # There are letters without an outline, such as the blank of Braille.
+    font.load_char(ord(letter))
+    return len(font.get_path()[0]) > 0
 
 
 @functools.lru_cache(maxsize=1024)
 def _letter(character: str) -> tuple[NDArray[np.float64], NDArray[np.uint8], float]:
     """Outline, path codes and advance of one character, for a font of size 1."""
     font = FontProperties(size=_UNIT)
-
-    # What the font lacks would be drawn as a box as well, but with a warning each time.
-    if character.isspace():
-        character = " "
-    elif not get_font(findfont(font)).get_char_index(ord(character)):
-        character = "\N{WHITE SQUARE}"
+    character = " " if character.isspace() else drawable(character)
 
     def width(text: str) -> float:
         return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
@@ -56,6 +94,8 @@ def _letter(character: str) -> tuple[NDArray[np.float64], NDArray[np.uint8], flo
 class Lettering:
     """Collects labels and draws them together. Coordinates and sizes are in points.
 
+    A label may hold any character: see ``drawable`` for what becomes of those that cannot be drawn.
+
     Example:
         >>> lettering = Lettering()
         >>> lettering.write(10, 10, "layer1", size=7)
@@ -67,11 +107,17 @@ class Lettering:
 
     def width(self, text: str, size: float) -> float:
         """The width of a label, in points."""
-        return size * sum(_letter(character)[2] for character in text)
+        return size * sum(_letter(character)[2] for character in shown(text))
 
     def fits(self, size: float, width: float) -> Callable[[str], bool]:
         """Whether a label takes at most so many points."""
-        return lambda text: self.width(text, size) <= width
+
+        def fit(text: str) -> bool:
+            if len(text) > _MANY and self.width(text[:_MANY], size) > width:  # of a very long one, no more is looked at
+                return False
+            return self.width(text, size) <= width
+
+        return fit
 
     def write(
         self,
@@ -96,7 +142,7 @@ class Lettering:
             up: Whether to write from bottom to top.
         """
         cursor = -align * self.width(text, size)
-        for character in text:
+        for character in shown(text):
             vertices, codes, advance = _letter(character)
             if len(vertices):
                 along = cursor + size * vertices[:, 0]

@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from topocallback.records.paths import as_path, is_local
 from topocallback.records.results import Description
 from topocallback.records.snapshot import Snapshot
+from topocallback.records.wording import shown
 from topocallback.views.canvas import Picture
 from topocallback.views.captions import with_unit
+from topocallback.views.short_names import short_names
 from topocallback.views.sprite import Sprite
 
 __all__ = ["local_directory", "scalar_tags", "scalars", "size_of", "write_for_tab", "write_pictures", "write_scalars"]
 
 _PREFIX = "topology"
 _PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
+_LONGEST_LAYER = 180  # letters
 _OF_DISTANCES = {
     "drift": "from the same layer in the previous snapshot",
     "drift_from_first": "from the same layer in the run's first snapshot",
@@ -66,7 +69,8 @@ def scalar_tags(
     """
     quantities = [f"{name}{suffix}" for suffix in _suffixes(distances) for name in (*_OF_DISTANCES, "drift_p")]
     quantities += [about.tag for about in statistics]
-    return [f"{_PREFIX}/{quantity}/{layer}" for layer in layers for quantity in quantities] + [f"{_PREFIX}/seconds"]
+    tags = [f"{_PREFIX}/{shown(quantity)}/{layer}" for layer in _named(tuple(layers)) for quantity in quantities]
+    return [*tags, f"{_PREFIX}/seconds"]
 
 
 def write_scalars(logger: Any, snapshot: Snapshot) -> None:
@@ -161,11 +165,17 @@ def size_of(snapshot: Snapshot, pictures: Sequence[Picture], payload: bytes | No
 
 def _described(snapshot: Snapshot, separator: str) -> Iterator[tuple[str, float, str]]:
     """Tag, number and what it is, of every number that there is."""
+    layers = _named(snapshot.layers)
     for quantity, values, about in _quantities(snapshot):
-        for layer, value in zip(snapshot.layers, values, strict=True):
+        for layer, value in zip(layers, values, strict=True):
             if np.isfinite(value):
-                yield separator.join((_PREFIX, quantity, layer)), float(value), about
+                yield separator.join((_PREFIX, shown(quantity), layer)), float(value), shown(about)
     yield separator.join((_PREFIX, "seconds")), snapshot.seconds.get("total", 0.0), "What the analysis took (seconds)"
+
+
+def _named(layers: tuple[str, ...]) -> list[str]:
+    """Layers as their numbers name them: event files hold no lone surrogates, and MLflow 250 letters at most."""
+    return [shown(layer) for layer in short_names(layers, lambda text: len(shown(text)) <= _LONGEST_LAYER)]
 
 
 def _quantities(snapshot: Snapshot) -> Iterator[tuple[str, NDArray[np.float64], str]]:

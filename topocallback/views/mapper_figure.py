@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.snapshot import Snapshot
-from topocallback.views.canvas import QUIET, canvas, heading
+from topocallback.views.canvas import QUIET, canvas, columns_of, heading
 from topocallback.views.lettering import Lettering
 from topocallback.views.short_names import short_layer_names, short_names
 
@@ -58,7 +58,7 @@ def mapper_figure(snapshot: Snapshot) -> Figure:
     Returns:
         A figure. A layer without a graph, or whose graph has no nodes, says so in its place.
     """
-    columns = min(5, len(snapshot.layers))
+    columns = columns_of(len(snapshot.layers), 5)
     rows = math.ceil(len(snapshot.layers) / columns)
     lettering, title = Lettering(), heading("Mapper graphs", snapshot)
     width = max(2 * _MARGIN + columns * (_SIDE + _GAP) - _GAP, _NARROWEST)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import os
 import warnings
@@ -14,6 +13,7 @@ from typing import Any
 
 from topocallback.records.files import write_atomically
 from topocallback.records.history import History
+from topocallback.records.html import escape
 from topocallback.records.inputs import load_inputs
 from topocallback.records.paths import modified
 from topocallback.records.recorded import not_alike
@@ -86,7 +86,7 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
     front_end = Path(str(resources.files("topocallback.tensorboard_tab") / "static"))
     page = _PAGE.format(
         policy=_POLICY,
-        title=html.escape(f"Topology of {', '.join(runs)}"),
+        title=escape(f"Topology of {', '.join(runs)}"),
         styles=(front_end / "style.css").read_text(encoding="utf-8"),
         data=_as_json({"runs": runs}),
         script=bundle(front_end),

@@ -1,12 +1,20 @@
-"""Names that are cut to fit, of which no two become the same."""
+"""Names that are cut to fit, of which no two become the same.
+
+Whether there is room for a text must not depend on more than its width: of two beginnings, or two ends, of a name the
+shorter one fits where the longer one does. So the longest one is found by halving: 300 names of 3000 letters take 3 s
+instead of hours.
+"""
 
 from __future__ import annotations
 
-import itertools
+import bisect
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 __all__ = ["short_layer_names", "short_names"]
+
+_MOST_ROUNDS = 10
 
 
 def short_layer_names(layers: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
@@ -50,24 +58,35 @@ def short_names(names: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
             return short
         for i in alike:
             short[i] = _cut(names[i], beginning, fits)
-    for _ in names:  # what differs is deep inside: each round tells at least one name from those that look like it
-        groups: dict[str, list[int]] = {}
-        for i in _alike(names, short):
-            groups.setdefault(short[i], []).append(i)
-        for group in groups.values():
-            shared = _shared([names[i] for i in group])
-            for i in group:
-                short[i] = _from(names[i], min(shared, len(names[i]) - 1), fits)
-    for i in _alike(names, short):  # such as one that is the beginning of another, of many letters
+        if not any(fits(_around(names[i], beginning, 1)) for i in alike):
+            break  # there is no room for so much of a beginning, nor for more of it
+    short = _from_where_they_differ(names, short, fits)
+    for i in _alike(names, short):  # such as many of which each is the beginning of the next, of many letters
         number = str(names.index(names[i]) + 1)
         short[i] = _cut(f"{number}.{names[i]}", len(number), fits)
     return short
 
 
-def _shared(sequences: Sequence[Sequence[str]]) -> int:
+def _from_where_they_differ(names: Sequence[str], short: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
+    """Short names, where those that look alike begin with what is different deep inside of them."""
+    now = list(short)
+    for _ in range(_MOST_ROUNDS):  # each tells at least one name from those that look like it
+        before, groups = list(now), dict[str, list[int]]()
+        for i in _alike(names, now):
+            groups.setdefault(now[i], []).append(i)
+        for group in groups.values():
+            shared = _shared([names[i] for i in group])
+            for i in group:
+                now[i] = _from(names[i], min(shared, len(names[i]) - 1), fits)
+        if now == before:
+            break
+    return now
+
+
+def _shared(sequences: Sequence[Any]) -> int:
     """How many entries all have in common at their beginning."""
-    entries = zip(*sequences, strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda entry: len(set(entry)) == 1, entries))
+    first, last = min(sequences), max(sequences)  # all others lie between them
+    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
 
 
 def _alike(names: Sequence[str], short: Sequence[str]) -> list[int]:
@@ -80,16 +99,28 @@ def _cut(name: str, beginning: int, fits: Callable[[str], bool]) -> str:
     """A name with so many letters of its beginning, and as many of its end as there is room for."""
     if fits(name):
         return name
-    for start in range(beginning + 1, len(name)):
-        if fits(text := f"{name[:beginning]}…{name[start:]}"):
-            return text
-    return _from(name, 0, fits)
+    kept = _most(len(name) - beginning - 1, lambda letters: fits(_around(name, beginning, letters)))
+    return _around(name, beginning, kept) if kept else _from(name, 0, fits)
+
+
+def _around(name: str, beginning: int, end: int) -> str:
+    """A name without what is between its beginning and its end, of so many letters."""
+    return f"{name[:beginning]}…{name[len(name) - end :]}"
 
 
 def _from(name: str, start: int, fits: Callable[[str], bool]) -> str:
     """As much of a name as there is room for, from a letter on."""
     before = "…" if start else ""
-    for end in range(len(name), start, -1):
-        if fits(text := f"{before}{name[start:end]}{'…' if end < len(name) else ''}"):
-            return text
-    return ""
+    if fits(whole := before + name[start:]):
+        return whole
+    kept = _most(len(name) - start - 1, lambda letters: fits(f"{before}{name[start : start + letters]}…"))
+    return f"{before}{name[start : start + kept]}…" if kept else ""
+
+
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """The largest number of letters for which there is room, without looking at many more than that."""
+    tried = 1
+    while tried < limit and fits(tried):
+        tried *= 2
+    between = range(tried // 2 + 1, min(tried, limit) + 1)
+    return tried // 2 + bisect.bisect_left(between, True, key=lambda letters: not fits(letters))

@@ -1,22 +1,34 @@
 # Each target sets up what it needs in .venv; the stamp files .venv/.demo and .venv/.dev say what is installed there.
+# The oldest and the newest Python have environments of their own, in .venv-lowest and .venv-newest.
 
 PYTHON ?= python3
+LOWEST_PYTHON ?= python3.10
+NEWEST_PYTHON ?= python3.14
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test test-lowest test-newest check docs bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Train a ResNet-18 on MNIST under a TopologyMonitor
 	$(BIN)/python examples/mnist_resnet.py
 
 test: $(VENV)/.dev ## Run the tests and doctests
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# What depends most on other packages: trainings, records, commands and the functions behind them.
+COMPATIBILITY := tests/trainings tests/monitor tests/records tests/cli tests/compare tests/measures tests/functional tests/metrics
+
+test-lowest: $(VENV)-lowest/.test ## Run the main tests with the lowest versions of everything, on Python 3.10
+	$(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile $(COMPATIBILITY)
+
+test-newest: $(VENV)-newest/.test ## Run the main tests on the newest Python
+	$(VENV)-newest/bin/python -m pytest -n auto --dist loadfile $(COMPATIBILITY)
 
 check: $(VENV)/.dev ## Lint, check formatting, types and import rules
 	$(BIN)/ruff check .
@@ -36,7 +48,7 @@ bench: $(VENV)/.dev ## Measure what a snapshot costs, how much it slows training
 clean: ## Remove caches and build products; keep .venv and recorded runs
 	rm -rf build dist docs/_build *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find . -name $(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+	find . -name '$(VENV)*' -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # pip comes last when a virtual environment is made, so one that was cut short is made again.
 $(BIN)/pip:
@@ -50,3 +62,13 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/pip
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/pip
 	$(INSTALL) -e '.[dev]'
 	touch $(VENV)/.demo $@
+
+$(VENV)-lowest/.test: pyproject.toml constraints-lowest.txt
+	$(LOWEST_PYTHON) -m venv --clear $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip install -q --disable-pip-version-check -c constraints-lowest.txt -e '.[test]'
+	touch $@
+
+$(VENV)-newest/.test: pyproject.toml constraints.txt
+	$(NEWEST_PYTHON) -m venv --clear $(VENV)-newest
+	$(VENV)-newest/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@

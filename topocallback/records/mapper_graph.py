@@ -137,7 +137,8 @@ class MapperGraph:
         from scipy.sparse.csgraph import connected_components
 
         ones = np.ones(len(self.edges), dtype=np.int8)
-        joined = coo_array((ones, tuple(self.edges.T)), shape=(self.n_nodes, self.n_nodes))
+        edges = self.edges.astype(np.int32)  # of wider numbers SciPy 1.11 makes one component, and only prints why
+        joined = coo_array((ones, tuple(edges.T)), shape=(self.n_nodes, self.n_nodes))
         return np.asarray(connected_components(joined, directed=False)[1], dtype=np.int64)
 
     @property

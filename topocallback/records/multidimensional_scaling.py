@@ -30,8 +30,8 @@ def classical_mds(distances: ArrayLike, n_axes: int = 2) -> NDArray[np.float64]:
 
     Example:
         >>> places = classical_mds([[0, 3, 4], [3, 0, 5], [4, 5, 0]])
-        >>> np.hypot(*(places[1] - places[2])).round(9)
-        np.float64(5.0)
+        >>> float(np.hypot(*(places[1] - places[2])).round(9))
+        5.0
     """
     return _places(as_distance_matrix(distances), n_axes)
 

@@ -272,9 +272,8 @@ class TopologyMonitor(Callback):
         with self._reports.guarded("starting to record", self._stop_recording):
             self._delivery.deliver(trainer)
             if self._due:
-                self._recorder = start_recording(
-                    trainer, pl_module, self.recording, self._reports, inputs=self._inputs_due
-                )
+                inputs = self._inputs_due
+                self._recorder = start_recording(trainer, pl_module, self.recording, self._reports, inputs=inputs)
 
     @override
     def on_validation_batch_start(
@@ -310,8 +309,8 @@ class TopologyMonitor(Callback):
             agreement = agree(trainer, own, self._reports)
             if agreement.records and recorder is not None:
                 self._inputs_due &= not has_inputs
-                layers, inputs = self.recording.layers, agreement.inputs
-                recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=inputs)
+                layers = self.recording.layers
+                recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=agreement.inputs)
                 measured = None if recorded is None else self._measure(trainer, *recorded)
         if not self.background and not self._off:
             with self._reports.guarded("logging"):
@@ -346,13 +345,16 @@ class TopologyMonitor(Callback):
             self._delivery.finish(trainer, WAIT_AFTER_FAILURE)
         except Exception as error:
             self._reports.warn(f"{type(error).__name__} after the run had failed: {error}")
-        self._current.end()
+        finally:
+            self._current.end()
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._stop_recording()
-        self._delivery.finish(trainer, LONGEST_WAIT)
-        self._current.end()
+        try:
+            self._delivery.finish(trainer, LONGEST_WAIT)
+        finally:
+            self._current.end()
 
     # -- What a checkpoint holds ------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from record_tools import example, files_below, write_run
@@ -187,21 +186,35 @@ def test_a_run_goes_on_in_the_folder_of_the_latest_run_although_that_wrote_nothi
     assert claimed(tmp_path, continues=True) == "topology-v1"
 
 
-def test_a_process_that_was_forked_does_not_hold_the_folder(tmp_path):
-    write_run(tmp_path)
-    claim = claim_folder(tmp_path, continues=True)
-    child = os.fork()
-    if child == 0:
-        time.sleep(60)
-        os._exit(0)
-    try:
-        claim.release()
-        again = hold(claim.folder)
-        assert again is not None
-        again.release()
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+FORK = r"""
+import os, sys, time
+from topocallback.records.claims import claim_folder
+claim = claim_folder(sys.argv[1], continues=False)
+child = os.fork()
+if child == 0:
+    os.write(1, b"forked\n")  # at once, for both write to one pipe
+    time.sleep(600)
+    os._exit(0)
+os.write(1, f"{child}\n".encode())
+time.sleep(600)
+"""
+
+
+def test_a_forked_process_does_not_hold_the_folder_of_one_that_died(tmp_path):
+    parent = subprocess.Popen([sys.executable, "-c", FORK, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    with parent:
+        said = {parent.stdout.readline().strip() for _ in range(2)}
+        (child,) = said - {"forked"}
+        try:
+            assert hold(tmp_path / "topology") is None
+            parent.kill()
+            parent.wait()
+            again = hold(tmp_path / "topology")
+            assert again is not None
+            again.release()
+        finally:
+            os.kill(int(child), signal.SIGKILL)
+            parent.kill()
 
 
 def test_a_claim_that_nobody_has_any_more_is_given_up(tmp_path):

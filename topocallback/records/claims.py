@@ -208,13 +208,14 @@ def _lock(folder: Path) -> int | None:
 def _unlock(descriptor: int | None) -> None:
     if descriptor in _locks:
         _locks.discard(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a process that is being forked right now
         os.close(descriptor)
 
 
 def _leave_to_parent() -> None:
     """A forked process, such as a data loader's worker, must not hold the lock when its parent has died."""
-    for descriptor in tuple(_locks):
-        _unlock(descriptor)
+    while _locks:
+        os.close(_locks.pop())
 
 
 if hasattr(os, "register_at_fork"):

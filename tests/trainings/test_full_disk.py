@@ -87,7 +87,7 @@ def test_a_run_on_a_full_disk_ends_as_without_a_monitor(small_disk, tmp_path, ba
     ]
     assert all("so little room left" in message for message in messages)
     assert steps_of(trainer.log_dir) == tuple(range(3, 32, 4))
-    assert 1 <= len(steps_of(trainer.log_dir, "topology/noise_H1/stem")) < 8
+    assert len(steps_of(trainer.log_dir, "topology/noise_H1/stem")) < 8
     assert tuple(snapshot.step for snapshot in monitor.history) == tuple(range(3, 32, 4))
     assert len(load_history(trainer.log_dir)) < 8
 

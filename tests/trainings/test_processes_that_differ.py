@@ -44,11 +44,11 @@ class WithAnotherHead(Net):
 
     def __init__(self) -> None:
         super().__init__()
-        self.extra = nn.Identity()
+        self.extra = nn.Linear(3, 3)
         if is_second():
-            self.second_only = nn.Identity()
+            self.second_only = nn.Linear(3, 3)
         else:
-            self.first_only = nn.Identity()
+            self.first_only = nn.Linear(3, 3)
 
     def forward(self, x):
         return (self.second_only if is_second() else self.first_only)(self.extra(super().forward(x)))
@@ -75,7 +75,15 @@ class LabelsAreOptional(Net):
 
 
 def shuffles(folder):
-    fit(folder, TopologyMonitor(), model=Images(), train=images(), val=images(shuffle=is_second()), **_DDP)
+    fit(
+        folder,
+        TopologyMonitor(),
+        model=Images(),
+        train=images(),
+        val=images(shuffle=is_second()),
+        **_DDP,
+        use_distributed_sampler=False,
+    )
 
 
 def other_inputs(folder):
@@ -126,7 +134,7 @@ def warnings_of(folder: Path, train) -> None:
     [
         (shuffles, 2, "the sampled inputs are not shown, because there are none in process 1."),
         (other_inputs, 2, "the sampled inputs are not shown, because there are none in process 1."),
-        (other_layers, 2, "processes disagree: it is no layer of process 1."),
+        (other_layers, 2, "processes disagree: it is no layer of process 1"),
         (other_seed, 0, "the monitor of process 1 has other options than that of process 0"),
         (other_background, 0, "the monitor of process 1 has other options than that of process 0"),
         (other_validations, 0, "it is not to be recorded in process 1."),

@@ -26,9 +26,9 @@ VALUES = [
 
 
 @functools.cache
-def whole():
-    """The facts and the arrays of a snapshot with a value in every field, as bytes are read from its file."""
-    clouds = synthetic_clouds(0.5, LAYERS, n_samples=40)
+def whole(layers=LAYERS):
+    """The facts and the arrays of a snapshot with a value in every field; the layer "head" has owners and a graph."""
+    clouds = synthetic_clouds(0.5, layers, n_samples=40)
     several = {"head": np.repeat(clouds["head"], 2, axis=0)}
     owned = PointClouds(
         dict(clouds.clouds) | several,
@@ -49,7 +49,7 @@ def write(path, facts, arrays):
     text = json.dumps({"arrays": listed, **facts})
     text = text.replace(json.dumps(DEEP), "[" * 10_000 + "]" * 10_000).replace(json.dumps(LONG), "9" * 5_000)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, array in {"facts": np.array(text), **arrays}.items():
             archive.writestr(f"{name}.npy", as_npy(array))
     return path
@@ -202,9 +202,25 @@ def _packed(members):
 
 def bomb(path, name, n_bytes):
     """A file with one array of zeros, a thousandth of what it unpacks to."""
-    header = as_npy(np.zeros(10**9))[:128].replace(b"1000000000", str(n_bytes // 8).rjust(10, "0").encode())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(f"{name}.npy", "w") as file:
-        file.write(header)
+        file.write(header(n_bytes // 8))
         for _ in range(n_bytes >> 20):
             file.write(bytes(1 << 20))
     return path
+
+
+def promising(path, name, length):
+    """A whole file but for one array, which says that it has that many numbers and has three."""
+    _, arrays = whole()
+    facts = {other: value for other, value in whole()[0].items() if other != "arrays"}
+    write(path, facts, {other: array for other, array in arrays.items() if other != name})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{name}.npy", header(length) + bytes(24))
+    return path
+
+
+def header(length):
+    """What is before the numbers in the file of so many."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f8", "fortran_order": False, "shape": (length,)})
+    return buffer.getvalue()

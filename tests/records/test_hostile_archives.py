@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hostile_archives import bomb, crafted, mutated, whole, write
+from hostile_archives import bomb, crafted, mutated, promising, whole, write
 from record_tools import arrays_in, assert_equal, example, facts_in, rewrite
 from synthetic_comparison import example as comparison
 
@@ -66,7 +66,7 @@ def test_a_crafted_file_is_refused_or_can_be_used(tmp_path, group):
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_a_mutated_file_is_refused_or_holds_what_was_saved(tmp_path, group):
     """Where a content's byte is another one and its checksum right, it can be another number that is as good."""
-    facts, arrays = whole()
+    facts, arrays = whole(("head",))
     path = write(tmp_path / "step=1.npz", facts, arrays)
     original, content = Snapshot.load(path), path.read_bytes()
     rng, kept = np.random.default_rng(group), 0
@@ -91,33 +91,31 @@ import resource, sys
 from topocallback.records.comparison import Comparison
 from topocallback.records.schema import read_facts
 from topocallback.records.snapshot import Snapshot
+refused = 0
 for read in (Snapshot.load, Comparison.load, lambda path: read_facts(path, "a snapshot")):
     for path in sys.argv[1:]:
         try:
             read(path)
         except ValueError as error:
-            assert "damaged or foreign" in str(error), error
-        else:
-            raise SystemExit(f"{path} was read")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+            refused += "damaged or foreign" in str(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, refused)
 """
 
 
 def test_a_file_takes_no_more_memory_than_its_size_allows(tmp_path):
     facts, arrays = whole()
     paths = [
-        bomb(tmp_path / "zeros.npz", "scales", 1 << 30),
-        bomb(tmp_path / "facts.npz", "facts", 1 << 29),
+        bomb(tmp_path / "zeros.npz", "scales", 1 << 29),
+        bomb(tmp_path / "facts.npz", "facts", 1 << 28),
+        promising(tmp_path / "promised.npz", "scales", 2**27),
         write(tmp_path / "width.npz", facts, arrays | {"scales": np.zeros((0, 2**40))}),
         write(tmp_path / "deep.npz", {**facts, "options": [[[[[]]] * 99] * 99] * 99}, arrays),
     ]
-    header = paths[2].read_bytes()
-    paths.append(tmp_path / "promised.npz")  # a header that promises what does not come
-    paths[-1].write_bytes(header.replace(b"(40,), }", b"(1L<<40)"))
-    assert paths[0].stat().st_size < 2_000_000
-    done = subprocess.run([sys.executable, "-c", _PEAK, *map(str, paths)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 500_000  # kB
+    assert paths[0].stat().st_size < 1_000_000
+    done = subprocess.run([sys.executable, "-c", _PEAK, *map(str, paths)], capture_output=True, text=True, check=True)
+    peak, refused = map(int, done.stdout.split())
+    assert peak < 500_000  # kB
+    assert refused == 3 * len(paths) - 2  # the facts of two of them are whole
 
 
 # -- What is listed --------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def _sections(scenarios: Scenarios) -> Iterable[str]:
             f"| {scenario} | {', '.join(map(_as_words, tests))} |"
             for scenario, tests in scenarios.by_file[path].items()
         ]
-        title = path.stem.removeprefix("test_").capitalize()
+        title = path.stem.removeprefix("test_").replace("_", " ").capitalize()
         file = path.relative_to(ROOT).as_posix()
         head = ["| Training | Test |", "| --- | --- |"]
         yield "\n".join([f"## {title}", "", scenarios.titles[path], f"In `{file}`:", "", *head, *rows, ""])

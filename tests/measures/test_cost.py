@@ -62,9 +62,9 @@ def test_memory_grows_with_points_widths_layers_recordings_and_threads():
         return predict_cost(shapes, OPTIONS, **options).total_bytes
 
     few = size([(1000, 1000)] * 4)
-    assert size([(10_000, 1000)] * 4) > 40 * few  # the matrix of distances
-    assert size([(1000, 100_000)] * 4) > 20 * few
-    assert size([(1000, 1000)] * 400) > 30 * few
+    assert size([(10_000, 1000)] * 4) > 20 * few  # the matrix of distances
+    assert size([(1000, 100_000)] * 4) > 10 * few
+    assert size([(1000, 1000)] * 400) > 20 * few
     assert few < size([(1000, 1000)] * 4, n_threads=2) < size([(1000, 1000)] * 4, n_threads=4)
     assert size([(1000, 1000)] * 4, n_threads=4) == size([(1000, 1000)] * 4, n_threads=9)
     assert size([(1000, 1000)] * 4, n_recordings=2) - few == 4 * 1000 * 1000 * 4

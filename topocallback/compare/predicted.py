@@ -15,6 +15,12 @@ __all__ = ["MOST_SECONDS", "predict_comparison", "warn_of_cost"]
 MOST_SECONDS = 600.0
 """Processor time of a whole comparison, beyond which it is said: here no training waits."""
 
+_LAYERS_IN_BLOCK = 256
+_DIAGRAMS = 100
+"""Bytes of a point's share of its layer's diagrams, and those of the parts."""
+_TABLES = 48
+"""Bytes of a pair of layers in the tables of two homology dimensions."""
+
 
 def predict_comparison(
     shapes: list[tuple[int, int]], count: int, options: AnalysisOptions, *, n_at_once: int = 1, keeps_clouds: bool
@@ -40,7 +46,11 @@ def predict_comparison(
     analyses = Cost(
         one.seconds, {name: size * (1 if name == "layers" else n_at_once) for name, size in one.peak.items()}
     )
-    return analyses.times(count).and_(cost_of_pairs([n for n, _ in shapes] * count, options))
+    n_points = [n for n, _ in shapes] * count
+    in_block = cost_of_pairs(n_points[:_LAYERS_IN_BLOCK], options).peak
+    kept = float(_DIAGRAMS * sum(n_points) + _TABLES * len(n_points) ** 2)
+    pairs = Cost(cost_of_pairs(n_points, options).seconds, {"layers": kept + n_at_once * in_block["layers"]})
+    return analyses.times(count).and_(pairs)
 
 
 def warn_of_cost(clouds: PointClouds, count: int, asked: CompareOptions, *, n_at_once: int) -> None:

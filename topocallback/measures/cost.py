@@ -56,12 +56,14 @@ _PAIR: Mapping[str, tuple[float, int]] = {
 # Bytes.
 _MATRICES: Mapping[str, int] = {"redzed": 24, "gudhi": 48, "ripser": 72}
 """By n^2, while diagrams are made: the distances, those in units of the scale, and what the backend makes of them."""
-_TRIANGLES = 2.0
-"""By n^3, from H2 on: 110 MB for 400 points."""
+_TRIANGLES: Mapping[str, float] = {"redzed": 0.2, "gudhi": 0.2, "ripser": 2.0}
+"""By n^3, from H2 on: ripser takes 110 MB for 400 points, GUDHI 49 MB for 700."""
 _PIECE = 16 * 8192
 """By n: two copies in double precision of a piece of the coordinates."""
-_PREPARED = 2200
-"""By n, of every layer until all are compared: 2.7 bars a point, projected in 50 directions."""
+_PREPARED = (100_000, 2250)
+"""By 1 and n, of every layer and homology dimension until all are compared: projections of its bars and its parts'."""
+_TESTED = 3 * 8 * N_PARTS**2
+"""Of every pair of layers, while how alike their parts are is held against chance."""
 
 
 class Asked(Protocol):
@@ -146,7 +148,7 @@ def predict_cost(
         >>> from topocallback.analysis.options import AnalysisOptions
         >>> few, wide = (predict_cost([(512, d)] * 10, AnalysisOptions()) for d in (64, 100_000))
         >>> print(few)
-        1.1 s of processor time and 19 MB
+        1.1 s of processor time and 34 MB
         >>> max(wide.peak, key=wide.peak.get), wide.total_bytes > 20 * few.total_bytes
         ('pooling', True)
         >>> by_option = predict_cost([(1000, 64)], AnalysisOptions(homology_dims=(0, 1, 2))).seconds
@@ -185,7 +187,8 @@ def cost_of_pairs(n_points: Sequence[int], options: Asked) -> Cost:
         name, of_pair = _pair(distance, n)
         seconds[name] += count * (count - 1) / 2 * of_pair
         seconds["layers"] += count * (count - 1) / 2 * _TEST
-    return Cost(seconds, {"layers": float(_PREPARED * sum(n_points)) + 8 * 6 * count**2})
+    prepared = len(options.distances) * (count * _PREPARED[0] + _PREPARED[1] * sum(n_points))
+    return Cost(seconds, {"layers": float(prepared + _TESTED * count**2)})
 
 
 def threads_that_fit(n_threads: int, shapes: Sequence[Shape], options: Asked, available: int | None) -> int:
@@ -244,7 +247,7 @@ def _layer(shape: Shape, options: Asked) -> Cost:
         seconds[name if name == "measures" else "n_samples"] += 2 * whole + 6 * quarter + _LAYER[0] + _LAYER[1] * n
     peak = {"n_samples": float(_MATRICES[backend] * n**2 + min(16 * d, _PIECE) * n)}
     if highest > 1:
-        peak["homology_dims"] = _TRIANGLES * n**3
+        peak["homology_dims"] = _TRIANGLES[backend] * n**3
     return Cost(seconds, peak)
 
 

@@ -54,9 +54,7 @@ def _run(parser: Any, arguments: list[str], command: Any) -> int:
     except SystemExit as stop:  # wrong arguments, or --help
         return int(stop.code or 0)
     try:
-        # Before jsonargparse 4.49 it has another name.
-        instantiate = parser.instantiate if hasattr(parser, "instantiate") else parser.instantiate_classes
-        return int(command(instantiate(options)[options.subcommand]))
+        return int(command(parser.instantiate(options)[options.subcommand]))
     except Exception:  # a crash must not look like 1, which is for what was done in part
         traceback.print_exc()
         return 2

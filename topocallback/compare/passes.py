@@ -42,7 +42,8 @@ def digest_of_pass(loader: Any, most_batches: float = math.inf) -> str:
     """A hash of the batches that a data loader gives, and of which items of its data set are in them.
 
     It takes one pass through the data, and its first batch once more: what is cut or turned at random differs there.
-    No random generator is moved. Hashing a batch costs 0.4 s per GB; see the benchmark of what loading it costs.
+    No random generator is moved. On one core, 256 images of 3 x 64 x 64 take 0.03 s where a forward pass through four
+    convolutions of 64 channels takes 8 s; the weights of a model take 0.8 s per GB.
 
     Args:
         loader: The data loader.

@@ -165,8 +165,10 @@ class Run:
         last = step - 1 if self._measured_until is None else min(step - 1, self._measured_until)
         with _collected(errors):
             for snapshot in self.archive.until(last):
-                with _collected(errors):
+                try:
                     self._remember(snapshot)
+                except Exception as error:  # what one file holds must not cost the run its later snapshots
+                    errors.append(ValueError(f"Left out step {snapshot.step}: {type(error).__name__}: {error}"))
         return self.archive.steps_after(last)
 
     def _recorded_otherwise(self, recorded: Recorded, step: int) -> str:

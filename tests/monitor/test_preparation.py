@@ -71,7 +71,7 @@ from topocallback.monitor.preparation import import_for_analysis
 
 calls = []
 own = MapperOptions(filter=lambda points: calls.append(points) or points[:, 0])
-import_for_analysis(AnalysisOptions([lambda cloud: calls.append(cloud) or 1.0, "cka"], mapper=own), figures=False)
+import_for_analysis(AnalysisOptions([lambda cloud: calls.append(cloud) or 1.0, "bottleneck"], mapper=own), figures=False)
 print(len(calls))
 """
 

@@ -43,6 +43,9 @@ def import_for_analysis(options: AnalysisOptions, *, figures: bool, positions: b
     _done.add(asked)
     ours = [each for each in options.chosen if _is_ours(each)]
     mapper = options.mapper_options
+    if mapper is not None:
+        # As many nodes as there can be: without any, nothing is laid out or drawn.
+        mapper = dataclasses.replace(mapper, n_intervals=2, min_samples=1)
     if mapper is not None and not (isinstance(mapper.filter, str) and isinstance(mapper.clusterer, str)):
         mapper = dataclasses.replace(mapper, filter="l2norm", clusterer="dbscan")
     try:

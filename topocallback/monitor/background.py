@@ -209,7 +209,8 @@ def _end_all() -> None:
     """End the threads before Python does.
 
     Python kills a thread that asks for its global lock while the interpreter ends. Where C++ asks for it, after a
-    computation or where a tensor is freed, the process aborts: several interrupted trainings ended with SIGABRT, of five with this none.
+    computation or where a tensor is freed, the process aborts: several interrupted trainings ended with SIGABRT, of
+    five with this none.
     """
     deadline = time.monotonic() + _LONGEST_END
     for worker in list(_workers):

@@ -165,11 +165,14 @@ class Run:
         last = step - 1 if self._measured_until is None else min(step - 1, self._measured_until)
         with _collected(errors):
             for snapshot in self.archive.until(last):
-                try:
-                    self._remember(snapshot)
-                except Exception as error:  # what one file holds must not cost the run its later snapshots
-                    errors.append(ValueError(f"Left out step {snapshot.step}: {type(error).__name__}: {error}"))
+                self._go_on_from(snapshot, errors)
         return self.archive.steps_after(last)
+
+    def _go_on_from(self, snapshot: Snapshot, errors: list[Exception]) -> None:
+        try:
+            self._remember(snapshot)
+        except Exception as error:  # what one file holds must not cost the run its later snapshots
+            errors.append(ValueError(f"Left out step {snapshot.step}: {type(error).__name__}: {error}"))
 
     def _recorded_otherwise(self, recorded: Recorded, step: int) -> str:
         """What keeps a step from being compared with the one before it, or an empty text.

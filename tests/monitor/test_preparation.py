@@ -71,7 +71,8 @@ from topocallback.monitor.preparation import import_for_analysis
 
 calls = []
 own = MapperOptions(filter=lambda points: calls.append(points) or points[:, 0])
-import_for_analysis(AnalysisOptions([lambda cloud: calls.append(cloud) or 1.0, "bottleneck"], mapper=own), figures=False)
+measures = [lambda cloud: calls.append(cloud) or 1.0, "bottleneck"]
+import_for_analysis(AnalysisOptions(measures, mapper=own), figures=False)
 print(len(calls))
 """
 

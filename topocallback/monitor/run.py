@@ -64,6 +64,7 @@ class Run:
         self._previous: Snapshot | None = None
         self._ranges = Ranges()
         self._pictures = Pictures()
+        self._previous_is_read = False  # from the archive, and not measured here
         self._goes_on = continues
         self._measured_until: int | None = None
 
@@ -114,6 +115,7 @@ class Run:
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         snapshot = self._analysed(clouds, step, epoch, n_threads, anew)
         self._remember(snapshot)
+        self._previous_is_read = False
         measured = MeasuredStep(snapshot, errors=errors)
         if left_behind:
             with _collected(measured.errors):
@@ -131,7 +133,7 @@ class Run:
         return measured
 
     def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Snapshot:
-        """A step's snapshot. If earlier ones are why it cannot be had, drift starts anew: nothing else needs them."""
+        """A step's snapshot. If what was read of earlier ones is why it cannot be had, drift starts anew without it."""
 
         def analysed(previous: Snapshot | None, first: Snapshot | None) -> Snapshot:
             return analyse(
@@ -141,7 +143,7 @@ class Run:
         try:
             snapshot = analysed(None, None) if anew else analysed(self._previous, self._first)
         except Exception as error:
-            if anew or self._previous is None:
+            if anew or self._previous is None or not self._previous_is_read:
                 raise
             snapshot = analysed(None, None)
             anew = (
@@ -166,6 +168,7 @@ class Run:
         with _collected(errors):
             for snapshot in self.archive.until(last):
                 self._go_on_from(snapshot, errors)
+        self._previous_is_read = self._previous is not None
         return self.archive.steps_after(last)
 
     def _go_on_from(self, snapshot: Snapshot, errors: list[Exception]) -> None:

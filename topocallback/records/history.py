@@ -46,7 +46,7 @@ class History(Sequence[Snapshot]):
 
     def __init__(self, folder: PathLike) -> None:
         self.folder = as_path(folder)
-        self._paths = {step: path for step, path in snapshot_files(self.folder).items() if _is_readable(path)}
+        self._paths = {step: path for step, path in snapshot_files(self.folder).items() if _is_readable(path, step)}
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -141,10 +141,11 @@ class History(Sequence[Snapshot]):
         return f"History({str(self.folder)!r}: {len(self)} snapshots, steps {list(self.steps)})"
 
 
-def _is_readable(path: Path) -> bool:
-    """Whether the file is a whole snapshot, judged by its table of contents and its JSON text alone."""
+def _is_readable(path: Path, step: int) -> bool:
+    """Whether the file is the whole snapshot of a step, judged by its table of contents and its JSON text alone."""
     try:
-        read_facts(path, "a snapshot")
+        if (told := read_facts(path, "a snapshot").get("step")) != step:
+            raise ValueError(f"Expected the snapshot of step {step}, got that of step {told}.")
     except Exception as error:
         warnings.warn(f"Left out {path}, which is no readable snapshot: {error}", LeftOutWarning, stacklevel=3)
         return False

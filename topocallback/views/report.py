@@ -15,9 +15,11 @@ from topocallback.records.files import write_atomically
 from topocallback.records.history import History
 from topocallback.records.html import escape
 from topocallback.records.inputs import load_inputs
+from topocallback.records.left_out import LeftOutWarning
 from topocallback.records.paths import modified
 from topocallback.records.recorded import not_alike
 from topocallback.records.runs import find_runs
+from topocallback.records.snapshot import Snapshot
 from topocallback.views.bundle import bundle
 from topocallback.views.payload import encode
 
@@ -94,18 +96,26 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
     return write_atomically(output, lambda file: file.write(page.encode("utf-8")))
 
 
+def _step(path: Path, snapshot: Snapshot) -> dict[str, Any] | None:
+    """What the page knows of a step; nothing, with a warning, of one that cannot be shown."""
+    try:
+        payload = encode(snapshot)
+    except Exception as error:  # whatever is in its file
+        message = f"Left out {path}, which cannot be shown: {type(error).__name__}: {error}"
+        warnings.warn(message, LeftOutWarning, stacklevel=3)
+        return None
+    return {
+        "step": snapshot.step,
+        "wall_time": modified(path),
+        "payload": base64.b64encode(payload).decode("ascii"),
+    }
+
+
 def _run(history: History) -> dict[str, Any]:
     """What the page knows of a run: the tab's answers, with what they lead to inside."""
     inputs = load_inputs(history.folder)
     return {
-        "steps": [
-            {
-                "step": snapshot.step,
-                "wall_time": modified(path),
-                "payload": base64.b64encode(encode(snapshot)).decode("ascii"),
-            }
-            for path, snapshot in history.readable()
-        ],
+        "steps": [step for each in history.readable() if (step := _step(*each)) is not None],
         "inputs": inputs and {"png": base64.b64encode(inputs[0]).decode("ascii"), "meta": json.loads(inputs[1])},
     }
 

@@ -344,7 +344,8 @@ class TopologyMonitor(Callback):
         try:
             self._delivery.finish(trainer, WAIT_AFTER_FAILURE)
         except Exception as error:
-            self._reports.warn(f"{type(error).__name__} after the run had failed: {error}")
+            if str(error) != str(exception):  # else it is of another step, but has been said by ending the run
+                self._reports.warn(f"{type(error).__name__} after the run had failed: {error}")
         finally:
             self._current.end()
 

@@ -62,7 +62,7 @@ def test_little_memory_is_said_without_a_word_of_fewer_validations(tmp_path, mon
     monkeypatch.setattr("topocallback.measures.cost_told.available_memory", lambda: 50_000)
     (message,) = said(tmp_path)
     assert "every_n_validations" not in message
-    assert "lower `n_samples`" in message
+    assert "choose fewer `layers`" in message
 
 
 def test_a_prediction_that_fails_costs_no_snapshot(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ _PACKAGE = str(Path(topocallback.__file__).parent)
 class Tally(pl.Callback):
     """What there is after every twentieth validation: bytes, objects, tensors, threads; and the package's calls in it.
 
-    The calls are those of the training thread. With ``background=False`` the analysis is among them.
+    The calls are those of the training thread, without those of its waits, which look around ten times a second. With ``background=False`` the analysis is among them.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,8 @@ class Tally(pl.Callback):
         return not trainer.sanity_checking and self.validations % 20 == 19
 
     def _count(self, frame, event, argument):
-        self._calls += event == "call" and frame.f_code.co_filename.startswith(_PACKAGE)
+        waits = frame.f_code.co_filename.endswith("background.py") or frame.f_code.co_name == "_is_urgent"
+        self._calls += event == "call" and frame.f_code.co_filename.startswith(_PACKAGE) and not waits
 
 
 def rise(counts: list[int]) -> float:
@@ -63,7 +64,8 @@ def rise(counts: list[int]) -> float:
 
 @pytest.mark.scenario("300 validations in one process: flat memory, flat cost, no figure, thread or hook left")
 @pytest.mark.parametrize(("background", "figures"), [(True, True), (False, False)])
-def test_three_hundred_validations_leave_nothing_behind(tmp_path, background, figures):
+def test_three_hundred_validations_leave_nothing_behind(tmp_path, monkeypatch, background, figures):
+    monkeypatch.setattr("topocallback.monitor.delivery.LONGEST_WAIT", 3600.0)  # of many validations on a busy machine
     threads, open_figures = set(threading.enumerate()), pyplot.get_fignums()
     tally = Tally()
     monitor = TopologyMonitor(["stem", "head"], n_samples=24, background=background, figures=figures)

@@ -24,7 +24,8 @@ _PACKAGE = str(Path(topocallback.__file__).parent)
 class Tally(pl.Callback):
     """What there is after every twentieth validation: bytes, objects, tensors, threads; and the package's calls in it.
 
-    The calls are those of the training thread, without those of its waits, which look around ten times a second. With ``background=False`` the analysis is among them.
+    The calls are those of the training thread, without those of its waits, which look around ten times a second. With
+    ``background=False`` the analysis is among them.
     """
 
     def __init__(self) -> None:

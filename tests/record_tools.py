@@ -11,6 +11,13 @@ from topocallback.records.parts import LayerParts
 from topocallback.records.results import Description, LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 
+
+def touch(path):
+    """An empty file, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
 ODD_NAMES = ("layers.0/conv 1", "слой.層", "<img src=x onerror=alert(1)>", "", "facts", "../../up")
 DRIFTS = ("drift", "drift_from_first", "drift_p", "drift_from_first_p")
 OWN = Description("a/b_H7", None, "A <b>bold</b> one, 0 same", "", (-np.inf, 1.0), "distance", "similarity", True)

@@ -9,7 +9,6 @@ from own_measures import NearestAgree, Procrustes
 
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures import Bars, Bottleneck, LongestBar, SlicedWasserstein, Statistic
-from topocallback.measures.mapper.options import MapperOptions
 
 OF_DIAGRAMS = ["bars", "total_persistence", "longest_bar", "persistent_entropy"]
 
@@ -89,20 +88,6 @@ def test_options_are_described_as_json_can_hold_them():
         "backend": "redzed",
         "mapper": None,
     }
-
-
-@pytest.mark.parametrize(
-    ("options", "are_named"),
-    [
-        ({}, True),
-        ({"measures": ["bottleneck", SlicedWasserstein(10)], "mapper": MapperOptions(n_intervals=5)}, True),
-        ({"measures": [count_difference]}, False),
-        ({"measures": [Procrustes()]}, False),
-        ({"mapper": MapperOptions(filter=lambda points: points[:, 0])}, False),
-    ],
-)
-def test_names_tell_options_apart_unless_something_is_the_users_own(options, are_named):
-    assert AnalysisOptions(**options).are_named is are_named
 
 
 # -- Refused at once -------------------------------------------------------------------------------------------------

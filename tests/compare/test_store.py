@@ -25,7 +25,11 @@ from topocallback import (
     compare_models,
 )
 from topocallback.compare import study as study_module
+from topocallback.compare.blocks import all_distances
+from topocallback.compare.store import Store
 from topocallback.measures import Distance
+from topocallback.measures.facts import LayerFacts
+from topocallback.measures.mapper.options import MapperOptions
 
 SCRIPT = """
 import sys
@@ -260,6 +264,16 @@ class Sizes(Distance):
 
     def between(self, first, second):
         return abs(first - second)
+
+
+def test_layers_of_which_no_hash_can_be_made_are_compared_and_not_kept(tmp_path):
+    with open(__file__) as unseen:
+        mapper = MapperOptions(filter=lambda points: (unseen, points[:, 0])[1])
+        layers = [LayerFacts(np.eye(30) * size, scale="quantile", mapper=mapper) for size in (1, 2)]
+        with pytest.warns(UserWarning, match="Not all blocks are kept in"):
+            found = all_distances(layers, Sizes(), store=Store(tmp_path))
+    assert found.matrix[0, 1] > 0
+    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_blocks_of_the_same_layers_seen_otherwise_are_others(tmp_path):

@@ -228,3 +228,20 @@ def test_a_file_that_has_gone_meanwhile_is_left_out(tmp_path):
     os.remove(archive_path(history.folder, 1))
     with pytest.warns(UserWarning, match="No such file"):
         assert [snapshot.step for _, snapshot in history.readable()] == [2]
+
+
+def test_snapshots_in_memory_stand_among_those_on_disk(tmp_path):
+    write_run(tmp_path, steps=(1, 3))
+    history = History(tmp_path / "topology", {2: example(2), 3: example(3, layers=("other",))})
+    assert history.steps == (1, 2, 3)
+    assert [snapshot.step for snapshot in history] == [1, 2, 3]
+    assert history[-1].layers == ("other",)
+    assert "3 snapshots, 2 of them in memory" in repr(history)
+
+
+def test_beside_snapshots_in_memory_a_damaged_file_is_left_out(tmp_path):
+    write_run(tmp_path, steps=(1, 3))
+    damage(archive_path(tmp_path / "topology", 1), "scales")
+    history = History(tmp_path / "topology", {2: example(2)})
+    with pytest.warns(UserWarning, match=r"Left out .*step=1\.npz"):
+        assert [snapshot.step for snapshot in history] == [2, 3]

@@ -4,15 +4,10 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from record_tools import example, write_run
+from record_tools import example, touch, write_run
 
 from topocallback.records.archive import archive_folder, archive_path
 from topocallback.records.runs import find_runs, load_histories, load_history
-
-
-def touch(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
 
 
 def test_a_run_is_found_by_its_directory_its_archive_and_the_folder_above(tmp_path):

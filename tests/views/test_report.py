@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 from hostile_archives import crafted, whole, write
-from record_tools import damage
+from record_tools import damage, touch
 from synthetic_runs import write_run
 
 from topocallback.records.files import write_atomically
@@ -124,40 +124,6 @@ def test_a_script_starts_the_front_end(runs, tmp_path):
 
 
 # -- Which folders ---------------------------------------------------------------------------------------------------
-
-
-def touch(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-
-
-def test_a_run_is_found_by_its_directory_its_archive_and_the_folder_above(tmp_path):
-    touch(tmp_path / "logs" / "version_3" / "topology" / "step=5.npz")
-    archive = tmp_path / "logs" / "version_3" / "topology"
-    for path in (archive, archive.parent, archive.parent.parent):
-        assert find_runs(path) == {"version_3": archive}
-    assert find_runs(tmp_path) == {"logs/version_3": archive}
-
-
-def test_a_run_is_found_by_the_current_directory(tmp_path, monkeypatch):
-    touch(tmp_path / "version_3" / "topology" / "step=5.npz")
-    monkeypatch.chdir(tmp_path / "version_3")
-    assert list(find_runs(".")) == ["version_3"]
-
-
-def test_a_run_that_was_started_again_is_a_run_of_its_own(tmp_path):
-    for name in ("topology", "topology-v1", "topology-v10"):
-        touch(tmp_path / "run" / name / "step=5.npz")
-    assert list(find_runs(tmp_path)) == ["run", "run/topology-v1", "run/topology-v10"]
-    assert list(find_runs(tmp_path / "run" / "topology-v1")) == ["run/topology-v1"]
-
-
-def test_other_files_are_no_runs(tmp_path):
-    touch(tmp_path / "run" / "checkpoints" / "step=5.npz")
-    touch(tmp_path / "run" / "topology" / ".step=5.npz.1.partial")
-    touch(tmp_path / "run" / "topology" / "inputs.png")
-    with pytest.raises(FileNotFoundError, match="below"):
-        find_runs(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -165,7 +165,10 @@ class LayerRecord:
                 f"Expected at most {_MOST_VALUES} values to keep, got {self.n_slots} vectors of "
                 f"{vectors.shape[1]}. Lower `n_samples`, or choose `pooling='mean'`, 'max_norm' or 'token'."
             )
-        n_bytes = 0 if table.rows is not None else self.n_slots * vectors.shape[1] * vectors.element_size()
+        if table.rows is not None:
+            table.write(slots, ids, vectors)
+            return
+        n_bytes = self.n_slots * vectors.shape[1] * vectors.element_size()
         self.room.take(n_bytes, vectors.device)
         try:
             table.write(slots, ids, vectors)

@@ -10,7 +10,7 @@ from topocallback.measures.base import Distance, Measure, Statistic
 from topocallback.measures.mapper.options import MapperOptions, mapper_options
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity, MapperStatistic
 from topocallback.measures.scale import check_scale
-from topocallback.measures.table import MeasureLike, check_different, is_in_table, resolve_all, to_record
+from topocallback.measures.table import MeasureLike, check_different, resolve_all, to_record
 from topocallback.measures.topology.rips import check_homology_dims, resolve_backend
 from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
 
@@ -92,13 +92,6 @@ class AnalysisOptions:
     def length(self) -> str:
         """What a length in the clouds is called."""
         return "0.9 quantiles" if self.scale == "quantile" else "activations' units"
-
-    @property
-    def are_named(self) -> bool:
-        """Whether ``describe`` tells these options from all others: a function's or an object's name does not."""
-        mapper = self.mapper_options
-        own = mapper is not None and not (isinstance(mapper.filter, str) and isinstance(mapper.clusterer, str))
-        return not own and all(map(is_in_table, self.chosen))
 
     def describe(self) -> dict[str, object]:
         """The options as JSON can hold them."""

@@ -75,13 +75,12 @@ def all_distances(
     found = Distances(*np.zeros((len(Distances._fields), n, n)))
     size = max(1, min(_LARGEST_BLOCK, n // _FEWEST_BLOCKS_ACROSS))
     slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    about = None if store.folder is None else _facts_of(distance, store)
-    hashes = [""] * len(slices) if about is None else [_hash_of(layers[part], distance) for part in slices]
+    about, hashes = _seen(distance, [layers[part] for part in slices], store)
     pending: list[tuple[slice, slice, str | None]] = []
     done, total = 0, len(slices) * (len(slices) + 1) // 2
     for i, rows in enumerate(slices):
         for j, columns in enumerate(slices[: i + 1]):
-            key = None if about is None else fingerprint({**about, "rows": hashes[i], "columns": hashes[j]})
+            key = fingerprint({**about, "rows": hashes[i], "columns": hashes[j]}) if about else None
             block = store.block(key, (len(found), rows.stop - rows.start, columns.stop - columns.start))
             if block is not None:
                 _put(found, rows, columns, block)
@@ -152,13 +151,19 @@ def _put(found: Distances, rows: slice, columns: slice, block: NDArray[np.float6
         matrix[columns, rows] = values.T
 
 
-def _facts_of(distance: Distance, store: Store) -> dict[str, Any] | None:
-    """What a block depends on besides its layers; ``None``, which is said, if that cannot be known."""
+def _seen(distance: Distance, slices: Sequence[Sequence[LayerFacts]], store: Store) -> tuple[dict[str, Any], list[str]]:
+    """What a block depends on besides its layers, and a hash of each slice of these.
+
+    Nothing, where nothing is kept or, which is said, something of it cannot be known.
+    """
+    if store.folder is None:
+        return {}, []
     try:
-        return {"measure": digest_of(distance, distance.name), "environment": environment()}
+        about = {"measure": digest_of(distance, distance.name), "environment": environment()}
+        return about, [_hash_of(layers, distance) for layers in slices]
     except CannotBeSeenError as error:
         store.say_unkept("blocks", error)
-        return None
+        return {}, []
 
 
 def _hash_of(layers: Sequence[LayerFacts], distance: Distance) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import glob
-import inspect
 import io
 import os
 import pickle
@@ -246,10 +245,7 @@ class ModelSource:
 
 def _read_by_lightning(kind: type[pl.LightningModule], path: Path) -> pl.LightningModule:
     """The model, made by Lightning of a file that is trusted."""
-    # Before 2.6 there is no such argument, and nothing is refused.
-    is_argument = "weights_only" in inspect.signature(pl.LightningModule.load_from_checkpoint).parameters
-    options: dict[str, Any] = {"weights_only": False} if is_argument else {}
-    return kind.load_from_checkpoint(path, map_location="cpu", **options)
+    return kind.load_from_checkpoint(path, map_location="cpu", weights_only=False)
 
 
 def _reads_files_itself(kind: type[pl.LightningModule]) -> bool:

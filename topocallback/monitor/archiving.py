@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from topocallback.monitor.disks import Disks
-from topocallback.monitor.kept import KeptSnapshots
 from topocallback.records.archive import archive_path, snapshot_files
 from topocallback.records.history import History
 from topocallback.records.inputs import save_inputs
@@ -46,8 +45,7 @@ class RunArchive:
         in_memory = dict(self._in_memory)
         if self.folder is None:
             return [in_memory[step] for step in sorted(in_memory)]
-        archived = History(self.folder)
-        return KeptSnapshots(archived, in_memory) if in_memory else archived
+        return History(self.folder, in_memory)
 
     def keep(self, snapshot: Snapshot) -> None:
         """Archive a snapshot, and those before it for which there was no room.

@@ -8,11 +8,13 @@ from typing import Any
 
 from topocallback.records.npy import LONGEST_TEXT
 
-__all__ = ["as_text", "check_facts", "facts_from"]
+__all__ = ["HIGHEST_DIM", "as_text", "check_facts", "facts_from"]
 
 _DEEPEST = 64
 _LARGEST_WHOLE = 2**63
-_HIGHEST_DIM = 99
+HIGHEST_DIM = 99
+"""Of a homology dimension in a file."""
+
 # Layers are drawn under their names: one of a million characters would be a picture of as many pixels.
 _LONGEST_NAME = 10_000
 
@@ -81,7 +83,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_dimension(value: Any) -> bool:
-    return _is_whole(value) and value <= _HIGHEST_DIM
+    return _is_whole(value) and value <= HIGHEST_DIM
 
 
 def _is_name(value: Any) -> bool:

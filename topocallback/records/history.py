@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
-from topocallback.records.archive import snapshot_files
+from topocallback.records.archive import archive_path, snapshot_files
 from topocallback.records.left_out import LeftOutWarning
 from topocallback.records.paths import PathLike, as_path
 from topocallback.records.recorded import HowRecorded
@@ -27,6 +27,8 @@ class History(Sequence[Snapshot]):
 
     Args:
         folder: A folder of ``step=<n>.npz`` files, on a disk or in a store; it may be empty or missing.
+        in_memory: Step to snapshot, for those that could not be written there; of a step that is in both, this one
+            counts.
 
     Warns:
         UserWarning: For every file left out.
@@ -44,9 +46,12 @@ class History(Sequence[Snapshot]):
         (2, (9, 10), 10)
     """
 
-    def __init__(self, folder: PathLike) -> None:
+    def __init__(self, folder: PathLike, in_memory: Mapping[int, Snapshot] | None = None) -> None:
         self.folder = as_path(folder)
-        self._paths = {step: path for step, path in snapshot_files(self.folder).items() if _is_readable(path, step)}
+        self._in_memory = dict(in_memory or {})
+        archived = {step: path for step, path in snapshot_files(self.folder).items() if _is_readable(path, step)}
+        to_be = {step: archive_path(self.folder, step) for step in self._in_memory}
+        self._paths = dict(sorted({**archived, **to_be}.items()))
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -55,7 +60,7 @@ class History(Sequence[Snapshot]):
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files of the snapshots, in the order of their steps."""
+        """The files of the snapshots, in the order of their steps; also those in which a snapshot has yet to be."""
         return tuple(self._paths.values())
 
     @property
@@ -125,6 +130,8 @@ class History(Sequence[Snapshot]):
 
     def _read(self, step: int, left_out: Callable[[Path, Exception], object] | None = None) -> Snapshot | None:
         """A step's snapshot. One that cannot be read is no part of the history any more."""
+        if step in self._in_memory:
+            return self._in_memory[step]
         if (path := self._paths.get(step)) is None:  # another iteration has found it damaged
             return None
         try:
@@ -138,7 +145,8 @@ class History(Sequence[Snapshot]):
         return None
 
     def __repr__(self) -> str:
-        return f"History({str(self.folder)!r}: {len(self)} snapshots, steps {list(self.steps)})"
+        unsaved = f", {len(self._in_memory)} of them in memory" if self._in_memory else ""
+        return f"History({str(self.folder)!r}: {len(self)} snapshots{unsaved}, steps {list(self.steps)})"
 
 
 def _is_readable(path: Path, step: int) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.records.expected import Expected, take
+from topocallback.records.facts import HIGHEST_DIM
 from topocallback.records.files import Arrays
 from topocallback.records.results import (
     Description,
@@ -148,7 +149,7 @@ def _description(found: Any) -> Description:
     for name, types in _TYPES.items():
         if name in known and type(known[name]) not in types:  # True is an integer otherwise
             raise ValueError(f"its description has the {name} {known[name]!r}")
-    if not 0 <= (known.get("homology_dim") or 0) <= _HIGHEST_DIM:
+    if not 0 <= (known.get("homology_dim") or 0) <= HIGHEST_DIM:
         raise ValueError(f"its description has the homology_dim {known['homology_dim']!r}")
     if known.get("direction", "distance") not in ("distance", "similarity"):
         raise ValueError(f"it is of the unknown direction {known['direction']!r}")
@@ -157,7 +158,6 @@ def _description(found: Any) -> Description:
     return Description(**known)
 
 
-_HIGHEST_DIM = 99
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "homology_dim": (int, type(None)),
     "label": (str,),

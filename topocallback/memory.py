@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,14 +32,7 @@ def available_memory(root: Path = Path("/")) -> int | None:
         >>> available_memory(Path("/nowhere")) is None
         True
     """
-    if sys.platform != "linux":
-        return None
-    try:
-        lines = (root / "proc/meminfo").read_text().splitlines()
-        of_system = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, StopIteration):
-        return None
-    return max(0, min([of_system, *_left_by_groups(root)]))
+    return _available(root, int(time.monotonic())) if sys.platform == "linux" else None
 
 
 def size_in_words(count: float) -> str:
@@ -51,6 +46,17 @@ def size_in_words(count: float) -> str:
     while count >= 1000 and power < len(_UNITS) - 1:
         count, power = count / 1000, power + 1
     return f"{count:.1f} {_UNITS[power]}" if power and count < 10 else f"{count:.0f} {_UNITS[power]}"
+
+
+@functools.lru_cache(maxsize=1)
+def _available(root: Path, _second: int) -> int | None:
+    """It takes 1 ms to read, a third of what the distance of two clouds of 60 points takes: once a second will do."""
+    try:
+        lines = (root / "proc/meminfo").read_text().splitlines()
+        of_system = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return None
+    return max(0, min([of_system, *_left_by_groups(root)]))
 
 
 def _left_by_groups(root: Path) -> Iterator[int]:

@@ -205,7 +205,7 @@ def _products(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray
         for j in range(0, i + _SQUARE if theirs is ours else len(theirs), _SQUARE):
             rows, columns = slice(i, i + _SQUARE), slice(j, j + _SQUARE)
             found[rows, columns] = ours[rows] @ theirs[columns].T
-            if theirs is ours:  # whole numbers, so the mirror image is exact: half of 30 s for 300 layers
+            if theirs is ours:  # whole numbers, so the mirror image is exact: 0.20 s in place of 0.38 s
                 found[columns, rows] = found[rows, columns].T
     return found
 

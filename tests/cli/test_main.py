@@ -76,13 +76,14 @@ def test_report_of_runs_that_were_not_recorded_alike_has_left_nothing_out(run, t
     (snapshot,) = load_history(run)
     for name, pooling in (("a", "mean"), ("b", "flatten")):
         recorded = dataclasses.replace(snapshot, recording={"pooling": pooling})
-        recorded.save(archive_path(archive_folder(tmp_path / name), 1))
+        recorded.save(archive_path(archive_folder(tmp_path / name), snapshot.step))
     assert main(["report", str(tmp_path), "-o", str(tmp_path / "page.html")]) == 0
     assert "not recorded alike" in capsys.readouterr().err
 
 
 def test_report_reads_and_writes_addresses(run, store, tmp_path, capsys):
-    load_history(run)[0].save(archive_path(archive_folder(f"{store}/logs"), 1))
+    (snapshot,) = load_history(run)
+    snapshot.save(archive_path(archive_folder(f"{store}/logs"), snapshot.step))
     assert main(["report", f"{store}/logs", "-o", f"{store}/page.html"]) == 0
     assert capsys.readouterr().out.startswith(f"{store}/page.html (0.")
     assert main(["report", f"file://{run}", "-o", f"file://{tmp_path}/page.html"]) == 0

@@ -59,9 +59,9 @@ def digest_of(thing: Any, name: str) -> str:
         True
         >>> digest_of(nn.Dropout(0.1), "a") == digest_of(nn.Dropout(0.2), "b")
         False
-        >>> digest_of({"rows": iter("abc")}, "batch")  # doctest: +ELLIPSIS
+        >>> digest_of({"rows": (row for row in "abc")}, "batch")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        topocallback.compare.contents.CannotBeSeenError: batch['rows'] (TextIOWrapper)...
+        topocallback.compare.contents.CannotBeSeenError: batch['rows'] (generator)...
     """
     reader = _Reader([name])
     try:

@@ -21,9 +21,9 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
+from prepared_processes import start_processes
 from record_tools import assert_same_tables
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
@@ -199,7 +199,7 @@ def in_two_processes(work: Callable[..., None], *args: Any, seconds: float = 240
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    processes = mp.spawn(_work_as, args=(port, work, args), nprocs=2, join=False)
+    processes = start_processes(_work_as, (port, work, args), join=False)
     deadline = time.monotonic() + seconds
     try:
         while not processes.join(timeout=1.0):

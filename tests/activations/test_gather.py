@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from prepared_processes import start_processes
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -170,7 +170,7 @@ def work(rank, folder):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
-    mp.spawn(work, args=(folder,), nprocs=2)
+    start_processes(work, (folder,))
     return [pickle.loads((folder / str(rank)).read_bytes()) for rank in range(2)]
 
 
@@ -339,7 +339,7 @@ def validate_all(rank, folder):
 @pytest.fixture(scope="module")
 def validations(tmp_path_factory):
     folder = tmp_path_factory.mktemp("validations")
-    mp.spawn(validate_all, args=(folder,), nprocs=2)
+    start_processes(validate_all, (folder,))
     return [pickle.loads((folder / str(rank)).read_bytes()) for rank in range(2)]
 
 

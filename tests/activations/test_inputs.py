@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from prepared_processes import start_processes
 from torch import nn
 
 from topocallback.activations.inputs import InputRecorder, find_images
@@ -237,7 +237,7 @@ def gather_all(rank, folder):
 @pytest.fixture(scope="module")
 def gathered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gathered")
-    mp.spawn(gather_all, args=(folder,), nprocs=2)
+    start_processes(gather_all, (folder,))
     return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from metric_tools import (
     ACTIVATIONS,
     SOURCE,
@@ -16,6 +15,7 @@ from metric_tools import (
     small,
     value_of,
 )
+from prepared_processes import start_processes
 from torchmetrics import MeanMetric, MetricCollection
 
 # Scenario -> rows of source and target, and of all layers, that each of the two processes sees, in batches.
@@ -79,7 +79,7 @@ def work(rank, folder):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
-    mp.spawn(work, args=(folder,), nprocs=2)
+    start_processes(work, (folder,))
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -30,6 +31,8 @@ from topocallback.records.point_clouds import PointClouds
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["Study", "Subject"]
+
+_MOST_LEFT_BEHIND = 64_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Study:
         self.recording = self.asked.recording
         self.store = Store(self.asked.folder)
         self._to_measure = 0  # until it has been said what they will cost
+        self._left_behind = 0  # bytes of models that are not needed any more
         # What is kept of a layer, its diagrams, is enough for distances between diagrams; others need it recorded anew.
         self._needs_clouds = not all(distance.from_diagrams for distance in self.options.distances)
 
@@ -107,7 +111,7 @@ class Study:
                 comparable.leave_out(subject.name, str(error))
             except Exception as error:  # whatever a file or a user's own code does must not cost the others
                 comparable.leave_out(subject.name, f"{subject.name}: {type(error).__name__}: {error}")
-            gc.collect()  # a Trainer and its model keep each other; before the next one is loaded
+            self._free_models()
         new = [each for each in found if each.snapshot is None]
         if self._to_measure and new and new[0].clouds is not None:
             warn_of_cost(new[0].clouds, self._to_measure, self.asked, n_at_once=len(new))
@@ -125,6 +129,7 @@ class Study:
     def _recorded(self, subject: Subject) -> _Measurement:
         """A model as it is kept, or recorded."""
         model, step, epoch = subject.load()
+        self._left_behind += sum(tensor.nbytes for tensor in model.state_dict().values() if torch.is_tensor(tensor))
         key = self._key(model, step, epoch)
         found = _Measurement(subject, key, step, epoch)
         if not self._needs_clouds and (kept := self.store.snapshot(key)) is not None:
@@ -136,6 +141,15 @@ class Study:
             found.key = None
             self.store.say_unkept("snapshots", "the model draws from a random generator when it validates")
         return found
+
+    def _free_models(self) -> None:
+        """Before the next one is loaded: a Trainer and its model keep each other alive until they are looked for.
+
+        To look takes 0.4 s, as much as a small model takes in all.
+        """
+        if self._left_behind > _MOST_LEFT_BEHIND:
+            gc.collect()
+            self._left_behind = 0
 
     def _key(self, model: nn.Module, step: int, epoch: int) -> str | None:
         """A hash of all that a snapshot depends on; ``None``, which is said, if that cannot be known."""

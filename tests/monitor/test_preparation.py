@@ -1,30 +1,27 @@
 """What an analysis in the background needs is imported before its thread starts."""
 
-import subprocess
+import functools
 import sys
 import threading
 import time
+import warnings
 
-import pytest
-
-_IMPORTS = """
-import sys, threading, warnings
-from pathlib import Path
 import numpy as np
-import topocallback.monitor.callback
+import pytest
+from prepared_processes import start_processes
+
 from topocallback import AnalysisOptions, MapperOptions, PointClouds, TopologyMonitor
 from topocallback.measures.table import MEASURES
+from topocallback.monitor import preparation
 from topocallback.monitor.preparation import import_for_analysis
 from topocallback.monitor.run import Run
 from topocallback.records.point_clouds import SampledInputs
 
-options, folder, positions = eval(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "positions"
-import_for_analysis(options, figures=True, positions=positions)
-before = set(sys.modules)
-run, rng = Run(folder, options), np.random.default_rng(1)
-owners = {name: np.repeat(np.arange(100), 2) for name in "abc"} if positions else {}
 
-def work():
+def measure_three_steps(run, *, positions):
+    """What went wrong."""
+    rng, errors = np.random.default_rng(1), []
+    owners = {name: np.repeat(np.arange(100), 2) for name in "abc"} if positions else {}
     for step in (3, 7, 11):
         clouds = {name: rng.normal(size=(200, 7)).astype(np.float32) for name in "abc"}
         samples = np.arange(100 if positions else 200)
@@ -32,62 +29,50 @@ def work():
         inputs = SampledInputs(rng.random((100, 1, 9, 9)), np.arange(100)) if step == 3 else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            errors.extend(run.measure(made, step=step, epoch=0, inputs=inputs).errors)
-
-errors = []
-thread = threading.Thread(target=work)
-thread.start()
-thread.join()
-assert not errors, errors
-print(sorted(set(sys.modules) - before))
-"""
+            errors += run.measure(made, step=step, epoch=0, inputs=inputs).errors
+    return errors
 
 
-@pytest.mark.parametrize(
-    ("options", "points"),
-    [
-        ("AnalysisOptions()", "samples"),
-        ("AnalysisOptions()", "positions"),
-        ("AnalysisOptions(mapper=False, scale='none')", "samples"),
-        ("AnalysisOptions(list(MEASURES))", "samples"),
-        ("AnalysisOptions(backend='gudhi')", "samples"),
-        ("AnalysisOptions(backend='ripser')", "samples"),
-        ("AnalysisOptions(homology_dims=(0, 1, 2))", "samples"),
-        ("AnalysisOptions(['bottleneck'], mapper=MapperOptions(filter='pca'))", "samples"),
-        ("AnalysisOptions(mapper=MapperOptions(filter='eccentricity', radius='elbow'))", "samples"),
-        ("TopologyMonitor.purvine2023().options", "samples"),
-    ],
-)
-def test_the_thread_imports_nothing(tmp_path, options, points):
-    script = [sys.executable, "-c", _IMPORTS, options, str(tmp_path / "topology"), points]
-    done = subprocess.run(script, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "[]"
+def analyse_in_a_thread(rank, options, folder, positions):
+    options = options()
+    import_for_analysis(options, figures=True, positions=positions)
+    before, errors = set(sys.modules), []
+    thread = threading.Thread(
+        target=lambda: errors.extend(measure_three_steps(Run(folder, options), positions=positions))
+    )
+    thread.start()
+    thread.join()
+    assert not errors
+    assert sorted(set(sys.modules) - before) == []
 
 
-_MEASURES_OF_THE_USERS_OWN = """
-from topocallback import AnalysisOptions, MapperOptions
-from topocallback.monitor.preparation import import_for_analysis
+OPTIONS = {
+    "by default": AnalysisOptions,
+    "no Mapper": functools.partial(AnalysisOptions, mapper=False, scale="none"),
+    "all measures": functools.partial(AnalysisOptions, list(MEASURES)),
+    "gudhi": functools.partial(AnalysisOptions, backend="gudhi"),
+    "ripser": functools.partial(AnalysisOptions, backend="ripser"),
+    "H2": functools.partial(AnalysisOptions, homology_dims=(0, 1, 2)),
+    "pca": functools.partial(AnalysisOptions, ["bottleneck"], mapper=MapperOptions(filter="pca")),
+    "elbow": functools.partial(AnalysisOptions, mapper=MapperOptions(filter="eccentricity", radius="elbow")),
+    "purvine2023": functools.partial(getattr, TopologyMonitor.purvine2023(), "options"),
+}
 
-calls = []
-own = MapperOptions(filter=lambda points: calls.append(points) or points[:, 0])
-measures = [lambda cloud: calls.append(cloud) or 1.0, "bottleneck"]
-import_for_analysis(AnalysisOptions(measures, mapper=own), figures=False)
-print(len(calls))
-"""
+
+@pytest.mark.parametrize(("name", "positions"), [("by default", True), *((name, False) for name in OPTIONS)])
+def test_the_thread_imports_nothing(tmp_path, name, positions):
+    start_processes(analyse_in_a_thread, (OPTIONS[name], tmp_path / "topology", positions), count=1)
 
 
 def test_functions_of_the_users_own_are_not_called_with_made_up_clouds():
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURES_OF_THE_USERS_OWN], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["0"]
+    calls = []
+    own = MapperOptions(filter=lambda points: calls.append(points) or points[:, 0])
+    measures = [lambda cloud: calls.append(cloud) or 1.0, "bottleneck"]
+    import_for_analysis(AnalysisOptions(measures, mapper=own), figures=False)
+    assert not calls
 
 
 def test_a_second_time_costs_nothing():
-    from topocallback import AnalysisOptions
-    from topocallback.monitor import preparation
-
     options = AnalysisOptions(mapper=False)
     preparation.import_for_analysis(options, figures=False)
     made = threading.active_count(), set(preparation._done)

@@ -21,13 +21,13 @@ demo: $(VENV)/.demo ## Train a ResNet-18 on MNIST under a TopologyMonitor
 test: $(VENV)/.dev ## Run the tests and doctests
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-# What depends most on other packages: trainings, records, commands and the functions behind them.
-COMPATIBILITY := tests/trainings tests/monitor tests/records tests/cli tests/compare tests/measures tests/functional tests/metrics
+# What depends most on other packages.
+COMPATIBILITY := -m "not long" tests/trainings tests/records tests/cli
 
-test-lowest: $(VENV)-lowest/.test ## Run the main tests with the lowest versions of everything, on Python 3.10
+test-lowest: $(VENV)-lowest/.test ## Test trainings, records and commands with the lowest versions of everything, on Python 3.10
 	$(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile $(COMPATIBILITY)
 
-test-newest: $(VENV)-newest/.test ## Run the main tests on the newest Python
+test-newest: $(VENV)-newest/.test ## Test trainings, records and commands on the newest Python
 	$(VENV)-newest/bin/python -m pytest -n auto --dist loadfile $(COMPATIBILITY)
 
 check: $(VENV)/.dev ## Lint, check formatting, types and import rules

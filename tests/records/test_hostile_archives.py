@@ -18,6 +18,8 @@ from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.payload import encode
 
+pytestmark = pytest.mark.long
+
 DOCUMENTED = re.compile(
     r"Expected a snapshot in .*got a damaged or foreign file \(.+\)\.$|.*update topocallback", re.DOTALL
 )

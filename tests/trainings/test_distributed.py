@@ -88,6 +88,9 @@ def train_in_shards(folder: Path) -> None:
     assert watch(train, counted=False).warnings == []
 
 
+@pytest.mark.skipif(
+    torch.__version__.startswith("2.6."), reason="PyTorch 2.6 shards weights on GPUs only: a CPU's stream has no events"
+)
 @pytest.mark.scenario("FSDP2 (`ModelParallelStrategy`), two processes")
 def test_sharded_weights_give_the_snapshots_of_whole_ones(tmp_path):
     in_two_processes(train_in_shards, tmp_path / "two")

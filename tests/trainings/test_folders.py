@@ -75,6 +75,7 @@ def saved_at(folder: Path, step: int) -> str:
 # -- Several at once -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.scenario("two trainings that start at the same moment in one directory: each keeps all of its snapshots")
 def test_trainings_that_start_at_once_keep_all_of_their_snapshots(tmp_path):
     count = 20

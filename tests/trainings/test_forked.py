@@ -48,6 +48,7 @@ print("trained")
 """
 
 
+@pytest.mark.long
 @pytest.mark.scenario("data loaders that fork processes during an analysis")
 def test_fifty_forks_during_analyses_do_not_hang_a_training(tmp_path):
     script = [sys.executable, "-c", _FORKS, str(_TESTS), str(tmp_path)]

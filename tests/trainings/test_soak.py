@@ -64,6 +64,7 @@ def rise(counts: list[int]) -> float:
     return float(np.median(counts[10:]) - np.median(counts[5:10]))
 
 
+@pytest.mark.long
 @pytest.mark.scenario("300 validations in one process: flat memory, flat cost, no figure, thread or hook left")
 @pytest.mark.parametrize(("background", "figures"), [(True, True), (False, False)])
 def test_three_hundred_validations_leave_nothing_behind(tmp_path, background, figures):

@@ -90,6 +90,7 @@ def test_a_compiled_model_is_recorded_and_not_compiled_again(tmp_path, way, ever
     assert torch._dynamo.eval_frame._stance.stance == "default"
 
 
+@pytest.mark.long
 @pytest.mark.scenario("`torch.compile` by Inductor")
 def test_a_model_compiled_by_inductor_gives_the_snapshots_of_an_eager_one(tmp_path):
     snapshots = []

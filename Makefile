@@ -65,10 +65,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/pip
 
 $(VENV)-lowest/.test: pyproject.toml constraints-lowest.txt
 	$(LOWEST_PYTHON) -m venv --clear $(VENV)-lowest
-	$(VENV)-lowest/bin/python -m pip install -q --disable-pip-version-check -c constraints-lowest.txt -e '.[test]'
+	$(VENV)-lowest/bin/python -m pip install -q --disable-pip-version-check --no-compile -c constraints-lowest.txt -e '.[test]'
 	touch $@
 
 $(VENV)-newest/.test: pyproject.toml constraints.txt
 	$(NEWEST_PYTHON) -m venv --clear $(VENV)-newest
-	$(VENV)-newest/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(VENV)-newest/bin/python -m pip install -q --disable-pip-version-check --no-compile -c constraints.txt -e '.[test]'
 	touch $@

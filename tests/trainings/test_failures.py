@@ -307,6 +307,7 @@ fit(Path(sys.argv[2]), TopologyMonitor(figures=False, n_samples=32), max_epochs=
 
 
 @pytest.mark.scenario("`kill -9` at any moment")
+@pytest.mark.long
 @pytest.mark.parametrize(("snapshots", "seconds"), [(1, 0.003), (3, 0.021), (9, 0.05)])
 def test_a_killed_run_leaves_only_whole_snapshots(tmp_path, snapshots, seconds):
     tests = Path(__file__).parents[1]

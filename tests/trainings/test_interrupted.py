@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 _TESTS = Path(__file__).parents[1]
 
 _TRAINING = """

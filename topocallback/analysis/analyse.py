@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from topocallback.analysis.earlier import Earlier
 from topocallback.analysis.layers import (
     Clock,
     LayerMeasurements,
@@ -27,7 +28,6 @@ from topocallback.measures.noise import (
     PreparedLayer,
     how_sure,
     p_values_of_pairs,
-    prepare_layer,
 )
 from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.parallel import map_threads
@@ -49,8 +49,8 @@ def analyse(
     *,
     step: int = 0,
     epoch: int = 0,
-    previous: Snapshot | None = None,
-    first: Snapshot | None = None,
+    previous: Snapshot | Earlier | None = None,
+    first: Snapshot | Earlier | None = None,
     n_threads: int = 1,
 ) -> Snapshot:
     """Everything that is measured on the clouds of one step.
@@ -65,7 +65,8 @@ def analyse(
         step: The logger's step.
         epoch: The trainer's epoch.
         previous: The run's previous snapshot, for drift. Without it drift is not measured: NaN.
-        first: The run's first snapshot. Without it drift from the first is NaN.
+        first: The run's first snapshot. Without it drift from the first is NaN. What is prepared of an ``Earlier`` one
+            is there for the next step.
         n_threads: Threads to share layers and pairs among; it does not change the result. Fewer layers are analysed at
             once where more would not fit in half of the memory that is available.
 
@@ -84,12 +85,13 @@ def analyse(
     if not clouds.layers:
         raise ValueError(f"Expected clouds of at least one layer, got none. Problems: {dict(clouds.problems)}.")
     options = options or AnalysisOptions()
+    previous, first = Earlier.of(previous), Earlier.of(first)
     clock = Clock()
     shapes = [(len(cloud), cloud.shape[1]) for cloud in clouds.values()]
     n_at_once = threads_that_fit(n_threads, shapes, options, available_memory()) if n_threads > 1 else 1
 
     def measure(layer: str) -> LayerMeasurements:
-        graph = None if previous is None else previous.mappers.get(layer)
+        graph = None if previous is None else previous.snapshot.mappers.get(layer)
         try:
             return measure_layer(layer_facts(clouds, layer, options, graph), options, clock)
         except MemoryError:  # as of 10,000 points: 800 MB for each copy of their distances
@@ -182,7 +184,7 @@ class _Question:
 
 
 def _distance_table(
-    question: _Question, previous: Snapshot | None, first: Snapshot | None, clock: Clock, problems: dict[str, str]
+    question: _Question, previous: Earlier | None, first: Earlier | None, clock: Clock, problems: dict[str, str]
 ) -> LayerDistances:
     about = question.distance.describe(question.options.length)
     found = {"matrix": np.full((len(question.prepared),) * 2, np.nan)}
@@ -241,31 +243,30 @@ def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> 
     return matrix
 
 
-def _drift(question: _Question, earlier: Snapshot | None) -> tuple[NDArray[np.float64], list[int], list[PreparedLayer]]:
+def _drift(question: _Question, earlier: Earlier | None) -> tuple[NDArray[np.float64], list[int], list[PreparedLayer]]:
     """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there.
 
     A record holds diagrams and no activations: whatever needs more than diagrams has no drift. Nor has anything in a
     run's first snapshot: whoever waits for drift to fall would take a 0 there for its end.
 
     Returns:
-        The distances; the rows of the layers that were there; what they were.
+        The distances; the rows of the layers that were there; their parts.
     """
     distance = question.distance
     drift = np.full(len(question.prepared), np.nan)
     if earlier is None or not distance.from_diagrams:
         return drift, [], []
-    position = {layer: at for at, layer in enumerate(earlier.layers) if earlier.n_points[at]}
-    if distance.describe().homology_dim not in (None, *earlier.homology_dims):
+    snapshot = earlier.snapshot
+    were_there = {layer for layer, n_points in zip(snapshot.layers, snapshot.n_points, strict=True) if n_points}
+    if distance.describe().homology_dim not in (None, *snapshot.homology_dims):
         return drift, [], []
-    rows = [row for row in question.there if question.clouds.layers[row] in position]
+    rows = [row for row in question.there if question.clouds.layers[row] in were_there]
     names = [question.clouds.layers[row] for row in rows]
-    facts = [
-        LayerFacts.of_diagrams(earlier.diagrams[name], earlier.homology_dims, earlier.parts.get(name)) for name in names
+    drift[rows] = [
+        distance.between(now.whole, distance.prepare(earlier.facts(name)))
+        for now, name in zip(question.at(rows), names, strict=True)
     ]
-    before = [prepare_layer(distance, each) for each in facts]
-    now = question.at(rows)
-    drift[rows] = [distance.between(one.whole, other.whole) for one, other in zip(now, before, strict=True)]
-    return drift, rows, before
+    return drift, rows, [earlier.parts(distance, name) for name in names]
 
 
 def _drift_p(question: _Question, rows: list[int], before: list[PreparedLayer]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from topocallback.measures.mapper.neighbours import MatrixNeighbours
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import computed_once
 from topocallback.measures.scale import scale_of
-from topocallback.measures.topology.diagrams import Diagram, as_diagram
+from topocallback.measures.topology.diagrams import Diagram, as_diagram, that_die
 from topocallback.measures.topology.rips import rips_diagrams
 from topocallback.records.classes import as_labels, name_classes
 from topocallback.records.mapper_graph import MapperGraph
@@ -95,11 +95,17 @@ class LayerFacts:
         self._previous_mapper = previous_mapper
         self._whole: tuple[LayerFacts, NDArray[np.intp]] | None = None
         self._parts: dict[int, list[LayerFacts]] = {}
+        self._bars: dict[int | None, Diagram] = {}
         self._seed_of_parts = _SEED_OF_PARTS + seed_of_parts
 
     @classmethod
     def of_diagrams(
-        cls, diagrams: Sequence[Diagram], homology_dims: Sequence[int], parts: LayerParts | None = None
+        cls,
+        diagrams: Sequence[Diagram],
+        homology_dims: Sequence[int],
+        parts: LayerParts | None = None,
+        *,
+        checked: bool = False,
     ) -> LayerFacts:
         """The facts of a layer of which a record holds nothing but its diagrams.
 
@@ -107,6 +113,7 @@ class LayerFacts:
             diagrams: One per homology dimension.
             homology_dims: The homology dimensions.
             parts: Those of parts of its samples, if the record holds them.
+            checked: Whether they are known to be diagrams.
 
         Returns:
             Facts without a cloud: whoever asks them for more than diagrams gets what an empty cloud has.
@@ -118,9 +125,13 @@ class LayerFacts:
             dims = tuple(homology_dims)
             raise ValueError(f"Expected `diagrams` to be one for each of `homology_dims={dims}`, got {len(diagrams)}.")
         facts = cls(np.empty((0, 0)), homology_dims=homology_dims)
-        facts.diagrams = [as_diagram(diagram, f"diagrams[{i}]") for i, diagram in enumerate(diagrams)]
+        facts.diagrams = (
+            list(diagrams) if checked else [as_diagram(each, f"diagrams[{i}]") for i, each in enumerate(diagrams)]
+        )
         if parts is not None:
-            of_parts = [cls.of_diagrams(own, homology_dims) for own in zip(*parts.diagrams, strict=True)]
+            of_parts = [
+                cls.of_diagrams(own, homology_dims, checked=checked) for own in zip(*parts.diagrams, strict=True)
+            ]
             for part, n_points in zip(of_parts, parts.n_points, strict=True):
                 part.n_points = int(n_points)
             facts._parts[len(of_parts)] = of_parts
@@ -173,6 +184,12 @@ class LayerFacts:
         """One persistence diagram per homology dimension, in units of ``scale``."""
         return rips_diagrams(self.distances / self.scale, self.homology_dims, self._backend, checked=True)
 
+    def bars(self, homology_dim: int | None) -> Diagram:
+        """The bars of a diagram that die, in units of ``scale``; see ``diagram``."""
+        if homology_dim not in self._bars:
+            self._bars[homology_dim] = that_die(self.diagram(homology_dim))
+        return self._bars[homology_dim]
+
     def diagram(self, homology_dim: int | None) -> Diagram:
         """The persistence diagram of one homology dimension, in units of ``scale``.
 
@@ -211,14 +228,14 @@ class LayerFacts:
             Facts with the diagrams, and those of the parts asked for so far; of parts whose diagrams have not been
             asked for the distances, from which they can be made.
         """
-        facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims)
+        facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims, checked=True)
         facts.n_points = self.n_points
         facts._parts = {count: [part._of_distances() for part in parts] for count, parts in self._parts.items()}
         return facts
 
     def _of_distances(self) -> LayerFacts:
         if "diagrams" in self.__dict__:  # the distances of all parts together are a third of the layer's
-            facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims)
+            facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims, checked=True)
             facts.n_points = self.n_points
             return facts
         facts = LayerFacts(np.empty((0, 0)), homology_dims=self.homology_dims, scale=self._scale, backend=self._backend)

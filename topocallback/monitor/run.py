@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from topocallback.analysis.analyse import analyse
+from topocallback.analysis.earlier import Earlier
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.monitor.archiving import RunArchive
 from topocallback.monitor.disks import Disks
@@ -60,8 +61,8 @@ class Run:
         self.archive = RunArchive(folder, Disks() if disks is None else disks)
         self.options = options
         self.figures = figures
-        self._first: Snapshot | None = None
-        self._previous: Snapshot | None = None
+        self._first: Earlier | None = None
+        self._previous: Earlier | None = None
         self._ranges = Ranges()
         self._pictures = Pictures()
         self._previous_is_read = False  # from the archive, and not measured here
@@ -135,7 +136,7 @@ class Run:
     def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Snapshot:
         """A step's snapshot. If what was read of earlier ones is why it cannot be had, drift starts anew without it."""
 
-        def analysed(previous: Snapshot | None, first: Snapshot | None) -> Snapshot:
+        def analysed(previous: Earlier | None, first: Earlier | None) -> Snapshot:
             return analyse(
                 clouds, self.options, step=step, epoch=epoch, previous=previous, first=first, n_threads=n_threads
             )
@@ -146,8 +147,9 @@ class Run:
             if anew or self._previous is None or not self._previous_is_read:
                 raise
             snapshot = analysed(None, None)
+            before = self._previous.snapshot.step
             anew = (
-                f"Drift starts anew at step {step}, for it cannot be compared with step {self._previous.step}: "
+                f"Drift starts anew at step {step}, for it cannot be compared with step {before}: "
                 f"{type(error).__name__}: {error}"
             )
             self._first = self._previous = None
@@ -184,18 +186,19 @@ class Run:
         """
         if self._previous is None:
             return ""
-        found = differences(self._previous, recorded)
+        found = differences(self._previous.snapshot, recorded)
         if not (different := {**found.meaning, **found.samples}):
             return ""
         return (
             f"Drift starts anew at step {step}, for earlier snapshots were recorded otherwise: "
-            f"{told(different, f'step {self._previous.step}', f'step {step}')}."
+            f"{told(different, f'step {self._previous.snapshot.step}', f'step {step}')}."
         )
 
     def _remember(self, snapshot: Snapshot) -> None:
+        earlier = Earlier(snapshot)
         if self._first is None or self._recorded_otherwise(snapshot, snapshot.step):
-            self._first = snapshot
-        self._previous = snapshot
+            self._first = earlier
+        self._previous = earlier
         self._ranges.include(snapshot)
 
 

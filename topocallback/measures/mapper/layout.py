@@ -74,20 +74,32 @@ def _start(graph: MapperGraph, previous: MapperGraph | None) -> tuple[NDArray[np
     start = np.column_stack([along, np.zeros(graph.n_nodes)])
     inherited = np.zeros(graph.n_nodes, dtype=bool)
     if previous is not None and previous.n_nodes:
-        places = _places(previous)
-        found = np.isin(graph.sample_ids, list(places))
-        for node, points in enumerate(graph.members):
-            before = [places[int(sample)] for sample in graph.sample_ids[points[found[points]]]]
-            if before:
-                start[node], inherited[node] = np.mean(before, axis=0), True
+        samples, places = _places(previous)
+        nodes, of_nodes = _nodes_of_samples(graph)
+        at = np.minimum(np.searchsorted(samples, of_nodes), len(samples) - 1)
+        known = samples[at] == of_nodes
+        before, inherited = _means(nodes[known], places[at[known]], graph.n_nodes)
+        start[inherited] = before[inherited]
     apart = np.random.default_rng(0).normal(scale=_APART, size=start.shape)
     return start + apart, bool(inherited.any())
 
 
-def _places(graph: MapperGraph) -> dict[int, NDArray[np.float64]]:
-    """Sample index to the mean position of the nodes that it is in."""
-    sums: dict[int, list[NDArray[np.float64]]] = {}
-    for node, points in enumerate(graph.members):
-        for sample in graph.sample_ids[points]:
-            sums.setdefault(int(sample), []).append(graph.positions[node])
-    return {sample: np.mean(positions, axis=0) for sample, positions in sums.items()}
+def _places(graph: MapperGraph) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The samples in nodes, ascending, and the mean position of the nodes that each is in."""
+    nodes, of_nodes = _nodes_of_samples(graph)
+    samples, at = np.unique(of_nodes, return_inverse=True)
+    return samples, _means(at, graph.positions[nodes], len(samples))[0]
+
+
+def _nodes_of_samples(graph: MapperGraph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A node and the sample of a point in it, for all points of all nodes."""
+    return np.repeat(np.arange(graph.n_nodes), graph.sizes), graph.sample_ids[np.concatenate(graph.members)]
+
+
+def _means(
+    owners: NDArray[np.int64], positions: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(count, 2) each owner's mean position, and which owners have one."""
+    sums = np.column_stack([np.bincount(owners, positions[:, axis], count) for axis in (0, 1)])
+    numbers = np.bincount(owners, minlength=count)
+    return sums / np.maximum(numbers, 1)[:, None], numbers > 0

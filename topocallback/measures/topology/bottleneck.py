@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from topocallback.measures.base import check_option
-from topocallback.measures.topology.diagrams import Diagram, as_diagram, finite_bars
+from topocallback.measures.topology.diagrams import Diagram, that_die
 from topocallback.measures.topology.distance import DiagramDistance
 
 __all__ = ["Bottleneck"]
@@ -49,9 +49,8 @@ class Bottleneck(DiagramDistance):
     def prepare_diagram(self, diagram: Diagram) -> Diagram:
         """Without bars of length zero, on which Hera is undefined."""
         if not self.essential:
-            return finite_bars(diagram)
-        bars = as_diagram(diagram)
-        return bars[bars[:, 1] > bars[:, 0]]
+            return that_die(diagram)
+        return diagram[diagram[:, 1] > diagram[:, 0]]
 
     def between(self, first: Diagram, second: Diagram) -> float:
         """By Hera, which takes anything under about 1e-10 for 0. Powers of two scale without rounding."""

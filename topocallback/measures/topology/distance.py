@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from topocallback.measures.base import LENGTH, Distance
 from topocallback.measures.facts import LayerFacts
-from topocallback.measures.topology.diagrams import Diagram, as_diagram, finite_bars
+from topocallback.measures.topology.diagrams import Diagram, as_diagram, that_die
 from topocallback.measures.topology.of_diagram import OfDiagram
 
 __all__ = ["DiagramDistance"]
@@ -35,7 +35,7 @@ class DiagramDistance(OfDiagram, Distance):
 
     def prepare_diagram(self, diagram: Diagram) -> Any:
         """What ``between`` compares, of a (bars, 2) diagram. Without the essential bars, unless it is overridden."""
-        return finite_bars(diagram)
+        return that_die(diagram)
 
     def size(self, prepared: Any) -> float:
         """The distance from the empty diagram; NaN if that is infinite, because of essential bars, or not defined."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from topocallback.measures.base import check_option
 from topocallback.measures.facts import LayerFacts
-from topocallback.measures.topology.diagrams import Diagram, essential_births, finite_bars
+from topocallback.measures.topology.diagrams import Diagram, essential_births, that_die
 from topocallback.measures.topology.distance import DiagramDistance
 
 __all__ = ["SlicedWasserstein"]
@@ -89,7 +89,7 @@ class SlicedWasserstein(DiagramDistance):
 
     def prepare_part(self, facts: LayerFacts) -> _Seen:
         """The bars that die."""
-        return _Seen(finite_bars(facts.diagram(self.homology_dim)))
+        return _Seen(facts.bars(self.homology_dim))
 
     def likeness(
         self, first: Sequence[_Seen], second: Sequence[_Seen] | None = None, n_threads: int = 1
@@ -120,7 +120,7 @@ class _Projection:
 
 
 def _project(diagram: Diagram, n_directions: int, essential: bool) -> _Projection:
-    bars = finite_bars(diagram)
+    bars = that_die(diagram)
     angles = np.pi * (0.5 + np.arange(n_directions) / n_directions)
     cosines, sines = np.cos(angles), np.sin(angles)
     points = np.outer(cosines, bars[:, 0]) + np.outer(sines, bars[:, 1])

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topocallback.measures.base import LENGTH, Statistic
 from topocallback.measures.facts import LayerFacts
-from topocallback.measures.topology.diagrams import finite_bars
+from topocallback.measures.topology.diagrams import Diagram, finite_bars
 from topocallback.measures.topology.of_diagram import OfDiagram
 
 __all__ = ["Bars", "DiagramStatistic", "LongestBar", "PersistentEntropy", "TotalPersistence"]
@@ -26,7 +26,7 @@ class DiagramStatistic(OfDiagram, Statistic):
 
     def value(self, facts: LayerFacts) -> float:
         """The number of the layer's diagram."""
-        return self.of_diagram(facts.diagram(self.homology_dim))
+        return self._of_bars(facts.bars(self.homology_dim))
 
     def of_diagram(self, diagram: ArrayLike) -> float:
         """The number of a (bars, 2) diagram; 0 for one without bars that die.
@@ -34,7 +34,9 @@ class DiagramStatistic(OfDiagram, Statistic):
         Raises:
             ValueError: If ``diagram`` is no diagram; see ``as_diagram``.
         """
-        bars = finite_bars(diagram)
+        return self._of_bars(finite_bars(diagram))
+
+    def _of_bars(self, bars: Diagram) -> float:
         return self.of_lengths(bars[:, 1] - bars[:, 0])
 
     def of_lengths(self, lengths: NDArray[np.float64]) -> float:

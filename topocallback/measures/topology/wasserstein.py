@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from topocallback.measures.base import check_option
-from topocallback.measures.topology.diagrams import Diagram, essential_births, finite_bars
+from topocallback.measures.topology.diagrams import Diagram, essential_births, that_die
 from topocallback.measures.topology.distance import DiagramDistance
 
 __all__ = ["Wasserstein"]
@@ -59,7 +59,7 @@ class Wasserstein(DiagramDistance):
 
     def prepare_diagram(self, diagram: Diagram) -> Bars:
         """The bars that die, and the births of those that never do."""
-        return finite_bars(diagram), essential_births(diagram) if self.essential else np.empty(0)
+        return that_die(diagram), essential_births(diagram) if self.essential else np.empty(0)
 
     def between(self, first: Bars, second: Bars) -> float:
         """The norm of the lengths by which an optimal matching moves the bars."""

@@ -1,11 +1,11 @@
 """What is measured on one layer alone, and what becomes of it where a measure fails."""
 
 import numpy as np
-import pytest
 from analysis_tools import random_clouds, replace_layer
 
-from topocallback.analysis.layers import Clock, layer_facts, measure_layer
+from topocallback.analysis.layers import layer_facts, measure_layer
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.clock import Clock
 from topocallback.measures import Distance, MapperPurity, SlicedWasserstein, Statistic
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.noise import N_QUARTERS, error_of, prepare_layer
@@ -173,14 +173,3 @@ def test_a_layer_without_points_is_asked_for_nothing():
 def test_a_layer_of_which_no_position_was_kept_says_so():
     clouds = PointClouds({"a": np.eye(3), "rows": np.empty((0, 5))}, owners={"rows": np.empty(0, dtype=np.int64)})
     assert measured(clouds, "rows").problems == ["No points: the mask kept no position of any sample."]
-
-
-def test_a_clock_adds_up_also_what_fails():
-    clock = Clock()
-    with clock("a"), pytest.raises(RuntimeError), clock("b"):
-        raise RuntimeError
-    first = dict(clock.seconds)
-    with clock("a"):
-        pass
-    assert clock.seconds.keys() == {"a", "b"}
-    assert clock.seconds["a"] > first["a"] >= first["b"] > 0

@@ -357,6 +357,23 @@ def test_pictures_can_be_left_out():
     assert (measured.pictures, measured.errors) == ([], [])
 
 
+def test_pictures_are_drawn_at_most_once_in_so_many_seconds_and_of_the_last_step(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("topocallback.monitor.run.time.monotonic", lambda: now[0])
+    run, drawn = Run(None, OPTIONS, figures=60.0), []
+    for step in range(7):
+        drawn.append(bool(measure(run, [step])[0].pictures))
+        now[0] += 25.0
+    assert drawn == [True, False, False, True, False, False, True]
+    assert run.draw_last() is None
+    every = measure(Run(None, OPTIONS), range(8))
+    assert measure(run, [7])[0].pictures == []
+    last = run.draw_last()
+    assert last.snapshot.step == 7
+    assert [picture.png for picture in last.pictures] == [picture.png for picture in every[7].pictures]
+    assert run.draw_last() is None
+
+
 def test_the_pictures_of_a_run_share_their_ranges(monkeypatch):
     seen = []
 

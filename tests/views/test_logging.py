@@ -203,7 +203,7 @@ def test_both_of_tensorboards_backends_say_what_a_number_is(tmp_path, fast):
         "topology/bars_H0/head": "Number of bars, H0 (bars): larger means more features",
         "topology/longest_bar_H1/head": "longest_bar, H1",
         "topology/mapper_purity/head": "mapper_purity",
-        "topology/seconds": "What the analysis took (seconds)",
+        "topology/seconds": "What the step took (processor seconds)",
     }
     with tensorboard(tmp_path, f"--load_fast={fast}") as server:
         tags = wait_until(lambda: json.loads(server.get("/data/plugin/scalars/tags").body).get("run"))

@@ -11,7 +11,12 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-__all__ = ["CallHooks", "Hook"]
+from topocallback.clock import Clock
+
+__all__ = ["RECORDING", "CallHooks", "Hook"]
+
+RECORDING = "recording"
+"""The stage under which hooks count their time."""
 
 
 class CallHooks:
@@ -38,6 +43,9 @@ class CallHooks:
         told: Modules of which the arguments are asked for, wherever another one calls them.
         by_module: Whether every module with a layer in it has a hook of its own that tells of calls, in place of one on
             all modules of the process.
+
+    Attributes:
+        clock: What all of this has taken, in the calling thread.
 
     Example:
         >>> import torch
@@ -79,6 +87,7 @@ class CallHooks:
         self._unhooked: dict[int, list[Hook]] = {}
         self._called: nn.Module | None = None
         self._depth = 0
+        self.clock = Clock()
 
     @property
     def attached(self) -> bool:
@@ -118,8 +127,9 @@ class CallHooks:
             self._depth += module is self._called
         elif id(module) in self._members:
             self._called, self._depth = module, 1
-            self._on_call(module, args)
-            self._put_on(module)
+            with self.clock(RECORDING):
+                self._on_call(module, args)
+                self._put_on(module)
 
     def _holders(self) -> list[nn.Module]:
         """All modules that can be called and have a chosen layer in them, or are one."""
@@ -134,14 +144,19 @@ class CallHooks:
     def _put_on(self, called: nn.Module) -> None:
         for module in self._told:
             with contextlib.suppress(Exception):  # scripted modules take no hooks
-                self._handles.append(module.register_forward_pre_hook(Hook(self._on_input), with_kwargs=True))
+                hook = Hook(self._take, self._on_input)
+                self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
         for name, layer in self._layers.items():
-            self._hook(layer, Hook(self._on_output, name))
+            self._hook(layer, Hook(self._take, self._on_output, name))
         # The last of the called module's own hooks. It is not one that is always called: after an exception torch
         # goes through a module's hooks without a copy, and taking one off would raise another.
         self._hook(called, Hook(self._after_call))
         if self._unhooked:
             self._handles.append(register_module_forward_hook(self._after_any_call, with_kwargs=True))
+
+    def _take(self, function: Callable[..., None], *arguments: Any) -> None:
+        with self.clock(RECORDING):
+            function(*arguments)
 
     def _hook(self, module: nn.Module, hook: Hook) -> None:
         try:
@@ -156,7 +171,8 @@ class CallHooks:
     def _after_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         self._depth -= 1
         if self._depth <= 0:
-            self.end_call()
+            with self.clock(RECORDING):
+                self.end_call()
 
 
 class Hook:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from topocallback.activations.layers import LayerSpec
 from topocallback.activations.pooling import Pooling, check_pooling
 from topocallback.activations.positions import Positions
 
-__all__ = ["CALLS", "ValidationOptions", "by_name", "check_integer", "check_recorded"]
+__all__ = ["CALLS", "ValidationOptions", "by_name", "check_integer", "check_recorded", "check_seconds"]
 
 CALLS = ("first", "last", "each")
 
@@ -99,6 +100,19 @@ def check_integer(name: str, value: int, *, least: int) -> None:
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"Expected `{name}` to be an integer of at least {least}, got {value!r}.")
+
+
+def check_seconds(name: str, value: bool | float) -> None:
+    """Refuse an option that is neither a truth value nor a number of seconds.
+
+    Raises:
+        ValueError: If it is not allowed.
+
+    Example:
+        >>> check_seconds("figures", 60.0)
+    """
+    if not isinstance(value, bool) and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+        raise ValueError(f"Expected `{name}` to be True, False or a positive number of seconds, got {value!r}.")
 
 
 def check_recorded(calls: str, channels: int | None, select: Any) -> None:

@@ -31,6 +31,7 @@ from topocallback.activations.recording import Recording
 from topocallback.activations.samples import start_sample
 from topocallback.activations.slots import Slots, arrived
 from topocallback.activations.tensors import check_is_plain, first_tensor, padded_shape
+from topocallback.clock import Clock
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["ActivationRecorder"]
@@ -183,6 +184,11 @@ class ActivationRecorder:
             self._eager = False
             EagerStance.leave()
         self._batch = None
+
+    @property
+    def clock(self) -> Clock:
+        """What its hooks have taken."""
+        return self._hooks.clock
 
     def start_batch(
         self,

@@ -27,6 +27,7 @@ from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.activations.recording import Recording
 from topocallback.activations.tensors import signed
+from topocallback.clock import Clock
 from topocallback.records.wording import layers_in_words
 
 __all__ = ["ValidationRecorder"]
@@ -121,6 +122,11 @@ class ValidationRecorder:
     def detach(self) -> None:
         """Watch them no longer. Doing so twice changes nothing."""
         self._activations.detach()
+
+    @property
+    def clock(self) -> Clock:
+        """What its hooks have taken."""
+        return self._activations.clock
 
     def start_batch(self, batch: Any, dataloader_idx: int, others: Sequence[Tensor] = ()) -> None:
         """Say that a batch begins.

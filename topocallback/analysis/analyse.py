@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from topocallback.analysis.earlier import Earlier
 from topocallback.analysis.layers import (
-    Clock,
     LayerMeasurements,
     layer_facts,
     measure_layer,
@@ -21,6 +20,7 @@ from topocallback.analysis.layers import (
 )
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.analysis.too_little import of_all_layers, of_each_layer
+from topocallback.clock import Clock
 from topocallback.measures.base import Distance
 from topocallback.measures.cost import threads_that_fit
 from topocallback.measures.facts import LayerFacts
@@ -71,7 +71,7 @@ def analyse(
             once where more would not fit in half of the memory that is available.
 
     Returns:
-        The snapshot. ``seconds`` holds thread-seconds per stage, and wall seconds under ``"total"``.
+        The snapshot. ``seconds`` holds the processor seconds of every stage, and of all of it under ``"total"``.
 
     Raises:
         ValueError: If ``clouds`` has no layer.

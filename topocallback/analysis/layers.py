@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.clock import Clock
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperStatistic
 from topocallback.measures.noise import N_QUARTERS, PreparedLayer, error_of, prepare_layer
@@ -20,7 +20,6 @@ from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = [
-    "Clock",
     "LayerMeasurements",
     "layer_facts",
     "measure_layer",
@@ -28,22 +27,6 @@ __all__ = [
 ]
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
-
-
-class Clock:
-    """Adds up seconds per stage, over all threads."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Add what passes inside of ``with`` to a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
 @dataclass(frozen=True)

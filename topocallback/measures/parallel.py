@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar, overload
 
+from topocallback.clock import count_helpers, processor_seconds
+
 __all__ = ["available_threads", "computed_once", "map_threads"]
 
 _MOST_THREADS = 4
@@ -32,8 +34,15 @@ def map_threads(function: Callable[[Item], Result], items: Iterable[Item], n_thr
     """
     if n_threads <= 1:
         return [function(item) for item in items]
+
+    def timed(item: Item) -> tuple[Result, float]:
+        start = processor_seconds()
+        return function(item), processor_seconds() - start
+
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, items))
+        done = list(pool.map(timed, items))
+    count_helpers(sum(seconds for _, seconds in done))
+    return [result for result, _ in done]
 
 
 def available_threads() -> int:

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from typing_extensions import override
 
+from topocallback.activations.hooks import RECORDING
 from topocallback.activations.layers import choose_layers
-from topocallback.activations.options import ValidationOptions, by_name, check_integer
+from topocallback.activations.options import ValidationOptions, by_name, check_integer, check_seconds
 from topocallback.activations.positions import Positions
 from topocallback.activations.trainer_batches import start_batch
 from topocallback.activations.validation import ValidationRecorder
@@ -30,6 +32,7 @@ from topocallback.monitor.preparation import import_for_analysis
 from topocallback.monitor.recording import finish_recording, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
+from topocallback.monitor.spent import Spent
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
 from topocallback.monitor.steps import WatchedStep
 from topocallback.monitor.trainer import last_step, logging_step
@@ -91,13 +94,17 @@ class TopologyMonitor(Callback):
         background: Whether to analyse in a background thread while training goes on. ``False`` waits for the result,
             and ``ModelCheckpoint``, ``EarlyStopping`` and others can monitor the scalars: all of them after every
             validation, NaN where one was not measured, and the last ones after a validation that is not recorded.
-        figures: Whether to draw pictures.
+        figures: How often to draw pictures: at most once in so many seconds, and of the run's first and last snapshot;
+            ``True`` draws every snapshot, ``False`` none. The tab needs none.
         log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
             48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
         archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory, as a full disk does.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
         on_error: ``"warn"`` turns whatever fails in the monitor into a warning; ``"raise"`` raises it.
         seed: Seed of the choice of samples.
+
+    Attributes:
+        spent: What the monitor has taken of the run's processor time: ``spent.seconds`` by stage, ``spent.share``.
 
     Raises:
         ValueError: If an option is not one of those allowed.
@@ -128,7 +135,7 @@ class TopologyMonitor(Callback):
         channels: Literal[1, -1] | None = None,
         select: Callable[[Any], Tensor] | None = None,
         background: bool = True,
-        figures: bool = True,
+        figures: bool | float = 60.0,
         log_inputs: bool = True,
         archive: bool = True,
         backend: Literal["auto", "redzed", "gudhi", "ripser"] = "auto",
@@ -137,6 +144,7 @@ class TopologyMonitor(Callback):
     ) -> None:
         super().__init__()
         check_integer("every_n_validations", every_n_validations, least=1)
+        check_seconds("figures", figures)
         self.recording = ValidationOptions(
             layers, pooling, n_samples, dataloader_idx, labels, seed, mask, calls, channels, select
         )
@@ -161,7 +169,8 @@ class TopologyMonitor(Callback):
         self._digest = digest(self.recording, background=background)
         self._reports = Reports(on_error)
         self._disks = Disks()
-        self._delivery = Delivery(self._reports, self._disks)
+        self.spent = Spent()
+        self._delivery = Delivery(self._reports, self._disks, self.spent)
         self._current = CurrentRun()
         self._recorder: ValidationRecorder | None = None
         self._step: WatchedStep | None = None
@@ -241,6 +250,7 @@ class TopologyMonitor(Callback):
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._inputs_due = self.log_inputs
+        self.spent.begin()
         if self._off:
             return
         with self._reports.guarded("choosing layers"):
@@ -273,14 +283,15 @@ class TopologyMonitor(Callback):
             self._delivery.deliver(trainer)
             if self._due:
                 inputs = self._inputs_due
-                self._recorder = start_recording(trainer, pl_module, self.recording, self._reports, inputs=inputs)
+                with self.spent(RECORDING):
+                    self._recorder = start_recording(trainer, pl_module, self.recording, self._reports, inputs=inputs)
 
     @override
     def on_validation_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         if self._recorder is not None:
-            with self._reports.guarded("reading a batch", self._stop_recording):
+            with self._reports.guarded("reading a batch", self._stop_recording), self.spent(RECORDING):
                 start_batch(self._recorder, trainer, batch, dataloader_idx, self.recording.dataloader_idx)
                 self._step = WatchedStep(self._recorder, trainer.strategy, self._reports)
 
@@ -295,7 +306,7 @@ class TopologyMonitor(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         if self._recorder is not None:
-            with self._reports.guarded("ending a batch", self._stop_recording):
+            with self._reports.guarded("ending a batch", self._stop_recording), self.spent(RECORDING):
                 self._recorder.end_batch()
 
     @override
@@ -310,7 +321,9 @@ class TopologyMonitor(Callback):
             if agreement.records and recorder is not None:
                 self._inputs_due &= not has_inputs
                 layers = self.recording.layers
-                recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=agreement.inputs)
+                with self.spent(RECORDING):
+                    recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=agreement.inputs)
+                self.spent.count(recorder.clock)
                 measured = None if recorded is None else self._measure(trainer, *recorded)
         if not self.background and not self._off:
             with self._reports.guarded("logging"):
@@ -334,6 +347,10 @@ class TopologyMonitor(Callback):
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._delivery.finish(trainer, LONGEST_WAIT)
+        with self._reports.guarded("drawing the last snapshot"):
+            self._draw_last(trainer)
+        if self.spent.n_snapshots:
+            rank_zero_info(f"TopologyMonitor: {self.spent.in_words()}")
         if self._validations == self._validations_before and not self._off:
             report_nothing_recorded(trainer, self._reports)
 
@@ -386,6 +403,12 @@ class TopologyMonitor(Callback):
             self._step.end()
         self._recorder = self._step = None
 
+    def _draw_last(self, trainer: pl.Trainer) -> None:
+        if self._delivery.is_done:
+            with self.spent("pictures"):
+                drawn = self._current.draw_last()
+            self._delivery.deliver_pictures(trainer, drawn)
+
     def _measure(
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
     ) -> MeasuredStep | None:
@@ -397,9 +420,11 @@ class TopologyMonitor(Callback):
         )
         step = logging_step(trainer)
         self._current.report(step, self._reports)
-        measure = functools.partial(run.measure, clouds, step=step, epoch=trainer.current_epoch, inputs=inputs)
+        epoch, spent = trainer.current_epoch, self.spent.take(RECORDING)
+        measure = functools.partial(run.measure, clouds, step=step, epoch=epoch, inputs=inputs, spent=spent)
         if not self.background:
             return measure(n_threads=available_threads())
-        import_for_analysis(self.options, figures=run.figures, positions=bool(clouds.owners))
+        with self.spent("preparation"):
+            import_for_analysis(self.options, figures=run.figures, positions=bool(clouds.owners))
         self._delivery.submit(measure, step, trainer.loggers)
         return None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.monitor.disks import Disks
 from topocallback.monitor.reports import Reports
-from topocallback.monitor.run import Run
+from topocallback.monitor.run import MeasuredStep, Run
 from topocallback.records.claims import Claim, claim_folder, hold
 from topocallback.records.snapshot import Snapshot
 
@@ -78,7 +78,7 @@ class CurrentRun:
         options: AnalysisOptions,
         *,
         archive: bool,
-        figures: bool,
+        figures: bool | float,
         disks: Disks | None = None,
     ) -> Run:
         """The run, which is made with its first step.
@@ -87,7 +87,7 @@ class CurrentRun:
             directory: Its log directory. Another one than before makes another run.
             options: What to measure.
             archive: Whether to keep snapshots on disk.
-            figures: Whether to draw pictures.
+            figures: Whether, and how often, to draw pictures.
             disks: Knows whether there is room for the archive.
         """
         if self._run is None or self._directory != str(directory) or not self._is_still_its_own():
@@ -100,6 +100,10 @@ class CurrentRun:
             self._claim = self._claimed(directory, continues=False)
             self._run.archive.folder = self._claim.folder if self._claim else None
         return self._run
+
+    def draw_last(self) -> MeasuredStep | None:
+        """The pictures of the run's last snapshot, where there are none yet."""
+        return None if self._run is None else self._run.draw_last()
 
     def report(self, step: int, reports: Reports) -> None:
         """Say what is unusual about where a step's snapshot is kept; the step is then the last one.

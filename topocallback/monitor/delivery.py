@@ -20,6 +20,7 @@ from topocallback.monitor.disks import Disks
 from topocallback.monitor.layer_problems import by_cause
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
+from topocallback.monitor.spent import Spent
 from topocallback.records.snapshot import Snapshot
 from topocallback.records.wording import layers_in_words
 from topocallback.views.logging import local_directory, size_of, write_for_tab, write_pictures, write_scalars
@@ -42,11 +43,13 @@ class Delivery:
     Args:
         reports: Where to say what went wrong.
         disks: Knows whether there is room for what loggers write.
+        spent: Counts what steps take.
     """
 
-    def __init__(self, reports: Reports, disks: Disks | None = None) -> None:
+    def __init__(self, reports: Reports, disks: Disks | None = None, spent: Spent | None = None) -> None:
         self._reports = reports
         self._disks = Disks() if disks is None else disks
+        self._spent = Spent() if spent is None else spent
         self._worker: BackgroundWorker[MeasuredStep] = BackgroundWorker(is_urgent=self._is_urgent)
         self._loggers: deque[Sequence[Any] | None] = deque()  # of the steps that are not delivered yet
         self._done: deque[MeasuredStep | BaseException] = deque()  # of these, the ones that are measured
@@ -55,7 +58,7 @@ class Delivery:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without its thread and the steps there, so that it can travel to other processes."""
-        return Delivery, (self._reports, self._disks)
+        return Delivery, (self._reports, self._disks, self._spent)
 
     def begin(self) -> None:
         """Say that a run begins: it has all of its waits before it."""
@@ -111,6 +114,11 @@ class Delivery:
         """
         return self._worker.wait(timeout)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no step is being measured."""
+        return not self._worker.pending
+
     def deliver(self, trainer: pl.Trainer) -> None:
         """Log what has been measured in the background since the last call, each step where it was recorded."""
         self._trainer = weakref.ref(trainer)
@@ -132,6 +140,20 @@ class Delivery:
         """
         if measured is not None:
             self._log(trainer, trainer.loggers, measured)
+
+    def deliver_pictures(self, trainer: pl.Trainer, drawn: MeasuredStep | None) -> None:
+        """Log the pictures of a step whose numbers are logged already.
+
+        Args:
+            trainer: Whose loggers get them.
+            drawn: The step, or ``None`` where there is none.
+        """
+        if drawn is None:
+            return
+        for error in drawn.errors:
+            self._reports.fail(f"drawing step {drawn.snapshot.step}", error)
+        with self._spent("loggers"):
+            self._log_pictures([logger for logger in trainer.loggers if self._has_room(logger, drawn)], drawn)
 
     def finish(self, trainer: pl.Trainer, timeout: float) -> None:
         """Wait for the steps that are still being measured, and log them; what is not done in time is lost.
@@ -196,10 +218,12 @@ class Delivery:
     # -- One step ---------------------------------------------------------------------------------------------------
 
     def _log(self, trainer: pl.Trainer, loggers: Sequence[Any], measured: MeasuredStep) -> None:
-        self._report(trainer, measured)
-        with_room = [logger for logger in loggers if self._has_room(logger, measured)]
-        self._log_scalars(with_room, measured)
-        self._log_pictures(with_room, measured)
+        self._spent.add(measured.seconds)
+        with self._spent("loggers"):
+            self._report(trainer, measured)
+            with_room = [logger for logger in loggers if self._has_room(logger, measured)]
+            self._log_scalars(with_room, measured)
+            self._log_pictures(with_room, measured)
 
     def _report(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
         snapshot = measured.snapshot

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.earlier import Earlier
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.clock import Clock, processor_seconds
 from topocallback.monitor.archiving import RunArchive
 from topocallback.monitor.disks import Disks
 from topocallback.records.point_clouds import PointClouds, SampledInputs
@@ -27,7 +30,11 @@ __all__ = ["MeasuredStep", "Run"]
 
 @dataclass
 class MeasuredStep:
-    """What one step gave: the snapshot, how it is shown, what is to be told, and what went wrong on the way."""
+    """What one step gave: the snapshot, how it is shown, what is to be told, what went wrong, and what it took.
+
+    Attributes:
+        seconds: Stage to processor seconds: what the snapshot knows of, and what came after it.
+    """
 
     snapshot: Snapshot
     pictures: list[Picture] = field(default_factory=list)
@@ -35,6 +42,7 @@ class MeasuredStep:
     sprite: Sprite | None = None
     notes: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Run:
@@ -44,7 +52,7 @@ class Run:
         folder: Where the archive is; ``None`` keeps the last 100 snapshots in memory instead. What cannot be written
             there is kept in memory as well.
         options: What to measure.
-        figures: Whether to draw pictures.
+        figures: Whether to draw pictures: of every snapshot, or at most once in so many seconds.
         continues: Whether snapshots that are in the folder already belong to this run, see ``go_on``.
         disks: Knows whether there is room for the archive.
     """
@@ -54,7 +62,7 @@ class Run:
         folder: Path | None,
         options: AnalysisOptions,
         *,
-        figures: bool = True,
+        figures: bool | float = True,
         continues: bool = False,
         disks: Disks | None = None,
     ) -> None:
@@ -65,6 +73,8 @@ class Run:
         self._previous: Earlier | None = None
         self._ranges = Ranges()
         self._pictures = Pictures()
+        self._drawn_at = -math.inf
+        self._undrawn: Snapshot | None = None  # the last snapshot, where it is not drawn yet
         self._previous_is_read = False  # from the archive, and not measured here
         self._goes_on = continues
         self._measured_until: int | None = None
@@ -94,8 +104,9 @@ class Run:
         epoch: int,
         n_threads: int = 1,
         inputs: SampledInputs | None = None,
+        spent: Mapping[str, float] | None = None,
     ) -> MeasuredStep:
-        """Analyse, archive and draw one step. Steps have to come in their order.
+        """Analyse, draw and archive one step. Steps have to come in their order.
 
         Args:
             clouds: The step's point clouds.
@@ -103,6 +114,7 @@ class Run:
             epoch: The trainer's epoch.
             n_threads: Threads for the analysis.
             inputs: The samples' own images, once per run: they are kept beside the archive.
+            spent: Stage to the processor seconds that the step has taken already.
 
         Returns:
             The snapshot, its pictures and what the tab reads. A failure to archive or draw is in ``errors`` and loses
@@ -112,26 +124,57 @@ class Run:
             ValueError: If the clouds cannot be analysed.
         """
         errors: list[Exception] = []
+        clock, start = Clock(), processor_seconds()
         left_behind = self._catch_up(step, errors)
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         snapshot = self._analysed(clouds, step, epoch, n_threads, anew)
         self._remember(snapshot)
         self._previous_is_read = False
-        measured = MeasuredStep(snapshot, errors=errors)
+        with clock("pictures"):
+            pictures = self._draw(snapshot, errors)
+        seconds = {**(spent or {}), **snapshot.seconds, **clock.seconds}
+        seconds["total"] = sum((spent or {}).values()) + processor_seconds() - start
+        measured = MeasuredStep(dataclasses.replace(snapshot, seconds=seconds), pictures, errors=errors)
+        with clock("archive"):
+            self._archive(measured, left_behind)
+        with clock("tab"):
+            self._pack(measured, inputs)
+        measured.seconds = seconds | clock.seconds
+        return measured
+
+    def draw_last(self) -> MeasuredStep | None:
+        """The pictures of the last snapshot, where it was too early for them when it was measured."""
+        if self._undrawn is None:
+            return None
+        snapshot, errors = self._undrawn, list[Exception]()
+        self._drawn_at = -math.inf
+        return MeasuredStep(snapshot, self._draw(snapshot, errors), errors=errors)
+
+    def _draw(self, snapshot: Snapshot, errors: list[Exception]) -> list[Picture]:
+        interval = 0.0 if self.figures is True else float(self.figures)
+        self._undrawn = snapshot if self.figures else None
+        if not self.figures or time.monotonic() - self._drawn_at < interval:
+            return []
+        self._undrawn = None
+        pictures = self._pictures.draw(snapshot, self._ranges.limits, errors)
+        self._drawn_at = time.monotonic()
+        return pictures
+
+    def _archive(self, measured: MeasuredStep, left_behind: list[int]) -> None:
         if left_behind:
             with _collected(measured.errors):
-                measured.notes.append(self.archive.put_aside(left_behind, step))
+                measured.notes.append(self.archive.put_aside(left_behind, measured.snapshot.step))
         with _collected(measured.errors):  # a full disk must not cost the numbers
-            self.archive.keep(snapshot)
-        if self.figures:
-            measured.pictures = self._pictures.draw(snapshot, self._ranges.limits, measured.errors)
+            self.archive.keep(measured.snapshot)
+
+    def _pack(self, measured: MeasuredStep, inputs: SampledInputs | None) -> None:
+        """What the tab shows."""
         with _collected(measured.errors):
-            measured.payload = encode(snapshot)
+            measured.payload = encode(measured.snapshot)
         if inputs is not None:
             with _collected(measured.errors):
                 measured.sprite = make_sprite(inputs)
                 self.archive.keep_inputs(measured.sprite.png, measured.sprite.facts)
-        return measured
 
     def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Snapshot:
         """A step's snapshot. If what was read of earlier ones is why it cannot be had, drift starts anew without it."""

@@ -70,7 +70,8 @@ class Snapshot:
         owners: Layer to (m,) positions in ``sample_ids``: which sample each point comes from, for the layers that have
             several points per sample.
         problems: Layer to a sentence, for the layers that are missing or were measured on fewer points.
-        seconds: Stage to seconds spent.
+        seconds: Stage to processor seconds, and under ``"total"`` those of all; what came after the record was written,
+            as loggers do, is not in it.
         options: What the analysis was asked to do.
         versions: Package to version.
         classes: The order of the names of the labels' classes, if the labels came with one.

@@ -31,6 +31,7 @@ _OF_DISTANCES = {
     "noise": "between two independent samples of the layer, of as many points, on average",
 }
 _BYTES_OF_A_NUMBER = 300  # with its tag and what it is
+_SECONDS = "What the step took (processor seconds)"
 _DRIFT_P = "p-value of the drift: how often it comes out at least as different where nothing has changed"
 
 
@@ -44,7 +45,8 @@ def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
     Returns:
         ``topology/<quantity>/<layer>`` to number: ``drift_H1``, ``drift_from_first_H1``, ``noise_H1``, ``drift_p_H1``
         and so on for every homology dimension of the first measure, ``drift_<measure>_H1`` of further ones, without
-        ``_H1`` where a measure has no dimension; and every statistic. ``topology/seconds`` is what the analysis took.
+        ``_H1`` where a measure has no dimension; and every statistic. ``topology/seconds`` is the processor
+        time that the step took, with its recording and its pictures.
         NaN and infinity are left out.
     """
     return {tag: value for tag, value, _ in _described(snapshot, separator)}
@@ -170,7 +172,7 @@ def _described(snapshot: Snapshot, separator: str) -> Iterator[tuple[str, float,
         for layer, value in zip(layers, values, strict=True):
             if np.isfinite(value):
                 yield separator.join((_PREFIX, shown(quantity), layer)), float(value), shown(about)
-    yield separator.join((_PREFIX, "seconds")), snapshot.seconds.get("total", 0.0), "What the analysis took (seconds)"
+    yield separator.join((_PREFIX, "seconds")), snapshot.seconds.get("total", 0.0), _SECONDS
 
 
 def _named(layers: tuple[str, ...]) -> list[str]:

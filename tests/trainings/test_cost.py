@@ -11,7 +11,7 @@ from topocallback import TopologyMonitor, load_history
 ALWAYS = {"recording", "diagrams", "mapper", "noise", "distances", "drift", "statistics", "total"}
 
 
-@pytest.mark.scenario("`figures` by default: pictures of the first and the last snapshot, and one a minute between them")
+@pytest.mark.scenario("`figures` by default: pictures of the first and the last snapshot, one a minute between them")
 @pytest.mark.parametrize("background", [True, False])
 def test_pictures_are_of_the_first_and_the_last_snapshot_of_a_short_run(tmp_path, background):
     trainer = fit(tmp_path, TopologyMonitor(background=background), max_epochs=4)

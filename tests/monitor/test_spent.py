@@ -53,3 +53,21 @@ def test_the_sentence_names_the_largest_part():
     words = spent.in_words()
     assert words.startswith("1 snapshot took 11.5 s of processor time, 100.0 % of the run.")
     assert words.endswith("The largest part was pictures (9.0 s).")
+
+
+def test_the_first_snapshot_is_always_allowed_and_the_next_waits_for_it():
+    spent = Spent()
+    assert [spent.allows(0.01, pending) for pending in (0, 1)] == [True, False]
+    assert spent.allows(None, pending=9)
+
+
+def test_a_snapshot_is_allowed_when_the_run_has_taken_long_enough(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("topocallback.monitor.spent.time.process_time", lambda: now[0])
+    spent = Spent()
+    spent.add({"diagrams": 1.0, "total": 1.0})
+    found = []
+    for seconds in (10.0, 19.9, 20.0):
+        now[0] = seconds
+        found.append([spent.allows(0.1, pending) for pending in (0, 1)])
+    assert found == [[False, False], [False, False], [True, False]]

@@ -14,7 +14,7 @@ from topocallback.activations.layers import LayerSpec
 from topocallback.activations.pooling import Pooling, check_pooling
 from topocallback.activations.positions import Positions
 
-__all__ = ["CALLS", "ValidationOptions", "by_name", "check_integer", "check_recorded", "check_seconds"]
+__all__ = ["CALLS", "ValidationOptions", "by_name", "check_integer", "check_recorded", "check_seconds", "check_share"]
 
 CALLS = ("first", "last", "each")
 
@@ -113,6 +113,19 @@ def check_seconds(name: str, value: bool | float) -> None:
     """
     if not isinstance(value, bool) and not (isinstance(value, (int, float)) and 0 < value < math.inf):
         raise ValueError(f"Expected `{name}` to be True, False or a positive number of seconds, got {value!r}.")
+
+
+def check_share(name: str, value: float | None) -> None:
+    """Refuse an option that is neither a share nor ``None``.
+
+    Raises:
+        ValueError: If it is not allowed.
+
+    Example:
+        >>> check_share("max_overhead", 0.02)
+    """
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1):
+        raise ValueError(f"Expected `{name}` to be None or a share between 0 and 1, got {value!r}.")
 
 
 def check_recorded(calls: str, channels: int | None, select: Any) -> None:

@@ -26,12 +26,14 @@ class Intention:
         is_ready: Whether nothing has failed so far.
         has_inputs: Whether the sampled inputs have been kept.
         options: A number that differs where options do that have to be the same everywhere.
+        saves: Whether this validation would be recorded, but for what that costs.
     """
 
     is_due: bool
     is_ready: bool
     has_inputs: bool
     options: int
+    saves: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,10 @@ def agree(trainer: pl.Trainer, own: Intention, reports: Reports) -> Agreement:
         return decide([own])
     numbers = [int(number) for number in dataclasses.astuple(own)]
     table = gather_numbers(numbers, trainer.strategy.root_device)
-    agreement = decide([Intention(bool(due), bool(ready), bool(inputs), what) for due, ready, inputs, what in table])
+    everyones = [
+        Intention(bool(due), bool(ready), bool(inputs), what, bool(saves)) for due, ready, inputs, what, saves in table
+    ]
+    agreement = decide(everyones)
     if trainer.is_global_zero or reports.on_error == "raise":
         for note in agreement.notes:
             reports.complain(note)
@@ -89,7 +94,7 @@ def decide(intentions: Sequence[Intention]) -> Agreement:
         ('the sampled inputs are not shown, because there are none in process 1.',)
     """
     due = [each.is_due for each in intentions]
-    if not any(due):
+    if not any(due) or any(each.saves for each in intentions):
         return NOTHING
     if not all(due):
         note = f"a validation is not recorded, because it is not to be recorded in process {_ranks(due)}."

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from topocallback.activations.hooks import RECORDING
 from topocallback.activations.layers import choose_layers
-from topocallback.activations.options import ValidationOptions, by_name, check_integer, check_seconds
+from topocallback.activations.options import ValidationOptions, by_name, check_integer, check_seconds, check_share
 from topocallback.activations.positions import Positions
 from topocallback.activations.trainer_batches import start_batch
 from topocallback.activations.validation import ValidationRecorder
@@ -83,6 +83,8 @@ class TopologyMonitor(Callback):
         mapper: Whether to make a Mapper graph of every layer, or ``MapperOptions`` that say how; see ``mapper_graph``.
             Nodes are made from the activations in their own units, and coloured by the batches' labels.
         every_n_validations: Record the first of every so many validation runs.
+        max_overhead: The largest share of the run's processor time that the monitor may take, such as 0.02: a
+            validation that would go beyond it is left out, but for the first one. ``None`` leaves none out.
         dataloader_idx: Which validation data loader to record.
         labels: Where a batch has its labels: ``"auto"``, an index, a key, or ``None``; see ``find_labels``.
         mask: Where a batch says which positions are padding, which then never count: ``"auto"``, an index or a key of a
@@ -128,6 +130,7 @@ class TopologyMonitor(Callback):
         scale: Literal["quantile", "none"] = "quantile",
         mapper: bool | MapperOptions = True,
         every_n_validations: int = 1,
+        max_overhead: float | None = None,
         dataloader_idx: int = 0,
         labels: str | int | None = "auto",
         mask: str | int | None = "auto",
@@ -145,11 +148,13 @@ class TopologyMonitor(Callback):
         super().__init__()
         check_integer("every_n_validations", every_n_validations, least=1)
         check_seconds("figures", figures)
+        check_share("max_overhead", max_overhead)
         self.recording = ValidationOptions(
             layers, pooling, n_samples, dataloader_idx, labels, seed, mask, calls, channels, select
         )
         vars(self).update(vars(self.recording))  # each option under its own name
         self.every_n_validations = every_n_validations
+        self.max_overhead = max_overhead
         self.background = background
         self.figures = figures
         self.log_inputs = log_inputs
@@ -177,6 +182,7 @@ class TopologyMonitor(Callback):
         self._inputs_due = log_inputs
         self._off = False
         self._due = False
+        self._saves = False
         self._validations = 0
         self._validations_before = 0  # this call of `fit`
         self._monitored = MonitoredScalars(self.options, layers)
@@ -277,10 +283,15 @@ class TopologyMonitor(Callback):
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._saves = False
         # Short sanity checks are not measured, but run through: a typo in a layer's name shows now, not after an epoch.
         self._due = not self._off and (trainer.sanity_checking or self._validations % self.every_n_validations == 0)
         with self._reports.guarded("starting to record", self._stop_recording):
             self._delivery.deliver(trainer)
+            if trainer.is_global_zero and self._due:
+                self._due = self.spent.allows(self.max_overhead, self._delivery.pending)
+                self._saves = not self._due
+                self.spent.n_saved += self._saves
             if self._due:
                 inputs = self._inputs_due
                 with self.spent(RECORDING):
@@ -316,7 +327,7 @@ class TopologyMonitor(Callback):
         agreement = NOTHING
         with self._reports.guarded("measuring"):
             has_inputs = getattr(recorder, "inputs", None) is not None
-            own = Intention(self._due, recorder is not None, has_inputs, self._digest)
+            own = Intention(self._due, recorder is not None, has_inputs, self._digest, self._saves)
             agreement = agree(trainer, own, self._reports)
             if agreement.records and recorder is not None:
                 self._inputs_due &= not has_inputs
@@ -404,7 +415,7 @@ class TopologyMonitor(Callback):
         self._recorder = self._step = None
 
     def _draw_last(self, trainer: pl.Trainer) -> None:
-        if self._delivery.is_done:
+        if not self._delivery.pending:
             with self.spent("pictures"):
                 drawn = self._current.draw_last()
             self._delivery.deliver_pictures(trainer, drawn)
@@ -413,7 +424,7 @@ class TopologyMonitor(Callback):
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
     ) -> MeasuredStep | None:
         """Measure now and give the result, or have it done in the background and give nothing."""
-        report_cost(self._reports, clouds, self.options, self.recording, self.background, self.figures)
+        report_cost(self._reports, clouds, self.options, self.recording, self.background, bool(self.figures))
         writes = not getattr(trainer, "fast_dev_run", False)
         run = self._current.run(
             directory, self.options, archive=self.archive and writes, figures=self.figures and writes, disks=self._disks
@@ -425,6 +436,6 @@ class TopologyMonitor(Callback):
         if not self.background:
             return measure(n_threads=available_threads())
         with self.spent("preparation"):
-            import_for_analysis(self.options, figures=run.figures, positions=bool(clouds.owners))
+            import_for_analysis(self.options, figures=bool(run.figures), positions=bool(clouds.owners))
         self._delivery.submit(measure, step, trainer.loggers)
         return None

@@ -115,9 +115,9 @@ class Delivery:
         return self._worker.wait(timeout)
 
     @property
-    def is_done(self) -> bool:
-        """Whether no step is being measured."""
-        return not self._worker.pending
+    def pending(self) -> int:
+        """How many steps are being measured, or measured and not logged yet."""
+        return len(self._loggers)
 
     def deliver(self, trainer: pl.Trainer) -> None:
         """Log what has been measured in the background since the last call, each step where it was recorded."""

@@ -14,6 +14,10 @@ __all__ = ["Spent"]
 class Spent:
     """Adds up what a run's snapshots take, in whatever thread, beside what the process takes in all.
 
+    Attributes:
+        n_snapshots: How many snapshots have been measured.
+        n_saved: How many were left out because of what they would have taken.
+
     Example:
         >>> spent = Spent()
         >>> with spent("loggers"):
@@ -29,7 +33,9 @@ class Spent:
     def begin(self) -> None:
         """Say that a run begins."""
         self.n_snapshots = 0
+        self.n_saved = 0
         self._clock = Clock()
+        self._of_snapshots = 0.0
         self._elsewhere = 0.0  # in none of the stages
         self._started = time.process_time()
 
@@ -57,7 +63,9 @@ class Spent:
         for stage, each in stages.items():
             self._clock.add(stage, each)
         later = sum(each for stage, each in stages.items() if stage in ("archive", "tab"))
-        self._elsewhere += max(0.0, seconds.get("total", 0.0) + later - sum(stages.values()))
+        in_all = max(seconds.get("total", 0.0) + later, sum(stages.values()))
+        self._of_snapshots += in_all
+        self._elsewhere += in_all - sum(stages.values())
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -74,11 +82,28 @@ class Spent:
         """Of the processor time that the process has taken since the run began, the monitor's included."""
         return self.total / max(time.process_time() - self._started, self.total, 1e-9)
 
+    def allows(self, share: float | None, pending: int) -> bool:
+        """Whether one more snapshot keeps the monitor's share of the run's processor time under a bound.
+
+        The first one of a run is always measured: without it nobody knows what one takes.
+
+        Args:
+            share: The bound; ``None`` for none.
+            pending: How many snapshots are being measured.
+        """
+        if share is None:
+            return True
+        if not self.n_snapshots:
+            return not pending
+        each = self._of_snapshots / self.n_snapshots
+        return self.total + (pending + 1) * each <= share * (time.process_time() - self._started)
+
     def in_words(self) -> str:
         """A sentence for the end of a run."""
         stage, most = max(self.seconds.items(), key=lambda each: each[1], default=("recording", 0.0))
+        saved = f"{self.n_saved} more were left out to stay under `max_overhead`. " if self.n_saved else ""
         snapshots = "1 snapshot" if self.n_snapshots == 1 else f"{self.n_snapshots} snapshots"
         return (
             f"{snapshots} took {self.total:.1f} s of processor time, {100 * self.share:.1f} % of the run. "
-            f"The largest part was {stage} ({most:.1f} s)."
+            f"{saved}The largest part was {stage} ({most:.1f} s)."
         )

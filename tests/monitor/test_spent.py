@@ -67,7 +67,7 @@ def test_a_snapshot_is_allowed_when_the_run_has_taken_long_enough(monkeypatch):
     spent = Spent()
     spent.add({"diagrams": 1.0, "total": 1.0})
     found = []
-    for seconds in (10.0, 19.9, 20.0):
+    for seconds in (10.0, 18.9, 19.0):
         now[0] = seconds
         found.append([spent.allows(0.1, pending) for pending in (0, 1)])
     assert found == [[False, False], [False, False], [True, False]]

@@ -427,7 +427,11 @@ class TopologyMonitor(Callback):
         report_cost(self._reports, clouds, self.options, self.recording, self.background, bool(self.figures))
         writes = not getattr(trainer, "fast_dev_run", False)
         run = self._current.run(
-            directory, self.options, archive=self.archive and writes, figures=self.figures and writes, disks=self._disks
+            directory,
+            self.options,
+            archive=self.archive and writes,
+            figures=self.figures if writes else False,
+            disks=self._disks,
         )
         step = logging_step(trainer)
         self._current.report(step, self._reports)

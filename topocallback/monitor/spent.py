@@ -95,8 +95,8 @@ class Spent:
             return True
         if not self.n_snapshots:
             return not pending
-        each = self._of_snapshots / self.n_snapshots
-        return self.total + (pending + 1) * each <= share * (time.process_time() - self._started)
+        more = (pending + 1) * self._of_snapshots / self.n_snapshots
+        return self.total + more <= share * (time.process_time() - self._started + more)
 
     def in_words(self) -> str:
         """A sentence for the end of a run."""

@@ -18,9 +18,10 @@ __all__ = ["BackgroundWorker"]
 
 Result = TypeVar("Result")
 
-# The lowest priority there is: with 10, epochs with an analysis in the background took 1.07 times as long as epochs
-# without one (7 pairs, taken in turn within one training on two cores), with 19 they took 0.98 times as long.
-_NICENESS = 19
+# A tenth of a core where training keeps all of them busy. The demo on two cores: its first snapshot was there after 0.6
+# epochs, and `fit` took 1.02 and 1.04 times as long as without a monitor. At the lowest priority, 19, it was there after
+# 2.0 epochs (1.06 and 1.14 times), for such a thread gets under 2 % of a busy core; at 5 after 0.2 (1.17 and 1.22).
+_NICENESS = 10
 
 _NAME = "topocallback"
 
@@ -34,7 +35,7 @@ _LONGEST_END = 2.0  # seconds
 class BackgroundWorker(Generic[Result]):
     """One thread that works through a short queue, and is gone whenever the queue is empty.
 
-    On Linux the thread runs at the lowest priority, so that it takes the processor time that training leaves over. A
+    On Linux the thread runs at a low priority, so that it takes mostly the processor time that training leaves over. A
     job's exception is kept like a result and never raised here.
 
     Args:

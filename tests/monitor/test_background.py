@@ -239,4 +239,4 @@ def test_jobs_never_come_before_the_thread_that_submits_them(nicer):
     done = subprocess.run(script, capture_output=True, text=True, check=True)
     own, of_jobs = map(int, done.stdout.split())
     assert own == min(19, os.nice(0) + nicer)
-    assert of_jobs == (19 if sys.platform == "linux" else own)
+    assert of_jobs == (max(own, 10) if sys.platform == "linux" else own)

@@ -17,7 +17,7 @@ from topocallback.views.logging import scalars
 
 @pytest.mark.parametrize("background", [True, False])
 def test_every_number_and_picture_stands_at_the_steps_of_val_loss(tmp_path, background):
-    monitor = TopologyMonitor(background=background)
+    monitor = TopologyMonitor(background=background, figures=True)
     trainer = fit(tmp_path, monitor, max_epochs=3)
 
     logged = events(trainer.log_dir)
@@ -59,7 +59,7 @@ def test_mapper_graphs_can_be_left_out(tmp_path):
 
 @pytest.mark.parametrize("background", [True, False])
 def test_a_whole_sanity_check_measures_the_untrained_network(tmp_path, background):
-    monitor = TopologyMonitor(background=background)
+    monitor = TopologyMonitor(background=background, figures=True)
     trainer = fit(tmp_path, monitor, num_sanity_val_steps=-1)
     logged = events(trainer.log_dir)
     steps = [event.step for event in logged.Scalars("val_loss")]

@@ -19,8 +19,8 @@ __all__ = ["BackgroundWorker"]
 Result = TypeVar("Result")
 
 # A tenth of a core where training keeps all of them busy. The demo on two cores: its first snapshot was there after 0.6
-# epochs, and `fit` took 1.02 and 1.04 times as long as without a monitor. At the lowest priority, 19, it was there after
-# 2.0 epochs (1.06 and 1.14 times), for such a thread gets under 2 % of a busy core; at 5 after 0.2 (1.17 and 1.22).
+# epochs, and `fit` took 1.02 and 1.04 times as long as without a monitor. At the lowest priority, 19, it was there
+# after 2.0 epochs (1.06 and 1.14 times), for such a thread gets under 2 % of a busy core; at 5 after 0.2 (1.17, 1.22).
 _NICENESS = 10
 
 _NAME = "topocallback"
@@ -165,7 +165,8 @@ class BackgroundWorker(Generic[Result]):
 def _lower_priority() -> None:
     if sys.platform == "linux":  # elsewhere a priority belongs to a process, not to a thread
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(own, _NICENESS))
 
 
 # -- Processes that are forked while the thread works, as those of a DataLoader are ----------------------------------

@@ -21,8 +21,9 @@ def drifting(t, n=300):
 
 def moved(first, second):
     """How far samples that are in nodes of both graphs moved on the drawing, on average."""
-    before, after = _places(first), _places(second)
-    return np.mean([np.linalg.norm(before[i] - after[i]) for i in before.keys() & after.keys()])
+    (before, places), (after, later) = _places(first), _places(second)
+    _, at, again = np.intersect1d(before, after, return_indices=True)
+    return np.linalg.norm(places[at] - later[again], axis=1).mean()
 
 
 def test_samples_stay_where_they_were_at_the_step_before():

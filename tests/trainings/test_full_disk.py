@@ -76,7 +76,7 @@ def test_a_run_on_a_full_disk_ends_as_without_a_monitor(small_disk, tmp_path, ba
     epochs = {"max_epochs": 8}
     expected, _, _ = train(TensorBoardLogger(small_disk / "alone"), Fills(small_disk, left), **epochs)
     (small_disk / "filler").unlink()
-    monitor = TopologyMonitor(background=background)
+    monitor = TopologyMonitor(figures=True, background=background)
     logger = TensorBoardLogger(small_disk / "watched")
     weights, messages, trainer = train(logger, Fills(small_disk, left), monitor, **epochs)
     assert all(torch.equal(value, weights[name]) for name, value in expected.items())
@@ -91,7 +91,7 @@ def test_a_run_on_a_full_disk_ends_as_without_a_monitor(small_disk, tmp_path, ba
 
 @pytest.mark.scenario("a disk on which there is room again")
 def test_the_monitor_writes_again_when_there_is_room(small_disk):
-    monitor, logger = TopologyMonitor(background=False), TensorBoardLogger(small_disk)
+    monitor, logger = TopologyMonitor(figures=True, background=False), TensorBoardLogger(small_disk)
     _, messages, trainer = train(logger, Fills(small_disk, 900_000, epoch=1, until=3), monitor, max_epochs=5)
     assert len(messages) == 2
     logged = events(trainer.log_dir)
@@ -103,7 +103,7 @@ def test_the_monitor_writes_again_when_there_is_room(small_disk):
 
 @pytest.mark.scenario("archive and logger on different disks, one of them full")
 def test_a_full_disk_stops_nothing_on_another_one(small_disk, tmp_path):
-    monitor = TopologyMonitor(background=False)
+    monitor = TopologyMonitor(figures=True, background=False)
     loggers = [CSVLogger(tmp_path / "large"), TensorBoardLogger(small_disk)]
     pl.seed_everything(1, verbose=False)
     trainer = trainer_for(tmp_path, Fills(small_disk, 900_000), monitor, logger=loggers, max_epochs=3)

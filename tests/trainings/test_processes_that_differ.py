@@ -59,7 +59,7 @@ class CountsOtherwise(TopologyMonitor):
 
     def on_train_start(self, trainer, pl_module):
         super().on_train_start(trainer, pl_module)
-        self._validations += is_second()
+        self._schedule.validations += is_second()
 
 
 class Unlabelled(DataLoader):

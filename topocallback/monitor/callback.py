@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from topocallback.activations.hooks import RECORDING
 from topocallback.activations.layers import choose_layers
-from topocallback.activations.options import ValidationOptions, by_name, check_integer, check_seconds, check_share
+from topocallback.activations.options import ValidationOptions, by_name, check_seconds
 from topocallback.activations.positions import Positions
 from topocallback.activations.trainer_batches import start_batch
 from topocallback.activations.validation import ValidationRecorder
@@ -32,6 +32,7 @@ from topocallback.monitor.preparation import import_for_analysis
 from topocallback.monitor.recording import finish_recording, start_recording
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
+from topocallback.monitor.schedule import Schedule
 from topocallback.monitor.spent import Spent
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
 from topocallback.monitor.steps import WatchedStep
@@ -146,9 +147,9 @@ class TopologyMonitor(Callback):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_integer("every_n_validations", every_n_validations, least=1)
         check_seconds("figures", figures)
-        check_share("max_overhead", max_overhead)
+        self.spent = Spent()
+        self._schedule = Schedule(every_n_validations, max_overhead, self.spent)
         self.recording = ValidationOptions(
             layers, pooling, n_samples, dataloader_idx, labels, seed, mask, calls, channels, select
         )
@@ -174,17 +175,12 @@ class TopologyMonitor(Callback):
         self._digest = digest(self.recording, background=background)
         self._reports = Reports(on_error)
         self._disks = Disks()
-        self.spent = Spent()
         self._delivery = Delivery(self._reports, self._disks, self.spent)
         self._current = CurrentRun()
         self._recorder: ValidationRecorder | None = None
         self._step: WatchedStep | None = None
         self._inputs_due = log_inputs
         self._off = False
-        self._due = False
-        self._saves = False
-        self._validations = 0
-        self._validations_before = 0  # this call of `fit`
         self._monitored = MonitoredScalars(self.options, layers)
 
     @classmethod
@@ -249,7 +245,7 @@ class TopologyMonitor(Callback):
         self._delivery.begin()
         self._disks.begin()
         if stage == "fit" and trainer.global_step == 0:  # a checkpoint is loaded after this
-            self._validations = 0
+            self._schedule.validations = 0
             self._monitored.begin()
         self._off = report_earlier(trainer, self, TopologyMonitor, self._reports)
 
@@ -279,20 +275,17 @@ class TopologyMonitor(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Here, and not before, a checkpoint's step has been restored.
         self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive, until=last_step(trainer))
-        self._validations_before = self._validations
+        self._schedule.begin_training()
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._saves = False
-        # Short sanity checks are not measured, but run through: a typo in a layer's name shows now, not after an epoch.
-        self._due = not self._off and (trainer.sanity_checking or self._validations % self.every_n_validations == 0)
+        if self._off:
+            self._schedule.skip()
+        else:
+            self._schedule.start(trainer, pending=self._delivery.pending)
         with self._reports.guarded("starting to record", self._stop_recording):
             self._delivery.deliver(trainer)
-            if trainer.is_global_zero and self._due:
-                self._due = self.spent.allows(self.max_overhead, self._delivery.pending)
-                self._saves = not self._due
-                self.spent.n_saved += self._saves
-            if self._due:
+            if self._schedule.is_due:
                 inputs = self._inputs_due
                 with self.spent(RECORDING):
                     self._recorder = start_recording(trainer, pl_module, self.recording, self._reports, inputs=inputs)
@@ -327,7 +320,8 @@ class TopologyMonitor(Callback):
         agreement = NOTHING
         with self._reports.guarded("measuring"):
             has_inputs = getattr(recorder, "inputs", None) is not None
-            own = Intention(self._due, recorder is not None, has_inputs, self._digest, self._saves)
+            due, saves = self._schedule.is_due, self._schedule.saves
+            own = Intention(due, recorder is not None, has_inputs, self._digest, saves)
             agreement = agree(trainer, own, self._reports)
             if agreement.records and recorder is not None:
                 self._inputs_due &= not has_inputs
@@ -344,7 +338,7 @@ class TopologyMonitor(Callback):
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop_recording()
-        self._validations += not trainer.sanity_checking
+        self._schedule.end(trainer)
 
     # -- When to deliver --------------------------------------------------------------------------------------------
 
@@ -362,7 +356,7 @@ class TopologyMonitor(Callback):
             self._draw_last(trainer)
         if self.spent.n_snapshots:
             rank_zero_info(f"TopologyMonitor: {self.spent.in_words()}")
-        if self._validations == self._validations_before and not self._off:
+        if not self._schedule.has_begun and not self._off:
             report_nothing_recorded(trainer, self._reports)
 
     @override
@@ -396,11 +390,11 @@ class TopologyMonitor(Callback):
     def state_dict(self) -> dict[str, Any]:
         # Nothing but numbers, so that the checkpoint can be loaded with `weights_only=True`.
         scalars = {} if self.background else {"scalars": self._monitored.state()}
-        return {"validations": self._validations, **scalars}
+        return {"validations": self._schedule.validations, **scalars}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._validations = int(state_dict["validations"])
+        self._schedule.validations = int(state_dict["validations"])
         self._monitored.load_state(state_dict.get("scalars", {}))
 
     def __getstate__(self) -> dict[str, Any]:

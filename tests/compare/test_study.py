@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import warnings
 import weakref
 
 import numpy as np
@@ -64,6 +65,23 @@ def test_models_are_freed_before_they_take_too_much_memory(study, monkeypatch, m
     compare_checkpoints(make, checkpoints_of(study), loader(), n_samples=N_SAMPLES, n_jobs=3)
     assert len(most) == 6
     assert max(most) <= at_once
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_whose_size_is_not_known_is_freed_at_once(monkeypatch, fails):
+    collected = []
+    monkeypatch.setattr("topocallback.compare.study.gc.collect", lambda: collected.append(1))
+
+    def broken():
+        raise KeyError("no such weights")
+
+    # What a lazy layer weighs is known after its first batch.
+    lazy = broken if fails else nn.Sequential(nn.LazyLinear(3))
+    models = {"small": nn.Sequential(nn.Linear(4, 3)), "other": lazy, "last": nn.Sequential(nn.Linear(4, 3))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compare_models(models, DataLoader(torch.randn(40, 4), batch_size=20), n_samples=40)
+    assert len(collected) == 1
 
 
 def test_a_plain_model_is_left_in_the_mode_in_which_it_was():

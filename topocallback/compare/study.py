@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -72,7 +72,7 @@ class Study:
         self.recording = self.asked.recording
         self.store = Store(self.asked.folder)
         self._to_measure = 0  # until it has been said what they will cost
-        self._left_behind = 0  # bytes of models that are not needed any more
+        self._left_behind = 0.0  # bytes of models that are not needed any more
         # What is kept of a layer, its diagrams, is enough for distances between diagrams; others need it recorded anew.
         self._needs_clouds = not all(distance.from_diagrams for distance in self.options.distances)
 
@@ -108,8 +108,10 @@ class Study:
             try:
                 found.append(self._recorded(subject))
             except CheckpointError as error:
+                self._left_behind = math.inf
                 comparable.leave_out(subject.name, str(error))
             except Exception as error:  # whatever a file or a user's own code does must not cost the others
+                self._left_behind = math.inf
                 comparable.leave_out(subject.name, f"{subject.name}: {type(error).__name__}: {error}")
             self._free_models()
         new = [each for each in found if each.snapshot is None]
@@ -129,7 +131,7 @@ class Study:
     def _recorded(self, subject: Subject) -> _Measurement:
         """A model as it is kept, or recorded."""
         model, step, epoch = subject.load()
-        self._left_behind += sum(tensor.nbytes for tensor in model.state_dict().values() if torch.is_tensor(tensor))
+        self._left_behind += _size(model)
         key = self._key(model, step, epoch)
         found = _Measurement(subject, key, step, epoch)
         if not self._needs_clouds and (kept := self.store.snapshot(key)) is not None:
@@ -149,7 +151,7 @@ class Study:
         """
         if self._left_behind > _MOST_LEFT_BEHIND:
             gc.collect()
-            self._left_behind = 0
+            self._left_behind = 0.0
 
     def _key(self, model: nn.Module, step: int, epoch: int) -> str | None:
         """A hash of all that a snapshot depends on; ``None``, which is said, if that cannot be known."""
@@ -184,6 +186,14 @@ class Study:
         if not clouds.layers:
             raise CheckpointError(f"{subject.name}: no layer could be recorded: {dict(clouds.problems)}.")
         return clouds
+
+
+def _size(model: nn.Module) -> float:
+    """Bytes of a model's weights; as many as can be where that cannot be known."""
+    try:
+        return float(sum(weight.numel() * weight.element_size() for weight in model.parameters()))
+    except Exception:  # lazy ones have no size yet, and a user's own tensors need not tell theirs
+        return math.inf
 
 
 def _analyse(clouds: PointClouds, options: AnalysisOptions, step: int, epoch: int) -> Snapshot:

@@ -25,10 +25,10 @@ test: $(VENV)/.dev ## Run the tests and doctests
 COMPATIBILITY := -m "not long" tests/trainings tests/records tests/cli
 
 test-lowest: $(VENV)-lowest/.test ## Test trainings, records and commands with the lowest versions of everything, on Python 3.10
-	$(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile $(COMPATIBILITY)
+	$(VENV)-lowest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
 
 test-newest: $(VENV)-newest/.test ## Test trainings, records and commands on the newest Python
-	$(VENV)-newest/bin/python -m pytest -n auto --dist loadfile $(COMPATIBILITY)
+	$(VENV)-newest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
 
 check: $(VENV)/.dev ## Lint, check formatting, types and import rules
 	$(BIN)/ruff check .

@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from topocallback import TopologyMonitor, load_history
 from topocallback.activations.recorder import ActivationRecorder
 
+pytestmark = pytest.mark.long
+
 _DDP = {"strategy": "ddp", "devices": 2, "max_epochs": 2}
 
 

@@ -21,6 +21,8 @@ from small_trainings import LAYERS, Net, assert_same_numbers, data, events, fit,
 from topocallback import TopologyMonitor
 from topocallback.views.logging import scalars
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     "before",

@@ -14,6 +14,8 @@ from torch.nn.modules import module as torch_module
 
 from topocallback import TopologyMonitor
 
+pytestmark = pytest.mark.long
+
 _HOOKS = (
     "on_sanity_check_start",
     "on_train_start",

@@ -334,7 +334,7 @@ def test_any_output_is_a_cloud_or_a_problem_and_passes_untouched(recipe, pooling
 
 
 @pytest.mark.scenario("outputs that change from batch to batch")
-@settings(max_examples=200)
+@settings(max_examples=500)
 @given(
     outputs=st.lists(recipes(rows=3), min_size=2, max_size=4),
     pooling=WAYS,

@@ -34,7 +34,12 @@ def test_a_run_that_begins_with_a_file_of_other_content_is_compared_or_refused_w
     write(tmp_path / "good" / "topology" / "step=1.npz", facts, arrays)
     outcomes = set()
     unmeasured = facts | {"options": facts["options"] | {"measures": [{}]}}
-    known = [("nothing else", facts, arrays), ("measures without a key", unmeasured, arrays)]
+    no_layers = facts | {"layers": 7}
+    known = [
+        ("nothing else", facts, arrays),
+        ("no layers", no_layers, arrays),
+        ("measures without a key", unmeasured, arrays),
+    ]
     for i, (what, other, others) in enumerate([*known, *itertools.islice(crafted(), start, None, 40)]):
         write(tmp_path / f"{i}" / "topology" / "step=1.npz", other, others)
         with warnings.catch_warnings():

@@ -190,7 +190,7 @@ def parts_only(distance: SlicedWasserstein, facts: LayerFacts) -> PreparedLayer:
     """What the test needs of a layer."""
     parts = facts.parts(N_PARTS)
     n_points = np.array([part.n_points for part in parts])
-    return PreparedLayer(None, [distance.prepare_part(part) for part in parts], n_points, np.nan, np.nan)
+    return PreparedLayer(distance, None, [distance.prepare_part(part) for part in parts], n_points, np.nan, np.nan)
 
 
 def run(job: tuple[str, int, int, int]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topocallback.analysis.earlier import Earlier
+from topocallback.analysis.analysed import Analysed, digest_of_layer
 from topocallback.analysis.layers import (
     LayerMeasurements,
     layer_facts,
@@ -38,7 +38,7 @@ from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["analyse"]
+__all__ = ["analyse", "analyse_next"]
 
 _PACKAGES = ("topocallback", "numpy", "torch", "lightning", "redzed-tda", "gudhi", "ripser")
 
@@ -49,8 +49,8 @@ def analyse(
     *,
     step: int = 0,
     epoch: int = 0,
-    previous: Snapshot | Earlier | None = None,
-    first: Snapshot | Earlier | None = None,
+    previous: Snapshot | None = None,
+    first: Snapshot | None = None,
     n_threads: int = 1,
 ) -> Snapshot:
     """Everything that is measured on the clouds of one step.
@@ -65,8 +65,7 @@ def analyse(
         step: The logger's step.
         epoch: The trainer's epoch.
         previous: The run's previous snapshot, for drift. Without it drift is not measured: NaN.
-        first: The run's first snapshot. Without it drift from the first is NaN. What is prepared of an ``Earlier`` one
-            is there for the next step.
+        first: The run's first snapshot. Without it drift from the first is NaN.
         n_threads: Threads to share layers and pairs among; it does not change the result. Fewer layers are analysed at
             once where more would not fit in half of the memory that is available.
 
@@ -82,20 +81,58 @@ def analyse(
         >>> list(snapshot.distances), snapshot.distances["sliced_wasserstein", 1].matrix.shape
         ([('sliced_wasserstein', 0), ('sliced_wasserstein', 1)], (2, 2))
     """
+    before, at_first = (None if snapshot is None else Analysed(snapshot) for snapshot in (previous, first))
+    return analyse_next(clouds, options or AnalysisOptions(), step, epoch, before, at_first, n_threads).snapshot
+
+
+def analyse_next(
+    clouds: PointClouds,
+    options: AnalysisOptions,
+    step: int,
+    epoch: int,
+    previous: Analysed | None,
+    first: Analysed | None,
+    n_threads: int = 1,
+) -> Analysed:
+    """``analyse`` for one step after the other, with the same options: what is known already is not computed again.
+
+    A layer whose points are those of the previous two steps, because it is frozen, keeps what was measured then.
+
+    Args:
+        clouds: As for ``analyse``, like all others.
+        options: What to measure.
+        step: The logger's step.
+        epoch: The trainer's epoch.
+        previous: What this gave one step earlier.
+        first: What it gave for the run's first step.
+        n_threads: Threads.
+
+    Raises:
+        ValueError: If ``clouds`` has no layer.
+    """
     if not clouds.layers:
         raise ValueError(f"Expected clouds of at least one layer, got none. Problems: {dict(clouds.problems)}.")
-    options = options or AnalysisOptions()
-    previous, first = Earlier.of(previous), Earlier.of(first)
     clock = Clock()
     shapes = [(len(cloud), cloud.shape[1]) for cloud in clouds.values()]
     n_at_once = threads_that_fit(n_threads, shapes, options, available_memory()) if n_threads > 1 else 1
 
+    digests: dict[str, str] = {}
+    unchanged: dict[str, LayerMeasurements] = {}
+
     def measure(layer: str) -> LayerMeasurements:
+        digests[layer] = digest_of_layer(clouds, layer)
+        is_unchanged = previous is not None and previous.digests.get(layer) == digests[layer]
+        if previous is not None and is_unchanged and layer in previous.unchanged:
+            unchanged[layer] = previous.unchanged[layer]
+            return unchanged[layer]
         graph = None if previous is None else previous.snapshot.mappers.get(layer)
         try:
-            return measure_layer(layer_facts(clouds, layer, options, graph), options, clock)
+            found = measure_layer(layer_facts(clouds, layer, options, graph), options, clock)
         except MemoryError:  # as of 10,000 points: 800 MB for each copy of their distances
             return not_measured("There was no memory left to measure it. Fewer points need less.", options)
+        if is_unchanged and not found.problems:  # what has failed is tried again
+            unchanged[layer] = found
+        return found
 
     with clock("total"):
         measured = map_threads(measure, clouds.layers, n_at_once)
@@ -110,7 +147,7 @@ def analyse(
         with clock("statistics"):
             statistics = _statistic_tables(clouds, measured, options, problems)
         problems = _problems(clouds, measured, tables, problems)
-    return Snapshot(
+    snapshot = Snapshot(
         step=step,
         epoch=epoch,
         layers=clouds.layers,
@@ -138,6 +175,10 @@ def analyse(
         versions=_versions(),
         recording=clouds.recording,
     )
+    analysed = Analysed(snapshot, digests, unchanged)
+    for layer, found in zip(clouds.layers, measured, strict=True):
+        analysed.keep_parts((each for each in found.prepared.values() if each.distance.from_diagrams), layer)
+    return analysed
 
 
 @dataclass(frozen=True)
@@ -184,7 +225,7 @@ class _Question:
 
 
 def _distance_table(
-    question: _Question, previous: Earlier | None, first: Earlier | None, clock: Clock, problems: dict[str, str]
+    question: _Question, previous: Analysed | None, first: Analysed | None, clock: Clock, problems: dict[str, str]
 ) -> LayerDistances:
     about = question.distance.describe(question.options.length)
     found = {"matrix": np.full((len(question.prepared),) * 2, np.nan)}
@@ -243,7 +284,7 @@ def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> 
     return matrix
 
 
-def _drift(question: _Question, earlier: Earlier | None) -> tuple[NDArray[np.float64], list[int], list[PreparedLayer]]:
+def _drift(question: _Question, earlier: Analysed | None) -> tuple[NDArray[np.float64], list[int], list[PreparedLayer]]:
     """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there.
 
     A record holds diagrams and no activations: whatever needs more than diagrams has no drift. Nor has anything in a

@@ -101,8 +101,8 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     with clock("diagrams"):
         _ = facts.diagrams
     with clock("noise"):
-        for part in (*facts.parts(N_PARTS), *facts.parts(N_QUARTERS)):
-            _ = part.diagrams
+        for count in (N_PARTS, N_QUARTERS):
+            facts.measure_parts(count)
     with clock("distances"):
         prepared = _prepared_distances(facts, options, problems)
     with clock("statistics"):

@@ -16,7 +16,7 @@ from topocallback.measures.mapper.layout import lay_out
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import computed_once
-from topocallback.measures.scale import scale_of
+from topocallback.measures.scale import scale_of, scales_of_parts
 from topocallback.measures.topology.diagrams import Diagram, as_diagram, that_die
 from topocallback.measures.topology.rips import rips_diagrams
 from topocallback.records.classes import as_labels, name_classes
@@ -257,6 +257,23 @@ class LayerFacts:
         if count not in self._parts:
             self._parts[count] = [self.subset(points) for points in self._divided(count)]
         return self._parts[count]
+
+    def measure_parts(self, count: int) -> None:
+        """Compute the diagrams of ``parts``, whose distances and scales are taken from the whole in one go.
+
+        One by one these two take half of the time, 5 ms for 16 parts of 300 points.
+
+        Args:
+            count: How many parts.
+        """
+        parts = self.parts(count)
+        if len({part.n_points for part in parts}) == 1:  # where points are left out, some parts have fewer
+            points = np.array([part._whole[1] for part in parts if part._whole])
+            distances = self.distances[points[:, :, None], points[:, None, :]]
+            for part, own, scale in zip(parts, distances, scales_of_parts(distances, self._scale), strict=True):
+                part.distances, part.scale = own, float(scale)
+        for part in parts:
+            _ = part.diagrams
 
     def _divided(self, count: int) -> Iterator[NDArray[np.intp]]:
         """Positions of each part's points. The points of one sample stay together."""

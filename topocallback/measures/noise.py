@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from topocallback.measures.base import Distance, Statistic
 from topocallback.measures.facts import LayerFacts
+from topocallback.measures.parallel import computed_once
 from topocallback.measures.sign_flips import N_PARTS, p_values
 
 __all__ = [
@@ -36,6 +37,7 @@ class PreparedLayer:
     """What a distance compares of one layer.
 
     Attributes:
+        distance: The distance.
         whole: The layer, prepared.
         parts: (K,) its parts, prepared; none if there are too few points.
         n_points: (K,) how many points each part has.
@@ -45,12 +47,18 @@ class PreparedLayer:
         problem: What went wrong with the parts.
     """
 
+    distance: Distance
     whole: Any
     parts: Sequence[Any]
     n_points: NDArray[np.int64]
     size: float
     noise: float
     problem: str = ""
+
+    @computed_once
+    def likeness(self) -> NDArray[np.floating]:
+        """(K, K) how alike the parts are: the same for every other layer and step that they are compared with."""
+        return self.distance.likeness(self.parts)
 
 
 def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
@@ -76,8 +84,9 @@ def prepare_layer(distance: Distance, facts: LayerFacts) -> PreparedLayer:
             noise = noise_at_n(distance, size, quarters, twelfths)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-        return PreparedLayer(whole, (), np.empty(0, dtype=np.int64), np.nan, np.nan, problem)
-    return PreparedLayer(whole, prepared, np.array([part.n_points for part in parts], dtype=np.int64), size, noise)
+        return PreparedLayer(distance, whole, (), np.empty(0, dtype=np.int64), np.nan, np.nan, problem)
+    n_points = np.array([part.n_points for part in parts], dtype=np.int64)
+    return PreparedLayer(distance, whole, prepared, n_points, size, noise)
 
 
 def noise_at_n(distance: Distance, size: float, quarters: Sequence[Any], parts: Sequence[Any]) -> float:
@@ -223,9 +232,9 @@ def p_values_of_pairs(
     found = np.full(len(first), np.nan)
     there = [i for i in _with_parts(first) if len(second[i].parts)]
     if there:
-        both = np.array([distance.likeness([*first[i].parts, *second[i].parts]) for i in there])
-        within_first, within_second = both[:, :N_PARTS, :N_PARTS], both[:, N_PARTS:, N_PARTS:]
-        found[there] = p_values(within_first, within_second, both[:, :N_PARTS, N_PARTS:])
+        within_first, within_second = (np.array([side[i].likeness for i in there]) for side in (first, second))
+        across = np.array([distance.likeness(first[i].parts, second[i].parts) for i in there])
+        found[there] = p_values(within_first, within_second, across)
     found[~np.diagonal(_equally_many(first, second))] = np.nan
     return found
 
@@ -248,9 +257,9 @@ def p_values_across(
     if not rows or not columns:
         return found
     across = _by_layer(distance.likeness(_parts(first), _parts(second)))
-    of_others = np.array([distance.likeness(second[column].parts) for column in columns])
+    of_others = np.array([second[column].likeness for column in columns])
     for row, row_across in zip(rows, across, strict=True):
-        own = np.broadcast_to(distance.likeness(first[row].parts), of_others.shape)
+        own = np.broadcast_to(first[row].likeness, of_others.shape)
         found[row, columns] = p_values(own, of_others, row_across)
     found[~_equally_many(first, second)] = np.nan
     return found

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topocallback.records.distance_matrix import as_distance_matrix
 
-__all__ = ["SCALES", "check_scale", "scale_of"]
+__all__ = ["SCALES", "check_scale", "scale_of", "scales_of_parts"]
 
 SCALES = ("quantile", "none")
 _SCALE_QUANTILE = 0.9
@@ -46,20 +46,41 @@ def scale_of(distances: ArrayLike, scale: str, *, checked: bool = False) -> floa
     """
     check_scale(scale)
     matrix = np.asarray(distances, dtype=np.float64) if checked else as_distance_matrix(distances)
-    if scale == "none" or len(matrix) < 2:
-        return 1.0
-    return _quantile_above_diagonal(matrix) or float(matrix.max()) or 1.0
+    return float(scales_of_parts(matrix[None], scale)[0])
 
 
-def _quantile_above_diagonal(distances: NDArray[np.float64]) -> float:
-    """The quantile of the strict upper triangle, without extracting it.
+def scales_of_parts(distances: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
+    """``scale_of`` each of several clouds of equally many points, in one go.
 
-    Sorted, the whole matrix is n zeros of the diagonal and then every distance twice, so order statistic i of the
+    Args:
+        distances: (k, n, n) distance matrices.
+        scale: As for ``scale_of``.
+
+    Returns:
+        (k,) positive lengths.
+
+    Example:
+        >>> line = np.abs(np.subtract.outer([0.0, 1.0, 10.0], [0.0, 1.0, 10.0]))
+        >>> scales_of_parts(np.array([line, 2 * line]), "quantile")
+        array([ 9.8, 19.6])
+    """
+    count, n, _ = distances.shape
+    if scale == "none" or n < 2:
+        return np.ones(count)
+    of_each = distances.reshape(count, n * n)
+    found = _quantiles_above_diagonal(of_each, n)
+    found = np.where(found == 0, of_each.max(axis=1), found)
+    return np.where(found == 0, 1.0, found)
+
+
+def _quantiles_above_diagonal(distances: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """The quantiles of strict upper triangles, without extracting them, of (k, n n) distances.
+
+    Sorted, a whole matrix is n zeros of the diagonal and then every distance twice, so order statistic i of the
     triangle is order statistic n + 2 i of the matrix: 3 times as fast as ``np.triu_indices`` at 1000 points.
     """
-    n = len(distances)
     position = _SCALE_QUANTILE * (n * (n - 1) // 2 - 1)
     below = int(position)
     ranks = [n + 2 * below, min(n + 2 * below + 2, n * n - 1)]
-    low, high = np.partition(distances, ranks, axis=None)[ranks]
-    return float(low + (position - below) * (high - low))
+    low, high = np.partition(distances, ranks, axis=1)[:, ranks].T
+    return np.asarray(low + (position - below) * (high - low))

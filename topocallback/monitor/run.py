@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from topocallback.analysis.analyse import analyse
-from topocallback.analysis.earlier import Earlier
+from topocallback.analysis.analyse import analyse_next
+from topocallback.analysis.analysed import Analysed
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.clock import Clock, processor_seconds
 from topocallback.monitor.archiving import RunArchive
@@ -69,8 +69,8 @@ class Run:
         self.archive = RunArchive(folder, Disks() if disks is None else disks)
         self.options = options
         self.figures = figures
-        self._first: Earlier | None = None
-        self._previous: Earlier | None = None
+        self._first: Analysed | None = None
+        self._previous: Analysed | None = None
         self._ranges = Ranges()
         self._pictures = Pictures()
         self._drawn_at = -math.inf
@@ -127,8 +127,9 @@ class Run:
         clock, start = Clock(), processor_seconds()
         left_behind = self._catch_up(step, errors)
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
-        snapshot = self._analysed(clouds, step, epoch, n_threads, anew)
-        self._remember(snapshot)
+        analysed = self._analysed(clouds, step, epoch, n_threads, anew)
+        snapshot = analysed.snapshot
+        self._remember(analysed)
         self._previous_is_read = False
         with clock("pictures"):
             pictures = self._draw(snapshot, errors)
@@ -176,27 +177,28 @@ class Run:
                 measured.sprite = make_sprite(inputs)
                 self.archive.keep_inputs(measured.sprite.png, measured.sprite.facts)
 
-    def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Snapshot:
+    def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Analysed:
         """A step's snapshot. If what was read of earlier ones is why it cannot be had, drift starts anew without it."""
 
-        def analysed(previous: Earlier | None, first: Earlier | None) -> Snapshot:
-            return analyse(
-                clouds, self.options, step=step, epoch=epoch, previous=previous, first=first, n_threads=n_threads
-            )
+        def after(previous: Analysed | None, first: Analysed | None) -> Analysed:
+            return analyse_next(clouds, self.options, step, epoch, previous, first, n_threads)
 
         try:
-            snapshot = analysed(None, None) if anew else analysed(self._previous, self._first)
+            analysed = after(None, None) if anew else after(self._previous, self._first)
         except Exception as error:
             if anew or self._previous is None or not self._previous_is_read:
                 raise
-            snapshot = analysed(None, None)
+            analysed = after(None, None)
             before = self._previous.snapshot.step
             anew = (
                 f"Drift starts anew at step {step}, for it cannot be compared with step {before}: "
                 f"{type(error).__name__}: {error}"
             )
             self._first = self._previous = None
-        return dataclasses.replace(snapshot, problems={**snapshot.problems, "drift": anew}) if anew else snapshot
+        if anew:
+            problems = {**analysed.snapshot.problems, "drift": anew}
+            analysed.snapshot = dataclasses.replace(analysed.snapshot, problems=problems)
+        return analysed
 
     def _catch_up(self, step: int, errors: list[Exception]) -> list[int]:
         """Take in what was measured before a step, and give the steps of what is not this run's any more.
@@ -218,7 +220,7 @@ class Run:
 
     def _go_on_from(self, snapshot: Snapshot, errors: list[Exception]) -> None:
         try:
-            self._remember(snapshot)
+            self._remember(Analysed(snapshot))
         except Exception as error:  # what one file holds must not cost the run its later snapshots
             errors.append(ValueError(f"Left out step {snapshot.step}: {type(error).__name__}: {error}"))
 
@@ -237,11 +239,11 @@ class Run:
             f"{told(different, f'step {self._previous.snapshot.step}', f'step {step}')}."
         )
 
-    def _remember(self, snapshot: Snapshot) -> None:
-        earlier = Earlier(snapshot)
+    def _remember(self, analysed: Analysed) -> None:
+        snapshot = analysed.snapshot
         if self._first is None or self._recorded_otherwise(snapshot, snapshot.step):
-            self._first = earlier
-        self._previous = earlier
+            self._first = analysed
+        self._previous = analysed
         self._ranges.include(snapshot)
 
 

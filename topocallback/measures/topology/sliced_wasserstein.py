@@ -97,12 +97,15 @@ class SlicedWasserstein(DiagramDistance):
         r"""The mean over the directions of :math:`\int \phi_A \phi_B`: see ``_features``."""
         second = first if second is None else second
         # A pair is seen on the grid of the larger of its two diagrams, so that no third one changes what it gives.
-        level = np.maximum.outer([part.level for part in first], [part.level for part in second])
-        alike = np.zeros(level.shape)
-        for one in np.unique(level):
-            ours = _see(first, int(one), self.n_directions)
-            theirs = ours if second is first else _see(second, int(one), self.n_directions)
-            alike = np.where(level == one, _products(ours, theirs) * (4.0**one / _FINENESS**2), alike)
+        levels, others = (np.array([part.level for part in parts], dtype=np.int64) for parts in (first, second))
+        alike = np.zeros((len(first), len(second)))
+        for level in np.unique(np.concatenate([levels, others])):
+            rows, columns = (np.flatnonzero(each <= level).tolist() for each in (levels, others))
+            ours = _see([first[i] for i in rows], int(level), self.n_directions)
+            theirs = ours if second is first else _see([second[i] for i in columns], int(level), self.n_directions)
+            is_larger = np.maximum.outer(levels[rows], others[columns]) == level
+            seen = _products(ours, theirs) * (4.0**level / _FINENESS**2)
+            alike[np.ix_(rows, columns)] += np.where(is_larger, seen, 0)
         return alike
 
 

@@ -18,17 +18,20 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Train a ResNet-18 on MNIST under a TopologyMonitor
 	$(BIN)/python examples/mnist_resnet.py
 
+# Each of the processes that share the tests: with two threads they spend their time on waiting for one another.
+IN_ONE_THREAD := OMP_NUM_THREADS=1
+
 test: $(VENV)/.dev ## Run the tests and doctests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(IN_ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile
 
 # What depends most on other packages.
 COMPATIBILITY := -m "not long" tests/trainings tests/records tests/cli
 
 test-lowest: $(VENV)-lowest/.test ## Test trainings, records and commands with the lowest versions of everything, on Python 3.10
-	$(VENV)-lowest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
+	$(IN_ONE_THREAD) $(VENV)-lowest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
 
 test-newest: $(VENV)-newest/.test ## Test trainings, records and commands on the newest Python
-	$(VENV)-newest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
+	$(IN_ONE_THREAD) $(VENV)-newest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
 
 check: $(VENV)/.dev ## Lint, check formatting, types and import rules
 	$(BIN)/ruff check .

@@ -42,9 +42,10 @@ check: $(VENV)/.dev ## Lint, check formatting, types and import rules
 docs: $(VENV)/.dev ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-bench: $(VENV)/.dev ## Measure what a snapshot costs, how much it slows training, and what the tab weighs
+bench: $(VENV)/.dev ## Measure what a snapshot costs, here and at scale, how much it slows training, and what the tab weighs
 	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/tab.py
 	$(BIN)/python benchmarks/gpu.py
 

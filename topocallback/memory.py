@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["available_memory", "size_in_words"]
+__all__ = ["available_memory", "look_again", "size_in_words"]
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 # Of a container or a job: the limit, what is in use, and what of that the system gives back when it is asked to.
@@ -33,6 +33,11 @@ def available_memory(root: Path = Path("/")) -> int | None:
         True
     """
     return _available(root, int(time.monotonic())) if sys.platform == "linux" else None
+
+
+def look_again() -> None:
+    """Have ``available_memory`` read anew, where much has been given back since a moment ago."""
+    _available.cache_clear()
 
 
 def size_in_words(count: float) -> str:

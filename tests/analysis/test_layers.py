@@ -1,5 +1,8 @@
 """What is measured on one layer alone, and what becomes of it where a measure fails."""
 
+import gc
+import weakref
+
 import numpy as np
 from analysis_tools import random_clouds, replace_layer
 
@@ -173,3 +176,17 @@ def test_a_layer_without_points_is_asked_for_nothing():
 def test_a_layer_of_which_no_position_was_kept_says_so():
     clouds = PointClouds({"a": np.eye(3), "rows": np.empty((0, 5))}, owners={"rows": np.empty(0, dtype=np.int64)})
     assert measured(clouds, "rows").problems == ["No points: the mask kept no position of any sample."]
+
+
+def test_what_has_been_measured_is_gone_at_once_with_its_distances():
+    clouds, options = random_clouds(), AnalysisOptions()
+    gc.disable()  # which would find it in the end
+    try:
+        facts = layer_facts(clouds, clouds.layers[0], options)
+        measured = measure_layer(facts, options, Clock())
+        left, distances = weakref.ref(facts), weakref.ref(facts.distances)
+        del facts
+        assert left() is distances() is None
+    finally:
+        gc.enable()
+    assert len(measured.facts.parts(N_PARTS)) == N_PARTS

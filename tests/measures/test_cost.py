@@ -33,6 +33,11 @@ def test_time_grows_with_the_width_of_the_clouds():
     assert order(seconds([(512, 10**6)]), seconds([(512, 10**7)]), 10) == 1
 
 
+def test_a_few_points_of_very_many_values_cost_by_the_values():
+    few, many = seconds([(16, 10**7)]), seconds([(32, 10**7)])
+    assert 1.9 * few < many < 2.5 * few
+
+
 def test_time_grows_with_the_square_of_the_number_of_layers_and_each_layers_own_with_their_number():
     few, many = (seconds([(50, 4)] * count) for count in (3000, 30_000))
     assert order(few, many, 10) == 2

@@ -108,6 +108,43 @@ def test_who_waited_in_vain_does_not_wait_for_a_place_again(tmp_path, run, gate,
         delivery.finish(trainer_for(tmp_path), LONG)
 
 
+@pytest.fixture
+def available(monkeypatch):
+    monkeypatch.setattr("topocallback.monitor.delivery.available_memory", lambda: 1000)
+
+
+def test_a_step_that_fits_beside_what_is_measured_waits_for_nothing(available, gate):
+    delivery = Delivery(Reports("raise"))
+    assert delivery.make_room(10**6, 1)  # nothing is measured: then recording itself looks for room
+    delivery.submit(lambda: gate.wait(LONG), 1)
+    assert delivery.make_room(500, 2)
+    assert delivery.pending == 1
+
+
+def test_where_nobody_knows_what_memory_there_is_nothing_waits_for_it(monkeypatch, gate):
+    monkeypatch.setattr("topocallback.monitor.delivery.available_memory", lambda: None)
+    delivery = Delivery(Reports("raise"))
+    delivery.submit(lambda: gate.wait(LONG), 1)
+    assert delivery.make_room(10**15, 2)
+
+
+def test_a_step_for_which_there_is_no_memory_waits_until_the_others_are_done(available, gate):
+    delivery = Delivery(Reports("raise"))
+    delivery.submit(lambda: gate.wait(LONG), 1)
+    threading.Timer(0.2, gate.set).start()
+    assert delivery.make_room(501, 2)
+    assert gate.is_set()
+
+
+def test_a_step_for_which_there_is_no_memory_in_time_is_left_out_and_said(available, gate, monkeypatch):
+    monkeypatch.setattr("topocallback.monitor.delivery.LONGEST_WAIT", 0.01)
+    delivery = Delivery(Reports("warn"))
+    delivery.submit(lambda: gate.wait(LONG), 1)
+    with pytest.raises(TimeoutError, match=r"no memory for 2.0 kB beside .* so step 2 is left out. Lower `n_samples`"):
+        delivery.make_room(2000, 2)
+    assert not delivery.make_room(2000, 3)  # which is said at the end
+
+
 def test_all_waits_of_a_run_together_have_an_end(run, monkeypatch):
     monkeypatch.setattr("topocallback.monitor.delivery.LONGEST_WAIT", 0.5)
     delivery = Delivery(Reports("warn"))

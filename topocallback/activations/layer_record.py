@@ -76,6 +76,10 @@ class LayerRecord:
     def fail(self, problem: str) -> None:
         """Say that it cannot be recorded, and let go of what there is."""
         self.problem = problem
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Let go of its vectors."""
         for table in self.slots:
             if table.rows is not None:
                 self.room.give_back(table.rows.nbytes, table.rows.device)

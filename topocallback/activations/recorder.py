@@ -253,6 +253,14 @@ class ActivationRecorder:
         positions = self.pooling if isinstance(self.pooling, Positions) else None
         return Recording(ids, complete, labels, problems, positions)
 
+    def let_go(self) -> None:
+        """Let go of all vectors: what was recorded is elsewhere, or not wanted.
+
+        A recorder and its hooks hold on to each other, so that it would keep them until Python looks for circles.
+        """
+        for layer in self._layers.values():
+            layer.let_go()
+
     def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
         """The names of the clouds of some layers, in their order; see ``recording``."""
         return tuple(cloud for _, cloud, _ in cloud_names(self._counts(calls, calls)))

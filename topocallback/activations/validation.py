@@ -178,6 +178,10 @@ class ValidationRecorder:
         self._fetches = self._activations.before_call = None
         self._activations.end_batch()
 
+    def let_go(self) -> None:
+        """Let go of all vectors; see ``ActivationRecorder.let_go``."""
+        self._activations.let_go()
+
     def recording(self, device: torch.device | None = None) -> Recording:
         """What was recorded of the layers so far; see ``ActivationRecorder.recording``.
 

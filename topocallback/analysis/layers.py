@@ -91,6 +91,25 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
         options: What to measure.
         clock: Takes the time.
     """
+    try:
+        return _measured(facts, options, clock)
+    finally:
+        facts.let_go()
+
+
+def not_measured(problem: str, options: AnalysisOptions) -> LayerMeasurements:
+    """What a layer gives of which nothing can be measured: as one without points.
+
+    Args:
+        problem: Why, in a sentence.
+        options: What should have been measured.
+    """
+    nothing = LayerFacts(np.empty((0, 0)), homology_dims=options.homology_dims, backend=options.backend)
+    nothing.diagrams = [np.empty((0, 2)) for _ in options.homology_dims]
+    return LayerMeasurements(0, nothing.sample_ids, 1.0, nothing.without_cloud(), None, {}, {}, [problem])
+
+
+def _measured(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> LayerMeasurements:
     problems = [*_points_left_out(facts), *_equal_points(facts)]
     mapper: MapperGraph | None = None
     with clock("diagrams"):
@@ -112,18 +131,6 @@ def measure_layer(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> 
     return LayerMeasurements(
         facts.n_points, facts.sample_ids, facts.scale, of_record, mapper, prepared, values, problems
     )
-
-
-def not_measured(problem: str, options: AnalysisOptions) -> LayerMeasurements:
-    """What a layer gives of which nothing can be measured: as one without points.
-
-    Args:
-        problem: Why, in a sentence.
-        options: What should have been measured.
-    """
-    nothing = LayerFacts(np.empty((0, 0)), homology_dims=options.homology_dims, backend=options.backend)
-    nothing.diagrams = [np.empty((0, 2)) for _ in options.homology_dims]
-    return LayerMeasurements(0, nothing.sample_ids, 1.0, nothing.without_cloud(), None, {}, {}, [problem])
 
 
 def _points_left_out(facts: LayerFacts) -> list[str]:

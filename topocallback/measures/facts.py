@@ -233,6 +233,14 @@ class LayerFacts:
         facts._parts = {count: [part._of_distances() for part in parts] for count, parts in self._parts.items()}
         return facts
 
+    def let_go(self) -> None:
+        """Let go of the parts, which hold on to these facts.
+
+        Otherwise the cloud and its distances would be there until Python looks for circles: a training with three
+        validations of 5000 points took 0.93 GB, and takes 0.64 GB without them.
+        """
+        self._parts.clear()
+
     def _of_distances(self) -> LayerFacts:
         if "diagrams" in self.__dict__:  # the distances of all parts together are a third of the layer's
             facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims, checked=True)

@@ -180,6 +180,7 @@ class TopologyMonitor(Callback):
         self._recorder: ValidationRecorder | None = None
         self._step: WatchedStep | None = None
         self._inputs_due = log_inputs
+        self._clouds_size = 0  # bytes, of the last recorded validation
         self._off = False
         self._monitored = MonitoredScalars(self.options, layers)
 
@@ -285,7 +286,7 @@ class TopologyMonitor(Callback):
             self._schedule.start(trainer, pending=self._delivery.pending)
         with self._reports.guarded("starting to record", self._stop_recording):
             self._delivery.deliver(trainer)
-            if self._schedule.is_due:
+            if self._schedule.is_due and self._delivery.make_room(self._clouds_size, logging_step(trainer)):
                 inputs = self._inputs_due
                 with self.spent(RECORDING):
                     self._recorder = start_recording(trainer, pl_module, self.recording, self._reports, inputs=inputs)
@@ -330,6 +331,8 @@ class TopologyMonitor(Callback):
                     recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=agreement.inputs)
                 self.spent.count(recorder.clock)
                 measured = None if recorded is None else self._measure(trainer, *recorded)
+        if recorder is not None:
+            recorder.let_go()
         if not self.background and not self._off:
             with self._reports.guarded("logging"):
                 self._delivery.deliver_now(trainer, measured)
@@ -406,6 +409,8 @@ class TopologyMonitor(Callback):
     def _stop_recording(self) -> None:
         if self._step is not None:
             self._step.end()
+        if self._recorder is not None:
+            self._recorder.let_go()
         self._recorder = self._step = None
 
     def _draw_last(self, trainer: pl.Trainer) -> None:
@@ -418,6 +423,7 @@ class TopologyMonitor(Callback):
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
     ) -> MeasuredStep | None:
         """Measure now and give the result, or have it done in the background and give nothing."""
+        self._clouds_size = sum(cloud.nbytes for cloud in clouds.values())
         report_cost(self._reports, clouds, self.options, self.recording, self.background, bool(self.figures))
         writes = not getattr(trainer, "fast_dev_run", False)
         run = self._current.run(

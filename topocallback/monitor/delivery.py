@@ -15,6 +15,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 
+from topocallback.memory import available_memory, look_again, size_in_words
 from topocallback.monitor.background import BackgroundWorker
 from topocallback.monitor.disks import Disks
 from topocallback.monitor.layer_problems import by_cause
@@ -32,6 +33,10 @@ LONGEST_WAIT = 300.0
 
 WAIT_AFTER_FAILURE = 20.0
 """Seconds: who interrupts a run wants it to end."""
+
+_MOST_OF_MEMORY = 0.5
+"""Share of what is available that one more step's clouds may take beside those that are being analysed. Each layer may
+have 80 % of it: a second step would take 80 % of the rest, and leave the run 4 %."""
 
 
 class Delivery:
@@ -79,29 +84,54 @@ class Delivery:
             TimeoutError: If there was no place in the queue in time. It is raised for the first such step of a run; of
                 the others ``finish`` says how many there were.
         """
-        waits = self._worker.full
-        wait = 0.0 if self._gave_up else self._patience
-        if wait and waits:
+        if self._waited(lambda left: self._worker.submit(measure, left), waits=self._worker.full, step=step):
+            self._loggers.append(loggers)
+            return
+        self._leave_out(step, f"the analyses of earlier steps took more than {LONGEST_WAIT:.0f} s")
+
+    def make_room(self, n_bytes: int, step: int) -> bool:
+        """Wait until what is being measured is done, where there is no memory for the clouds of one more step.
+
+        Args:
+            n_bytes: How much the clouds of the step before took.
+            step: The logger's step.
+
+        Returns:
+            Whether there is room. Where the system does not tell how much memory there is, there always is.
+
+        Raises:
+            TimeoutError: If there is none in time; see ``submit``.
+        """
+        available = available_memory() if self._worker.pending else None
+        if available is None or n_bytes <= _MOST_OF_MEMORY * available:
+            return True
+        if self._waited(self._worker.wait, waits=True, step=step):
+            look_again()
+            return True
+        self._leave_out(step, f"there is no memory for {size_in_words(n_bytes)} beside the step that is being analysed")
+        return False
+
+    def _waited(self, wait: Callable[[float], bool], *, waits: bool, step: int) -> bool:
+        """Whether a wait ended in time, which a run has for all of them together."""
+        left = 0.0 if self._gave_up else self._patience
+        if left and waits:
             rank_zero_info("TopologyMonitor: waiting for the analysis of an earlier step ...")
         start = time.monotonic()
         try:
-            taken = self._worker.submit(measure, wait)
+            done = wait(left)
         except KeyboardInterrupt:
             self._interrupted = True
             self._reports.warn(f"step {step} is left out, for the wait for its place was interrupted.")
             raise
         if waits:
             self._patience = max(0.0, self._patience - (time.monotonic() - start))
-        if taken:
-            self._loggers.append(loggers)
-            return
+        return done
+
+    def _leave_out(self, step: int, why: str) -> None:
         self._gave_up = True
         self._left_out.append(step)
         if len(self._left_out) == 1:
-            raise TimeoutError(
-                f"the analyses of earlier steps took more than {LONGEST_WAIT:.0f} s, so step {step} is left out. "
-                "Lower `n_samples` or raise `every_n_validations`."
-            )
+            raise TimeoutError(f"{why}, so step {step} is left out. Lower `n_samples` or raise `every_n_validations`.")
 
     def wait(self, timeout: float = LONGEST_WAIT) -> bool:
         """Wait until all steps are measured.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import sys
 
 import lightning.pytorch as pl
 
@@ -42,6 +44,8 @@ def start_recording(
     rehearsal = is_rehearsal(trainer)
     indices = batch_indices(trainer, options.dataloader_idx)
     if rehearsal:
+        # As many places as there will be: a layer that fits is not to be called too wide before the first step.
+        options = dataclasses.replace(options, n_samples=max(2, min(options.n_samples, indices.length or sys.maxsize)))
         indices.length = None  # of which it may see none that would be chosen
     kept = None
     if inputs and not rehearsal and not indices.shuffled:
@@ -74,6 +78,7 @@ def finish_recording(
         return None
     device = trainer.strategy.root_device if is_distributed(trainer) else None
     recording = recorder.recording(device)
+    recorder.let_go()  # so that vectors which are put in order leave one layer after the other
     kept = recorder.inputs.collect(device) if inputs and recorder.inputs is not None else None
     directory = run_directory(trainer)
     if not trainer.is_global_zero:

@@ -21,10 +21,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import (
     Comparison,
+    Snapshot,
     compare_checkpoints,
     compare_models,
 )
-from topocallback.compare import study as study_module
+from topocallback.compare import measuring
 from topocallback.compare.blocks import all_distances
 from topocallback.compare.store import Store
 from topocallback.measures import Distance
@@ -63,13 +64,13 @@ def test_killed_at_random_moments_and_started_again_it_ends_with_the_identical_r
 def measured(monkeypatch):
     """What was recorded, a model's class each: what is kept is not."""
     found = []
-    original = study_module.record_clouds
+    original = measuring.record_clouds
 
     def counted(model, *arguments):
         found.append(type(model).__name__)
         return original(model, *arguments)
 
-    monkeypatch.setattr(study_module, "record_clouds", counted)
+    monkeypatch.setattr(measuring, "record_clouds", counted)
     return found
 
 
@@ -81,6 +82,36 @@ def test_what_is_kept_is_not_computed_again_and_other_options_or_data_are(study,
     assert len(measured) == 12
     compare_checkpoints(Classifier, checkpoints_of(study), loader(seed=5), n_samples=N_SAMPLES, folder=tmp_path)
     assert len(measured) == 18
+
+
+def test_parts_of_a_study_that_were_compared_alone_are_not_measured_again(study, compared, tmp_path, measured):
+    for seed in range(2):
+        files = str(study / f"seed={seed}" / "checkpoints" / "*.ckpt")
+        compare_checkpoints(Classifier, files, loader(), n_samples=N_SAMPLES, folder=tmp_path)
+    assert len(measured) == 6
+    assert_same(compare(study, folder=tmp_path), compared)
+    assert len(measured) == 6
+
+
+def test_several_may_write_and_read_one_file_at_once(study, tmp_path):
+    compare_checkpoints(Classifier, one_file(study), loader(), n_samples=N_SAMPLES, folder=tmp_path / "made")
+    snapshot = Snapshot.load(next((tmp_path / "made" / "snapshots").iterdir()))
+    stores = [Store(tmp_path / "shared") for _ in range(4)]
+    found = []
+
+    def write_and_read(store):
+        for _ in range(20):
+            store.keep_snapshot("key", snapshot)
+            found.append(store.snapshot("key"))
+
+    threads = [threading.Thread(target=write_and_read, args=(store,)) for store in stores]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(found) == 80
+    assert all(each is not None and each.layers == snapshot.layers for each in found)
+    assert [path.name for path in (tmp_path / "shared" / "snapshots").iterdir()] == ["key.npz"]
 
 
 def one_file(study):

@@ -53,7 +53,7 @@ def test_each_checkpoint_gives_the_snapshot_that_the_monitor_wrote(study, tmp_pa
 
 @pytest.mark.parametrize(("most_left_behind", "at_once"), [(0, 1), (64_000_000, 6)])
 def test_models_are_freed_before_they_take_too_much_memory(study, monkeypatch, most_left_behind, at_once):
-    monkeypatch.setattr("topocallback.compare.study._MOST_LEFT_BEHIND", most_left_behind)
+    monkeypatch.setattr("topocallback.compare.measuring._MOST_LEFT_BEHIND", most_left_behind)
     alive, most = weakref.WeakSet(), []
 
     def make():
@@ -70,7 +70,7 @@ def test_models_are_freed_before_they_take_too_much_memory(study, monkeypatch, m
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_model_whose_size_is_not_known_is_freed_at_once(monkeypatch, fails):
     collected = []
-    monkeypatch.setattr("topocallback.compare.study.gc.collect", lambda: collected.append(1))
+    monkeypatch.setattr("topocallback.compare.measuring.gc.collect", lambda: collected.append(1))
 
     def broken():
         raise KeyError("no such weights")

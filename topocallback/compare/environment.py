@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 
 import torch
 
-__all__ = ["environment"]
+__all__ = ["Settings", "environment"]
 
 _PACKAGES = (
     "gudhi",
@@ -40,6 +43,51 @@ def environment() -> dict[str, str]:
         "precision": torch.get_float32_matmul_precision(),
         "deterministic": str(torch.are_deterministic_algorithms_enabled()),
     }
+
+
+class Settings(NamedTuple):
+    """How torch is set to compute in a process, as far as numbers depend on it."""
+
+    dtype: torch.dtype
+    precision: str
+    deterministic: bool
+    only_warns: bool
+    n_threads: int  # a sum of 500,000 values was another one in 4 threads than in 1
+
+    @classmethod
+    def here(cls) -> Settings:
+        """Those of this process."""
+        return cls(
+            torch.get_default_dtype(),
+            torch.get_float32_matmul_precision(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+            torch.get_num_threads(),
+        )
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Set this process like the one that they come from, and back.
+
+        Example:
+            >>> with Settings.here()._replace(dtype=torch.float64).used():
+            ...     torch.get_default_dtype()
+            torch.float64
+            >>> torch.get_default_dtype()
+            torch.float32
+        """
+        own = Settings.here()
+        try:
+            self._set()
+            yield
+        finally:
+            own._set()
+
+    def _set(self) -> None:
+        torch.set_default_dtype(self.dtype)
+        torch.set_float32_matmul_precision(self.precision)
+        torch.use_deterministic_algorithms(self.deterministic, warn_only=self.only_warns)
+        torch.set_num_threads(self.n_threads)
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 from torch import nn
 
+from topocallback.activations.generators import forked_generators, seed_generators
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.compare.checkpoints import (
     ModelSource,
@@ -21,10 +22,11 @@ from topocallback.compare.checkpoints import (
     short_names,
 )
 from topocallback.compare.comparable import ComparableSnapshots
+from topocallback.compare.measuring import Subject
 from topocallback.compare.options import CompareOptions, takes_compare_options
 from topocallback.compare.recording import Data, ValidationData
 from topocallback.compare.store import Store
-from topocallback.compare.study import Study, Subject
+from topocallback.compare.study import Study
 from topocallback.measures.base import Distance
 from topocallback.measures.table import MeasureLike, from_record, resolve_all
 from topocallback.records.archive import run_directory
@@ -50,7 +52,8 @@ def compare_checkpoints(
     """Compare the layers of checkpoints, of one run or of many, on the same samples.
 
     Each checkpoint is loaded, validated and measured for itself, as ``TopologyMonitor`` does during training: with the
-    same options its ``Snapshot`` holds the same numbers, bit for bit. One model at a time is in memory.
+    same options its ``Snapshot`` holds the same numbers, bit for bit. One model at a time is in memory, or one in each
+    process that joblib has been told to use.
 
     Args:
         model: The LightningModule class, built from each checkpoint's own hyperparameters; or a module whose copy takes
@@ -75,11 +78,11 @@ def compare_checkpoints(
     asked = CompareOptions.of(options)
     source = ModelSource(model)
     files = checkpoint_files(checkpoints)
-    study = Study(asked, ValidationData(data, asked.dataloader_idx))
+    study = Study(asked, ValidationData(data, asked.dataloader_idx), source)
     subjects = [
         Subject(
             Checkpoint(file.name, file.run, path=str(file.path)),
-            functools.partial(_load, source, file.path, trust),
+            functools.partial(_load, path=file.path, trust=trust),
         )
         for file in files
     ]
@@ -118,7 +121,9 @@ def compare_models(models: Mapping[str, nn.Module | Callable[[], nn.Module]], da
     if not models:
         raise ValueError("Expected `models` to hold at least one model, got none.")
     study = Study(asked, ValidationData(data, asked.dataloader_idx))
-    subjects = [Subject(Checkpoint(name, name), functools.partial(_made, model)) for name, model in models.items()]
+    subjects = [
+        Subject(Checkpoint(name, name), functools.partial(_made, model=model)) for name, model in models.items()
+    ]
     return study.compare(subjects)
 
 
@@ -216,8 +221,11 @@ def _of_diagrams(
 def _load(source: ModelSource, path: Path, trust: bool) -> tuple[nn.Module, int, int]:
     content = read_checkpoint(path, trust)
     step, epoch = position_in_run(content)
-    return source.load(path, content, trust), step, epoch
+    # Weights come from the file. What else a model draws when it is made is the same in every one, and in any process.
+    with forked_generators():
+        seed_generators(0)
+        return source.load(path, content, trust), step, epoch
 
 
-def _made(model: nn.Module | Callable[[], nn.Module]) -> tuple[nn.Module, int, int]:
+def _made(source: None, model: nn.Module | Callable[[], nn.Module]) -> tuple[nn.Module, int, int]:
     return model if isinstance(model, nn.Module) else model(), 0, 0

@@ -8,7 +8,6 @@ from topocallback.analysis.options import AnalysisOptions
 from topocallback.compare.options import CompareOptions
 from topocallback.measures.cost import Cost, cost_of_pairs, predict_cost
 from topocallback.measures.cost_told import clouds_in_words, too_much
-from topocallback.records.point_clouds import PointClouds
 
 __all__ = ["MOST_SECONDS", "predict_comparison", "warn_of_cost"]
 
@@ -53,11 +52,11 @@ def predict_comparison(
     return analyses.times(count).and_(pairs)
 
 
-def warn_of_cost(clouds: PointClouds, count: int, asked: CompareOptions, *, n_at_once: int) -> None:
+def warn_of_cost(shapes: list[tuple[int, int]], count: int, asked: CompareOptions, *, n_at_once: int) -> None:
     """Warn of a comparison that will take more than a user may expect, with the options that make it less.
 
     Args:
-        clouds: What was recorded of the first model.
+        shapes: (n, d) of every cloud of the first model.
         count: How many models are measured.
         asked: How they are compared.
         n_at_once: How many are analysed at once.
@@ -65,7 +64,6 @@ def warn_of_cost(clouds: PointClouds, count: int, asked: CompareOptions, *, n_at
     Warns:
         UserWarning: If it takes more than ``MOST_SECONDS`` or half of the memory that is available.
     """
-    shapes = [(len(cloud), cloud.shape[1]) for cloud in clouds.values()]
     options = asked.analysis
     keeps_clouds = not all(distance.from_diagrams for distance in options.distances)
     cost = predict_comparison(shapes, count, options, n_at_once=min(count, n_at_once), keeps_clouds=keeps_clouds)

@@ -95,7 +95,7 @@ class ValidationData(pl.LightningDataModule):
         if dataloader_idx >= len(loaders):
             raise ValueError(f"Expected `dataloader_idx` to be below {len(loaders)}, got {dataloader_idx}.")
         self.recorded = loaders[dataloader_idx]
-        self._fingerprints: dict[float, str] = {}
+        self.fingerprints: dict[float, str] = {}  # by the number of batches
         indices = BatchIndices(self.recorded)
         self.length = indices.length
         if indices.shuffled:
@@ -129,11 +129,11 @@ class ValidationData(pl.LightningDataModule):
         Raises:
             CannotBeSeenError: If the data differ from pass to pass, or hold something of which no hash can be made.
         """
-        if most_batches not in self._fingerprints:
+        if most_batches not in self.fingerprints:
             digests = [digest_of_pass(self.recorded, most_batches)]
             digests += [digest_of(getattr(self._hooks, name), f"data.{name}") for name in self._changes_of_batches()]
-            self._fingerprints[most_batches] = fingerprint({"batches": digests, "length": self.length})
-        return self._fingerprints[most_batches]
+            self.fingerprints[most_batches] = fingerprint({"batches": digests, "length": self.length})
+        return self.fingerprints[most_batches]
 
     def _changes_of_batches(self) -> list[str]:
         """The hooks of the data module that change a batch after it has left the data loader."""

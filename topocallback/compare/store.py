@@ -64,6 +64,10 @@ class Store:
         except (OSError, ValueError):  # damaged: it is measured again
             return None
 
+    def snapshot_keys(self) -> frozenset[str]:
+        """The keys under which there may be a snapshot; ``snapshot`` tells whether it is whole."""
+        return frozenset() if self.folder is None else frozenset(path.stem for path in self._listed("snapshots"))
+
     def keep_snapshot(self, key: str | None, snapshot: Snapshot) -> None:
         """Keep a snapshot under a key."""
         self._keep("snapshots", key, snapshot.save)
@@ -83,6 +87,12 @@ class Store:
         """Keep a block of distances under a key, unless one of the distances is missing."""
         if not np.isnan(distances[0]).any():
             self._keep("blocks", key, lambda path: save_arrays(path, {"distances": distances}))
+
+    def _listed(self, kind: str) -> list[Path]:
+        try:
+            return [] if self.folder is None else list((self.folder / kind).glob("[!.]*.npz"))
+        except OSError:
+            return []
 
     def _path(self, kind: str, key: str | None) -> Path | None:
         return None if self.folder is None or key is None else self.folder / kind / f"{key}.npz"

@@ -14,7 +14,6 @@ import joblib
 import pytest
 from small_classifier import N_SAMPLES, Classifier, loader
 from small_study import assert_same, checkpoints_of, compare
-from torch.utils.data import DataLoader
 
 from topocallback import compare_checkpoints
 from topocallback.compare import jobs
@@ -41,9 +40,9 @@ def mortal_classifier(made, asked_by):
     return Classifier()
 
 
-def compare_with_a_death(study, made, data=None):
+def compare_with_a_death(study, made):
     make = functools.partial(mortal_classifier, made, os.getpid())
-    found = compare_checkpoints(make, checkpoints_of(study), data or loader(), n_samples=N_SAMPLES)
+    found = compare_checkpoints(make, checkpoints_of(study), loader(), n_samples=N_SAMPLES)
     assert len(list(made.iterdir())) > 6  # one was made again
     return found
 
@@ -64,10 +63,9 @@ def dask_cluster():
 
 
 @pytest.mark.long
-def test_a_dask_cluster_gives_the_identical_result_with_a_data_loader_that_has_workers(study, compared, dask_cluster):
-    data = DataLoader(loader().dataset, batch_size=32, num_workers=1)
+def test_a_dask_cluster_gives_the_identical_result(study, compared, dask_cluster):
     with joblib.parallel_config(backend="dask"):
-        found = compare_checkpoints(Classifier, checkpoints_of(study), data, n_samples=N_SAMPLES)
+        found = compare(study)
     assert_same(found, compared)
 
 

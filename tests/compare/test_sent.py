@@ -1,5 +1,6 @@
 """Models that are measured by workers: nothing of what is found or said is lost. Here the workers are threads."""
 
+import multiprocessing
 import threading
 import warnings
 from dataclasses import dataclass
@@ -232,3 +233,21 @@ def test_when_all_workers_die_it_says_what_is_kept_and_the_next_call_goes_on(stu
     assert len(list((tmp_path / "snapshots").glob("*.npz"))) == 4
     monkeypatch.undo()
     assert_same(compare(study, folder=tmp_path), compared)
+
+
+def starts_a_child(answers):
+    context = multiprocessing.get_context("fork")
+    with sent._may_have_children():
+        child = context.Process(target=answers.put, args=("from the child",))
+        child.start()
+        child.join()
+    answers.put(multiprocessing.current_process().daemon)
+
+
+def test_a_data_loader_may_have_workers_in_a_worker_that_is_a_daemon_as_dasks_are():
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    worker = context.Process(target=starts_a_child, args=(answers,), daemon=True)
+    worker.start()
+    worker.join()
+    assert [answers.get() for _ in range(2)] == ["from the child", True]

@@ -50,8 +50,9 @@ class CompareOptions:
             ``{"precision": "bf16-mixed"}``.
         folder: Where snapshots and distances are kept: an interrupted comparison goes on from there. ``None`` keeps
             nothing.
-        n_jobs: How many diagrams or blocks of distances are computed at once; ``None``: what
-            ``joblib.parallel_config`` says, or one per core, at most 4. The result does not depend on it.
+        n_jobs: How many models or blocks of distances are worked on at once; ``None``: what
+            ``joblib.parallel_config`` says, or one per core, at most 4. Where joblib uses other processes, models are
+            loaded and run there. The result does not depend on it.
         progress: Whether to show progress bars.
 
     Raises:

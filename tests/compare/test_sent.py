@@ -1,6 +1,7 @@
 """Models that are measured by workers: nothing of what is found or said is lost. Here the workers are threads."""
 
 import multiprocessing
+import random
 import threading
 import warnings
 from dataclasses import dataclass
@@ -251,3 +252,25 @@ def test_a_data_loader_may_have_workers_in_a_worker_that_is_a_daemon_as_dasks_ar
     worker.start()
     worker.join()
     assert [answers.get() for _ in range(2)] == ["from the child", True]
+
+
+class DrawsOnce(nn.Module):
+    """As another thread may do it meanwhile."""
+
+    drawn = False
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x):
+        if not DrawsOnce.drawn:
+            DrawsOnce.drawn = True
+            random.random()
+        return self.layer(x)
+
+
+def test_what_another_thread_draws_is_not_taken_for_the_models(elsewhere, tmp_path):
+    compare_models({"one": DrawsOnce()}, DATA, n_samples=50, folder=tmp_path)
+    assert DrawsOnce.drawn
+    assert len(list((tmp_path / "snapshots").glob("*.npz"))) == 1

@@ -122,7 +122,8 @@ def compare_models(models: Mapping[str, nn.Module | Callable[[], nn.Module]], da
         raise ValueError("Expected `models` to hold at least one model, got none.")
     study = Study(asked, ValidationData(data, asked.dataloader_idx))
     subjects = [
-        Subject(Checkpoint(name, name), functools.partial(_made, model=model)) for name, model in models.items()
+        Subject(Checkpoint(name, name), functools.partial(_made, model=model), may_be_random=True)
+        for name, model in models.items()
     ]
     return study.compare(subjects)
 

@@ -43,6 +43,7 @@ class Subject:
 
     checkpoint: Checkpoint
     load: Callable[[Any], tuple[nn.Module, int, int]]  # of what all are made of: the model, its step and its epoch
+    may_be_random: bool = False  # whether what it draws meanwhile may be in the model
 
     @property
     def name(self) -> str:
@@ -99,26 +100,24 @@ class Measuring:
         """Whether what is kept of a layer, its diagrams, is not enough for a distance."""
         return not all(distance.from_diagrams for distance in self.options.distances)
 
-    def recorded(
-        self, subject: Subject, is_kept: Callable[[str], bool], *, may_be_made_at_random: bool = True
-    ) -> Measurement:
+    def recorded(self, subject: Subject, is_kept: Callable[[str], bool], *, has_generators: bool = True) -> Measurement:
         """A model as it is kept, or recorded.
 
         Args:
             subject: Which model.
             is_kept: Whether there is something under a key.
-            may_be_made_at_random: Whether this process has the random generators of the one that was asked.
+            has_generators: Whether the random generators are those of the process that was asked.
 
         Raises:
             CheckpointError: Whatever a file or a user's own code does, which must not cost the others.
-            MadeAtRandomError: If it may not be, and is.
+            MadeAtRandomError: If it has not, and the model is drawn from them.
         """
         try:
             making = RandomDraws()
             making.start()
             model, step, epoch = subject.load(self.source)
             making.stop()
-            if making.found and not may_be_made_at_random:
+            if making.found and subject.may_be_random and not has_generators:
                 raise MadeAtRandomError
             self.left_behind += _size(model)
             return self._recorded(model, step, epoch, subject, is_kept)
@@ -157,6 +156,9 @@ class Measuring:
             return found
         draws = RandomDraws()
         found.clouds = self._clouds(model, subject, draws)
+        if draws.only_of_python:  # a model does it again
+            draws = RandomDraws()
+            found.clouds = self._clouds(model, subject, draws)
         found.shapes = [(len(cloud), cloud.shape[1]) for cloud in found.clouds.values()]
         if draws.found and found.key is not None:
             found.key, found.unkept = None, "the model draws from a random generator when it validates"

@@ -16,6 +16,8 @@ class RandomDraws:
 
     Attributes:
         found: Whether it was.
+        only_of_python: Whether it was from Python's own generator alone, which may have been another thread's doing:
+            that of a Dask worker draws from it whenever it likes.
 
     Example:
         >>> draws = RandomDraws()
@@ -27,7 +29,7 @@ class RandomDraws:
     """
 
     def __init__(self) -> None:
-        self.found = False
+        self.found = self.only_of_python = False
         self._before: tuple[Any, ...] | None = None
 
     def start(self) -> None:
@@ -37,7 +39,9 @@ class RandomDraws:
     def stop(self) -> None:
         """Up to here it counts."""
         if self._before is not None:
-            self.found = _states() != self._before
+            now = _states()
+            self.found = now != self._before
+            self.only_of_python = self.found and now[1:] == self._before[1:]
             self._before = None
 
 

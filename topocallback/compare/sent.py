@@ -148,7 +148,7 @@ def measure_sent(measuring: Pickled, subject: Pickled, beside: _Beside) -> FromW
     ):
         warnings.simplefilter("always")  # whoever asked decides what is shown
         try:
-            back.found = how.recorded(which, beside.known.__contains__, may_be_made_at_random=False)
+            back.found = how.recorded(which, beside.known.__contains__, has_generators=False)
         except CheckpointError as error:
             back.left_out = str(error)
         except MadeAtRandomError as error:

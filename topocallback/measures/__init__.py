@@ -5,9 +5,19 @@ called on plain arrays: ``MEASURES["sliced_wasserstein"]()(x, y)``.
 """
 
 from topocallback.measures.base import LENGTH, Distance, Measure, Statistic
+from topocallback.measures.cloud.classes import NeighbourAccuracy
+from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy
+from topocallback.measures.cloud.dimension import TwoNN
+from topocallback.measures.cloud.spectrum import EffectiveRank, MeanCosine, ParticipationRatio, RankMe
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.stability import MapperStability
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
+from topocallback.measures.similarity.block_influence import BlockInfluence
+from topocallback.measures.similarity.cka import CKA, UnbiasedCKA
+from topocallback.measures.similarity.dissimilarity import RSA
+from topocallback.measures.similarity.neighbours import NeighbourOverlap
+from topocallback.measures.similarity.shapes import EuclideanShapeMetric, Procrustes, ShapeMetric
+from topocallback.measures.similarity.trees import NTSE, NTSM, MaxRTDLite, RTDLite, SRTDLite
 from topocallback.measures.table import MEASURES, MeasureLike, resolve, resolve_all, resolve_distance
 from topocallback.measures.topology.bottleneck import Bottleneck
 from topocallback.measures.topology.distance import DiagramDistance
@@ -22,25 +32,45 @@ from topocallback.measures.topology.statistics import (
 from topocallback.measures.topology.wasserstein import Wasserstein
 
 __all__ = [
+    "CKA",
     "LENGTH",
     "MEASURES",
+    "NTSE",
+    "NTSM",
+    "RSA",
     "Bars",
+    "BlockInfluence",
     "Bottleneck",
     "DiagramDistance",
     "DiagramStatistic",
+    "DiffusionSpectralEntropy",
     "Distance",
+    "EffectiveRank",
+    "EuclideanShapeMetric",
     "LayerFacts",
     "LongestBar",
     "MapperCoverage",
     "MapperMajority",
     "MapperPurity",
     "MapperStability",
+    "MaxRTDLite",
+    "MeanCosine",
     "Measure",
     "MeasureLike",
+    "NeighbourAccuracy",
+    "NeighbourOverlap",
+    "ParticipationRatio",
     "PersistentEntropy",
+    "Procrustes",
+    "RTDLite",
+    "RankMe",
+    "SRTDLite",
+    "ShapeMetric",
     "SlicedWasserstein",
     "Statistic",
     "TotalPersistence",
+    "TwoNN",
+    "UnbiasedCKA",
     "Wasserstein",
     "resolve",
     "resolve_all",

@@ -21,7 +21,7 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.parallel import map_threads
 from topocallback.records.results import Description
 
-__all__ = ["LENGTH", "Distance", "Measure", "Statistic", "check_option", "in_words"]
+__all__ = ["LENGTH", "Distance", "Measure", "Statistic", "check_option", "in_words", "is_count"]
 
 LENGTH = "length"
 """The unit of what is measured in the cloud's own lengths: what it is called depends on the scale."""
@@ -283,6 +283,11 @@ class Statistic(Measure):
 
     def _kind(self) -> dict[str, Any]:
         return {"kind": "statistic", "more": self.more}
+
+
+def is_count(value: object) -> bool:
+    """Whether something is an integer of at least 1."""
+    return isinstance(value, (int, np.integer)) and bool(value >= 1)
 
 
 def check_option(measure: Measure, option: str, is_right: Callable[[Any], bool], expected: str) -> None:

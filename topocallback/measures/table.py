@@ -7,9 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from topocallback.measures.base import Distance, Measure
+from topocallback.measures.cloud.classes import NeighbourAccuracy
+from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy
+from topocallback.measures.cloud.dimension import TwoNN
+from topocallback.measures.cloud.spectrum import EffectiveRank, MeanCosine, ParticipationRatio, RankMe
 from topocallback.measures.functions import measure_of_function
 from topocallback.measures.mapper.stability import MapperStability
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
+from topocallback.measures.similarity.block_influence import BlockInfluence
+from topocallback.measures.similarity.cka import CKA, UnbiasedCKA
+from topocallback.measures.similarity.dissimilarity import RSA
+from topocallback.measures.similarity.neighbours import NeighbourOverlap
+from topocallback.measures.similarity.shapes import EuclideanShapeMetric, Procrustes, ShapeMetric
+from topocallback.measures.similarity.trees import NTSE, NTSM, MaxRTDLite, RTDLite, SRTDLite
 from topocallback.measures.topology.bottleneck import Bottleneck
 from topocallback.measures.topology.sliced_wasserstein import SlicedWasserstein
 from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
@@ -32,6 +42,20 @@ _ALL: tuple[type[Measure], ...] = (
     SlicedWasserstein,
     Wasserstein,
     Bottleneck,
+    # Distances between layers of the same samples.
+    CKA,
+    UnbiasedCKA,
+    ShapeMetric,
+    EuclideanShapeMetric,
+    Procrustes,
+    RSA,
+    NeighbourOverlap,
+    RTDLite,
+    MaxRTDLite,
+    SRTDLite,
+    NTSE,
+    NTSM,
+    BlockInfluence,
     # Statistics of one layer.
     Bars,
     TotalPersistence,
@@ -41,6 +65,13 @@ _ALL: tuple[type[Measure], ...] = (
     MapperMajority,
     MapperPurity,
     MapperStability,
+    RankMe,
+    EffectiveRank,
+    ParticipationRatio,
+    MeanCosine,
+    TwoNN,
+    DiffusionSpectralEntropy,
+    NeighbourAccuracy,
 )
 
 MEASURES: dict[str, type[Measure]] = {measure.key: measure for measure in _ALL}

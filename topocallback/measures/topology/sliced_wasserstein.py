@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.measures.base import check_option
+from topocallback.measures.base import check_option, is_count
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.topology.diagrams import Diagram, essential_births, that_die
 from topocallback.measures.topology.distance import DiagramDistance
@@ -55,7 +55,7 @@ class SlicedWasserstein(DiagramDistance):
     essential: bool = False
 
     def __post_init__(self) -> None:
-        check_option(self, "n_directions", _is_count, "an integer of at least 1")
+        check_option(self, "n_directions", is_count, "an integer of at least 1")
 
     def prepare_diagram(self, diagram: Diagram) -> _Projection:
         """The diagram seen along every direction, sorted."""
@@ -107,10 +107,6 @@ class SlicedWasserstein(DiagramDistance):
             seen = _products(ours, theirs) * (4.0**level / _FINENESS**2)
             alike[np.ix_(rows, columns)] += np.where(is_larger, seen, 0)
         return alike
-
-
-def _is_count(n: object) -> bool:
-    return isinstance(n, (int, np.integer)) and bool(n >= 1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Numbers that describe one cloud: its spectrum, its dimension, where its classes lie."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from synthetic_runs import write_run
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SHADOWING = ("numpy", "yaml", "jsonargparse", "torch", "lightning", "docstring_parser", "joblib", "tqdm", "scipy")
 
@@ -65,7 +67,6 @@ def test_files_in_the_current_folder_are_not_taken_for_packages(runs, hostile, t
     assert not touched.exists()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("how", ["script", "module", "safe script"])
 def test_what_is_named_is_imported_from_the_current_folder_and_nothing_else_is(runs, hostile, tmp_path, how):
     """Archives hold no clouds, so that the measure, which was found, cannot be taken of them."""

@@ -20,8 +20,8 @@ from topocallback.compare import jobs
 from topocallback.compare.jobs import WorkersLostError, run_jobs
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "sequential"])
-def test_every_joblib_backend_gives_the_identical_result(study, compared, backend):
+@pytest.mark.parametrize("backend", ["threading", "sequential"])
+def test_every_joblib_backend_in_this_process_gives_the_identical_result(study, compared, backend):
     with joblib.parallel_config(backend=backend, n_jobs=2):
         found = compare(study)
     assert_same(found, compared)
@@ -53,25 +53,13 @@ def test_a_process_of_loky_that_dies_changes_nothing(study, compared, tmp_path):
         assert_same(compare_with_a_death(study, tmp_path), compared)
 
 
-@pytest.fixture(scope="module")
-def dask_cluster():
+@pytest.mark.long
+def test_a_worker_of_dask_that_dies_changes_nothing(study, compared, tmp_path):
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
     ):
-        yield
-
-
-@pytest.mark.long
-def test_a_dask_cluster_gives_the_identical_result(study, compared, dask_cluster):
-    with joblib.parallel_config(backend="dask"):
-        found = compare(study)
-    assert_same(found, compared)
-
-
-@pytest.mark.long
-def test_a_worker_of_dask_that_dies_changes_nothing(study, compared, dask_cluster, tmp_path):
-    with joblib.parallel_config(backend="dask"):
         assert_same(compare_with_a_death(study, tmp_path), compared)
 
 

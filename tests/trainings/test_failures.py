@@ -21,6 +21,8 @@ from small_trainings import Net, events, fit, hooks_of, loader, our_warnings, st
 import topocallback.monitor.delivery
 from topocallback import Snapshot, TopologyMonitor, load_history
 
+pytestmark = pytest.mark.long
+
 
 def messages_of(folder: Path, monitor: TopologyMonitor, *callbacks: pl.Callback, **options) -> list[str]:
     """What the monitor warns about in a training."""
@@ -307,7 +309,6 @@ fit(Path(sys.argv[2]), TopologyMonitor(figures=False, n_samples=32), max_epochs=
 
 
 @pytest.mark.scenario("`kill -9` at any moment")
-@pytest.mark.long
 @pytest.mark.parametrize(("snapshots", "seconds"), [(1, 0.003), (3, 0.021), (9, 0.05)])
 def test_a_killed_run_leaves_only_whole_snapshots(tmp_path, snapshots, seconds):
     tests = Path(__file__).parents[1]

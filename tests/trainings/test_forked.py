@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader
 from topocallback import TopologyMonitor
 from topocallback.monitor.background import BackgroundWorker
 
+pytestmark = pytest.mark.long
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 _TESTS = Path(__file__).parents[1]
@@ -48,7 +50,6 @@ print("trained")
 """
 
 
-@pytest.mark.long
 @pytest.mark.scenario("data loaders that fork processes during an analysis")
 def test_fifty_forks_during_analyses_do_not_hang_a_training(tmp_path):
     script = [sys.executable, "-c", _FORKS, str(_TESTS), str(tmp_path)]

@@ -15,6 +15,8 @@ from small_trainings import Net, events, loader, our_warnings, steps_of, trainer
 
 from topocallback import TopologyMonitor, load_history
 
+pytestmark = pytest.mark.long
+
 _MEGABYTE = 1_000_000
 
 
@@ -69,7 +71,6 @@ def train(logger, *callbacks, **options):
 
 
 @pytest.mark.scenario("a full disk, with TensorBoard's logger")
-@pytest.mark.long
 @pytest.mark.parametrize("background", [True, False])
 @pytest.mark.parametrize("left", [60_000, 900_000])
 def test_a_run_on_a_full_disk_ends_as_without_a_monitor(small_disk, tmp_path, background, left):

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from small_trainings import LAYERS, Net, events, fit, in_two_processes, loader, our_warnings, trainer_for
 
 from topocallback import TopologyMonitor
+from topocallback.monitor import run
 
 BARS = "topology/total_persistence_H1/blocks.2"
 DRIFT = "topology/drift_H1/blocks.2"
@@ -71,8 +72,7 @@ def test_early_stopping_on_drift_that_checks_for_nan_is_warned_about_once(tmp_pa
 @pytest.mark.parametrize("failing", [0, 1])
 def test_a_failed_analysis_leaves_nan_and_not_the_numbers_of_the_one_before(tmp_path, monkeypatch, failing):
     calls = []
-    analyse = "topocallback.monitor.run.analyse"
-    from topocallback.analysis.analyse import analyse as original
+    original = run.analyse_next
 
     def sometimes(*args, **kwargs):
         calls.append(1)
@@ -80,7 +80,7 @@ def test_a_failed_analysis_leaves_nan_and_not_the_numbers_of_the_one_before(tmp_
             raise ArithmeticError("no luck")
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(analyse, sometimes)
+    monkeypatch.setattr(run, "analyse_next", sometimes)
     seen = Seen()
     checkpoint = ModelCheckpoint(tmp_path / "checkpoints", monitor=BARS, mode="max", save_top_k=-1)
     stopping = EarlyStopping(BARS, mode="max", patience=9, check_finite=False)

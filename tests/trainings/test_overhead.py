@@ -9,6 +9,8 @@ from small_trainings import events, fit, in_two_processes, steps_of
 
 from topocallback import TopologyMonitor, load_history
 
+pytestmark = pytest.mark.long
+
 ALWAYS = {"recording", "diagrams", "mapper", "noise", "distances", "drift", "statistics", "total"}
 
 

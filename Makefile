@@ -25,12 +25,13 @@ test: $(VENV)/.dev ## Run the tests and doctests
 	$(IN_ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile
 
 # What depends most on other packages.
-COMPATIBILITY := -m "not long" tests/trainings tests/records tests/cli
+TRAININGS := $(addprefix tests/trainings/test_,loops.py models.py distributed.py loggers.py resume.py precision.py)
+COMPATIBILITY := -m "not long" tests/records tests/cli $(TRAININGS)
 
-test-lowest: $(VENV)-lowest/.test ## Test trainings, records and commands with the lowest versions of everything, on Python 3.10
+test-lowest: $(VENV)-lowest/.test ## Test main trainings, records and commands with the lowest versions of everything, on Python 3.10
 	$(IN_ONE_THREAD) $(VENV)-lowest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
 
-test-newest: $(VENV)-newest/.test ## Test trainings, records and commands on the newest Python
+test-newest: $(VENV)-newest/.test ## Test main trainings, records and commands on the newest Python
 	$(IN_ONE_THREAD) $(VENV)-newest/bin/python -m pytest -n auto --dist worksteal $(COMPATIBILITY)
 
 check: $(VENV)/.dev ## Lint, check formatting, types and import rules

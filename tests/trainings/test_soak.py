@@ -66,7 +66,7 @@ def rise(counts: list[int]) -> float:
 
 @pytest.mark.long
 @pytest.mark.scenario("300 validations in one process: flat memory, flat cost, no figure, thread or hook left")
-@pytest.mark.parametrize(("background", "figures"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("background", "figures"), [(True, 2.0), (False, False)])
 def test_three_hundred_validations_leave_nothing_behind(tmp_path, background, figures):
     threads, open_figures = set(threading.enumerate()), pyplot.get_fignums()
     monitor = TopologyMonitor(["stem", "head"], n_samples=24, background=background, figures=figures)

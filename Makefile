@@ -25,7 +25,7 @@ test: $(VENV)/.dev ## Run the tests and doctests
 	$(IN_ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile
 
 # What depends most on other packages.
-TRAININGS := $(addprefix tests/trainings/test_,loops.py models.py distributed.py loggers.py resume.py precision.py)
+TRAININGS := $(addprefix tests/trainings/test_,loops.py models.py models_calls.py loggers.py resume.py precision.py)
 COMPATIBILITY := -m "not long" tests/records tests/cli $(TRAININGS)
 
 test-lowest: $(VENV)-lowest/.test ## Test main trainings, records and commands with the lowest versions of everything, on Python 3.10

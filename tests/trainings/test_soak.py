@@ -82,5 +82,5 @@ def test_three_hundred_validations_leave_nothing_behind(tmp_path, background, fi
     assert max(tally.threads) <= len(threads) + 1
     assert min(tally.calls) > 100
     # Cost, told by calls and not by a clock. What is looked up once a second is in some validations and not in others,
-    # on a slow machine in all of the later ones; what piles up by two calls a validation is in all of the last ones.
-    assert min(tally.calls[13:]) < 1.05 * max(tally.calls[5:10])
+    # on a slow machine in all of the later ones; what piles up by four calls a validation is in all of the last ones.
+    assert min(tally.calls[13:]) < 1.1 * max(tally.calls[5:10])

@@ -45,6 +45,7 @@ docs: $(VENV)/.dev ## Build the documentation into docs/_build/html
 
 bench: $(VENV)/.dev ## Measure what a snapshot costs, here and at scale, how much it slows training, and what the tab weighs
 	$(BIN)/python benchmarks/snapshot.py
+	$(BIN)/python benchmarks/measures.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/tab.py

@@ -4,6 +4,7 @@ Distance matrices and diagrams are there already: most measures share them. Medi
 alone (``prepare`` and values, with their parts) and of all 66 pairs, with their errors or tests.
 
     python benchmarks/measures.py
+    python benchmarks/measures.py --measures cka rsa
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--measures", nargs="+", choices=list(MEASURES), default=list(MEASURES))
     options = parser.parse_args()
 
     recorded = real_clouds(options.samples)
@@ -66,7 +68,8 @@ def main() -> None:
     print(f"{len(layers)} layers of {recorded.n_points} points, dimensions {widths}")
     print(f"{'measure':32} {'layers':>8} {'pairs':>8}")
     total = 0.0
-    for key, kind in MEASURES.items():
+    for key in options.measures:
+        kind = MEASURES[key]
         if issubclass(kind, MapperStatistic):
             continue
         measures: Sequence[Measure] = kind().by_dimension((0, 1))

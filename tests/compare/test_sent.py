@@ -4,12 +4,11 @@ import multiprocessing
 import random
 import threading
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
-from small_study import assert_same, compare
+from small_study import Sizes, assert_same, compare
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -20,7 +19,6 @@ from topocallback.compare.jobs import WorkersLostError
 from topocallback.compare.measuring import Subject
 from topocallback.compare.options import CompareOptions
 from topocallback.compare.recording import ValidationData
-from topocallback.measures import Distance
 from topocallback.records.comparison import Checkpoint
 
 DATA = DataLoader(torch.randn(50, 4, generator=torch.Generator().manual_seed(0)), batch_size=20)
@@ -45,20 +43,6 @@ def elsewhere(monkeypatch):
 def test_the_result_is_the_same_and_every_model_was_sent(study, compared, elsewhere):
     assert_same(compare(study, n_jobs=2), compared)
     assert len(elsewhere) == 6
-
-
-@dataclass(frozen=True)
-class Sizes(Distance):
-    """How differently two layers are scaled."""
-
-    label = "Difference of scales"
-    paired = True
-
-    def prepare(self, facts):
-        return facts.scale
-
-    def between(self, first, second):
-        return abs(first - second)
 
 
 def test_measures_that_need_clouds_are_given_them(study, elsewhere, monkeypatch):

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from small_classifier import N_SAMPLES, Classifier, loader
-from small_study import assert_same, checkpoints_of, compare
+from small_study import Sizes, assert_same, checkpoints_of, compare
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -28,7 +27,6 @@ from topocallback import (
 from topocallback.compare import measuring
 from topocallback.compare.blocks import all_distances
 from topocallback.compare.store import Store
-from topocallback.measures import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.options import MapperOptions
 
@@ -281,20 +279,6 @@ def test_a_full_disk_costs_a_warning_and_no_number(study, compared, tmp_path, mo
         assert_same(compare(study, folder=tmp_path), compared)
     assert len(said) == 2
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-@dataclass(frozen=True)
-class Sizes(Distance):
-    """How differently two layers are scaled."""
-
-    label = "Difference of scales"
-    paired = True
-
-    def prepare(self, facts):
-        return facts.scale
-
-    def between(self, first, second):
-        return abs(first - second)
 
 
 def test_layers_of_which_no_hash_can_be_made_are_compared_and_not_kept(tmp_path):

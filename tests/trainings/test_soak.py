@@ -16,9 +16,11 @@ from matplotlib import pyplot
 from small_trainings import fit, loader
 
 import topocallback
+import topocallback.memory
 from topocallback import TopologyMonitor
 
 _PACKAGE = str(Path(topocallback.__file__).parent)
+_ONCE_A_SECOND = str(Path(topocallback.memory.__file__))  # what is looked up there, however many validations that is
 
 
 class Tally(pl.Callback):
@@ -56,7 +58,8 @@ class Tally(pl.Callback):
         return not trainer.sanity_checking and self.validations % 20 == 19
 
     def _count(self, frame, event, argument):
-        self._calls += event == "call" and frame.f_code.co_filename.startswith(_PACKAGE)
+        file = frame.f_code.co_filename
+        self._calls += event == "call" and file.startswith(_PACKAGE) and file != _ONCE_A_SECOND
 
 
 def rise(counts: list[int]) -> float:
@@ -66,7 +69,7 @@ def rise(counts: list[int]) -> float:
 
 @pytest.mark.long
 @pytest.mark.scenario("300 validations in one process: flat memory, flat cost, no figure, thread or hook left")
-@pytest.mark.parametrize(("background", "figures"), [(True, 2.0), (False, False)])
+@pytest.mark.parametrize(("background", "figures"), [(True, True), (False, False)])
 def test_three_hundred_validations_leave_nothing_behind(tmp_path, background, figures):
     threads, open_figures = set(threading.enumerate()), pyplot.get_fignums()
     monitor = TopologyMonitor(["stem", "head"], n_samples=24, background=background, figures=figures)
@@ -81,6 +84,5 @@ def test_three_hundred_validations_leave_nothing_behind(tmp_path, background, fi
     assert rise(tally.tensors) < 10
     assert max(tally.threads) <= len(threads) + 1
     assert min(tally.calls) > 100
-    # Cost, told by calls and not by a clock. What is looked up once a second is in some validations and not in others,
-    # on a slow machine in all of the later ones; what piles up by four calls a validation is in all of the last ones.
-    assert min(tally.calls[13:]) < 1.1 * max(tally.calls[5:10])
+    # Cost, told by calls and not by a clock.
+    assert min(tally.calls[10:]) < 1.05 * min(tally.calls[5:10])

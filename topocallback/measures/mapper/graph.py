@@ -193,7 +193,7 @@ def _nerve(members: tuple[NDArray[np.int64], ...], n_points: int) -> tuple[NDArr
     """Which nodes share points, (E, 2), and how many, (E,).
 
     A point is in as many nodes as intervals overlap, so the nodes of a point stand near each other once all are sorted
-    by points: 0.1 ms for 100 nodes, where a product of sparse matrices takes 0.9 ms.
+    by points: 0.09 ms for 100 nodes of 512 points, where a product of sparse matrices takes 0.46 ms.
     """
     nodes = np.repeat(np.arange(len(members)), [len(points) for points in members])
     points = np.concatenate([np.empty(0, dtype=np.int64), *members])

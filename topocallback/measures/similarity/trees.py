@@ -19,7 +19,6 @@ from topocallback.measures.topology.spanning_tree import spanning_tree
 __all__ = ["NTSE", "NTSM", "MaxRTDLite", "RTDLite", "SRTDLite"]
 
 _PAPER = "arXiv 2606.06342"
-_UNIT = "0.9 quantiles of the distances"
 
 
 class _Tree:
@@ -69,7 +68,11 @@ class _OfTrees(Distance):
         return _Tree(facts)
 
 
-class RTDLite(_OfTrees):
+class _OfLengths(_OfTrees):
+    unit: ClassVar[str] = "0.9 quantiles of the distances"
+
+
+class RTDLite(_OfLengths):
     r"""How much longer two layers' spanning trees are than that of the nearer of both distances of each pair.
 
     .. math:: (w(A) + w(B)) / 2 - w(\min(A, B))
@@ -90,7 +93,6 @@ class RTDLite(_OfTrees):
     """
 
     key: ClassVar[str] = "rtd_lite"
-    unit: ClassVar[str] = _UNIT
     label: ClassVar[str] = "RTD-lite"
 
     def between(self, first: _Tree, second: _Tree) -> float:
@@ -99,7 +101,7 @@ class RTDLite(_OfTrees):
         return max(0.0, (first.length + second.length) / 2 - shortest)
 
 
-class MaxRTDLite(_OfTrees):
+class MaxRTDLite(_OfLengths):
     r"""How much longer the spanning tree of the larger distances is: :math:`w(\max(A, B)) - (w(A) + w(B)) / 2`.
 
     See ``RTDLite``.
@@ -111,7 +113,6 @@ class MaxRTDLite(_OfTrees):
     """
 
     key: ClassVar[str] = "max_rtd_lite"
-    unit: ClassVar[str] = _UNIT
     label: ClassVar[str] = "Max-RTD-lite"
 
     def between(self, first: _Tree, second: _Tree) -> float:
@@ -120,7 +121,7 @@ class MaxRTDLite(_OfTrees):
         return max(0.0, longest - (first.length + second.length) / 2)
 
 
-class SRTDLite(_OfTrees):
+class SRTDLite(_OfLengths):
     r"""The sum of ``RTDLite`` and ``MaxRTDLite``: :math:`w(\max(A, B)) - w(\min(A, B))`.
 
     Example:
@@ -130,7 +131,6 @@ class SRTDLite(_OfTrees):
     """
 
     key: ClassVar[str] = "srtd_lite"
-    unit: ClassVar[str] = _UNIT
     label: ClassVar[str] = "SRTD-lite"
 
     def between(self, first: _Tree, second: _Tree) -> float:

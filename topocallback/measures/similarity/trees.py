@@ -48,7 +48,7 @@ class _Tree:
 
 
 def _length_of_tree(distances: NDArray[np.float64]) -> float:
-    """How long a spanning tree is; SciPy's own function takes distances of 0 for missing edges."""
+    """How long a spanning tree is. SciPy's own function takes distances under 1e-8 for missing edges."""
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 

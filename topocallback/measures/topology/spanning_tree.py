@@ -11,7 +11,7 @@ __all__ = ["spanning_tree"]
 def spanning_tree(distances: NDArray[np.float64]) -> NDArray[np.int64]:
     """The edges of a minimum spanning tree (Prim's algorithm).
 
-    SciPy's takes a distance of 0 for a missing edge, so that equal points are joined by others.
+    SciPy's takes distances under 1e-8 for missing edges, so that equal points are joined by others.
 
     Args:
         distances: (n, n) symmetric.

@@ -222,7 +222,7 @@ def main() -> None:
     print_stages(clouds)
 
     first = analyse(recorded, n_threads=2)
-    whole = analyse(recorded, previous=first, first=first, n_threads=2)
+    whole = analyse(recorded, previous=first, reference=first, n_threads=2)
     stages = ", ".join(f"{stage} {spent:.3f}" for stage, spent in whole.seconds.items())
     print(f"\nA whole snapshot, with scale, noise, tests, drift, Mapper and statistics, in processor seconds: {stages}")
 

@@ -130,7 +130,7 @@ def epoch_table(snapshot: Snapshot) -> Table:
     The majority share says how well the nodes of the layer's Mapper graph separate the digits, of the inputs in nodes.
     """
     distances = snapshot.distances.choose()
-    drift, start = (distances.drift, distances.drift_p), (distances.drift_from_first, distances.drift_from_first_p)
+    drift, start = (distances.drift, distances.drift_p), (distances.drift_from_reference, distances.drift_from_reference_p)
     bars, longest = (snapshot.statistics[name, 1].values for name in ("bars", "longest_bar"))
     when = f"epoch {snapshot.epoch}, step {snapshot.step}" if snapshot.step else "before training"
     table = Table(title=when, title_justify="left", box=None)
@@ -157,7 +157,7 @@ def mapper_number(snapshot: Snapshot, name: str, layer: str) -> str:
 def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
     """Write the report, and tell which layers moved most and where everything lies."""
     first, last = monitor.history[0], monitor.history[-1]
-    moved = last.distances.choose().drift_from_first / last.distances.choose().noise
+    moved = last.distances.choose().drift_from_reference / last.distances.choose().noise
     ranked = [f"{last.layers[i]} ({moved[i]:.1f} x noise)" for i in np.argsort(-moved)[:3]]
     blocks = [layer for layer in last.layers if "blocks" in layer]
     before, now, of_first = (

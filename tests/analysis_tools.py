@@ -10,7 +10,7 @@ from topocallback.records.point_clouds import PointClouds
 
 SLICED = "sliced_wasserstein"
 SINGLE = 1e-6  # what is left of the digits where a backend computes in single precision
-OF_DISTANCES = ("matrix", "noise", "sizes", "p_values", "drift", "drift_from_first")
+OF_DISTANCES = ("matrix", "noise", "sizes", "p_values", "drift", "drift_from_reference")
 
 
 def random_clouds(layers="abc", n=40, seed=0, **fields):

@@ -31,7 +31,7 @@ def distances(matrix, noise, about=ABOUT, **known):
     """A table of a snapshot, whose layers have not moved."""
     still = np.zeros(len(matrix))
     noise = np.broadcast_to(noise, len(matrix)).astype(float)
-    return LayerDistances(about, matrix, noise, drift=still, drift_from_first=still, **known)
+    return LayerDistances(about, matrix, noise, drift=still, drift_from_reference=still, **known)
 
 
 def example(layers=20, noise=0.01, seed=0, **fields):

@@ -39,7 +39,9 @@ def whole(layers=LAYERS):
     )
     first = analyse(owned, OPTIONS, step=0)
     with tempfile.TemporaryDirectory() as folder:
-        arrays = arrays_in(analyse(owned, OPTIONS, step=1, previous=first, first=first).save(f"{folder}/step=1.npz"))
+        arrays = arrays_in(
+            analyse(owned, OPTIONS, step=1, previous=first, reference=first).save(f"{folder}/step=1.npz")
+        )
     return json.loads(str(arrays.pop("facts"))), arrays
 
 

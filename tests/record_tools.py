@@ -19,7 +19,7 @@ def touch(path):
 
 
 ODD_NAMES = ("layers.0/conv 1", "слой.層", "<img src=x onerror=alert(1)>", "", "facts", "../../up")
-DRIFTS = ("drift", "drift_from_first", "drift_p", "drift_from_first_p")
+DRIFTS = ("drift", "drift_from_reference", "drift_p", "drift_from_reference_p")
 OWN = Description("a/b_H7", None, "A <b>bold</b> one, 0 same", "", (-np.inf, 1.0), "distance", "similarity", True)
 
 
@@ -30,7 +30,7 @@ def example(step=3, layers=ODD_NAMES, labels=None, n=6):
 
     def distances(about):
         matrix, p_values = rng.normal(size=(count, count)), rng.uniform(0, 1, size=(count, count))
-        of_layers = ("noise", "sizes", "drift", "drift_from_first", "drift_p", "drift_from_first_p")
+        of_layers = ("noise", "sizes", "drift", "drift_from_reference", "drift_p", "drift_from_reference_p")
         known = dict(zip(of_layers, rng.uniform(size=(len(of_layers), count)), strict=True))
         return LayerDistances(about, matrix, p_values=p_values, **known)
 

@@ -81,7 +81,7 @@ def synthetic_snapshots(n_steps=8, layers=None, n_samples=400, seed=0):
     for i in range(n_steps):
         clouds = synthetic_clouds(i / max(1, n_steps - 1), names, n_samples, seed)
         step = STEPS_PER_EPOCH * (i + 1)
-        previous = analyse(clouds, OPTIONS, step=step, epoch=i, previous=previous, first=first)
+        previous = analyse(clouds, OPTIONS, step=step, epoch=i, previous=previous, reference=first)
         first = first or previous
         yield previous
 

@@ -59,7 +59,7 @@ def test_the_noise_of_a_layer_is_the_distance_of_two_samples(layers):
 
 def test_a_network_that_stands_still_is_at_one_p_everywhere(reference_clouds):
     first = analyse(PointClouds(reference_clouds))
-    again = analyse(PointClouds(reference_clouds), previous=first, first=first)
+    again = analyse(PointClouds(reference_clouds), previous=first, reference=first)
     for table in again.distances.values():
         assert (table.drift_p == 1).all()
         assert not table.drift.any()

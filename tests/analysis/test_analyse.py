@@ -19,7 +19,7 @@ from topocallback.records.point_clouds import PointClouds
 SMALL_LAYERS = ("00_stem", "01_block1", "02_block2", "11_fc")
 
 
-DRIFTS = {"drift", "drift_from_first"}
+DRIFTS = {"drift", "drift_from_reference"}
 """What is not known of a first snapshot."""
 
 UNKNOWN = DRIFTS | {"p_values"}
@@ -145,8 +145,8 @@ def test_points_that_are_not_finite_are_left_out_and_named(bad):
 @pytest.mark.parametrize("broken", [np.full((40, 3), np.nan), np.full((40, 3), np.inf)])
 def test_a_layer_without_finite_points_keeps_its_place_and_leaves_the_others_alone(broken):
     earlier = analyse(random_clouds(seed=1))
-    snapshot = analyse(replace_layer(random_clouds(), "b", broken), previous=earlier, first=earlier)
-    whole = analyse(random_clouds(), previous=earlier, first=earlier)
+    snapshot = analyse(replace_layer(random_clouds(), "b", broken), previous=earlier, reference=earlier)
+    whole = analyse(random_clouds(), previous=earlier, reference=earlier)
 
     assert snapshot.layers == ("a", "b", "c")
     assert snapshot.problems == {"b": "40 of 40 points hold NaN or infinity and were left out."}

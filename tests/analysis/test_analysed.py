@@ -48,9 +48,9 @@ def test_every_step_is_what_analyse_gives_of_its_snapshots():
     clouds = random_clouds()
     trained = [clouds, moved(clouds, *clouds.layers[:1]), moved(moved(clouds, *clouds.layers[:1]), *clouds.layers)]
     found = steps_of(AnalysisOptions(), *trained)
-    assert np.isfinite(found[2].distances[SLICED, 1].drift_from_first_p).all()
+    assert np.isfinite(found[2].distances[SLICED, 1].drift_from_reference_p).all()
     for step, each in enumerate(trained):
-        earlier = {"previous": found[step - 1], "first": found[0]} if step else {}
+        earlier = {"previous": found[step - 1], "reference": found[0]} if step else {}
         assert_same(found[step], analyse(each, step=step, **earlier))
 
 

@@ -241,12 +241,12 @@ def test_a_paired_distance_has_standard_errors():
     assert np.isnan(few.distances["procrustes"].errors).all()
 
 
-def test_noise_and_drift_of_a_paired_distance_are_not_known():
+def test_noise_of_a_paired_distance_is_not_known_nor_is_its_drift_from_snapshots_which_hold_no_clouds():
     first = snapshot_of(SLICED, LargestGap())
-    later = snapshot_of(SLICED, LargestGap(), clouds=random_clouds(seed=1), previous=first, first=first)
+    later = snapshot_of(SLICED, LargestGap(), clouds=random_clouds(seed=1), previous=first, reference=first)
     for snapshot in (first, later):
         table = snapshot.distances["largest_gap"]
-        assert np.isnan([table.noise, table.drift, table.drift_from_first]).all()
+        assert np.isnan([table.noise, table.drift, table.drift_from_reference]).all()
         assert np.isfinite(table.matrix).all()
         assert snapshot.problems == {}
     assert np.isfinite([later.distances[SLICED, 1].noise, later.distances[SLICED, 1].drift]).all()
@@ -319,7 +319,7 @@ def without(snapshot, *names):
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_a_measure_that_fails_costs_no_other(failing, key, n_threads):
     earlier = snapshot_of(SLICED, mean_norm)
-    options = {"previous": earlier, "first": earlier, "n_threads": n_threads}
+    options = {"previous": earlier, "reference": earlier, "n_threads": n_threads}
     found = snapshot_of(SLICED, failing, mean_norm, **options)
     expected = snapshot_of(SLICED, mean_norm, **options)
     ours, theirs = without(found, key), without(expected)
@@ -422,7 +422,7 @@ def test_a_failure_in_the_drift_leaves_the_matrix():
     snapshot = snapshot_of(FailsInDrift(), previous=earlier)
     table = snapshot.distances["fails_in_drift", 1]
     np.testing.assert_array_equal(table.matrix, 1 - np.eye(3))
-    assert np.isnan([table.drift, table.drift_from_first]).all()
+    assert np.isnan([table.drift, table.drift_from_reference]).all()
     reason = "RuntimeError: not the same"
     said = f"It was measured, but not tested. {reason} It could not be measured. {reason}"
     assert snapshot.problems["Failing distance, H1"] == said

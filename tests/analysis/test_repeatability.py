@@ -15,8 +15,8 @@ from topocallback.records.point_clouds import PointClouds
 def test_the_number_of_threads_changes_nothing(n_threads):
     options = AnalysisOptions(measures=(SLICED, "bottleneck"))
     earlier = analyse(random_clouds(seed=1), options)
-    alone = analyse(random_clouds("abcdefg"), options, previous=earlier, first=earlier)
-    shared = analyse(random_clouds("abcdefg"), options, previous=earlier, first=earlier, n_threads=n_threads)
+    alone = analyse(random_clouds("abcdefg"), options, previous=earlier, reference=earlier)
+    shared = analyse(random_clouds("abcdefg"), options, previous=earlier, reference=earlier, n_threads=n_threads)
     assert_same(shared, alone)
 
 

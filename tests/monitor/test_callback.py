@@ -129,9 +129,9 @@ def test_drift_goes_from_snapshot_to_snapshot(tmp_path):
     fit(tmp_path, monitor, max_epochs=3)
     first, second, third = monitor.history
     assert np.isnan(first.distances.choose().drift).all()
-    np.testing.assert_array_equal(second.distances.choose().drift, second.distances.choose().drift_from_first)
+    np.testing.assert_array_equal(second.distances.choose().drift, second.distances.choose().drift_from_reference)
     assert (third.distances.choose().drift > 0).all()
-    assert (third.distances.choose().drift != third.distances.choose().drift_from_first).any()
+    assert (third.distances.choose().drift != third.distances.choose().drift_from_reference).any()
 
 
 def test_only_the_asked_validations_are_recorded(tmp_path):

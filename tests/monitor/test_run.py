@@ -57,14 +57,14 @@ def test_drift_goes_from_step_to_step_and_from_the_first_step(tmp_path, archived
     run = Run(tmp_path / "topology" if archived else None, OPTIONS, figures=False)
     found = [measured.snapshot for measured in measure(run, (0, 3, 9))]
     first = analyse(clouds_at(0), OPTIONS)
-    second = analyse(clouds_at(3), OPTIONS, previous=first, first=first)
-    third = analyse(clouds_at(9), OPTIONS, previous=second, first=first)
+    second = analyse(clouds_at(3), OPTIONS, previous=first, reference=first)
+    third = analyse(clouds_at(9), OPTIONS, previous=second, reference=first)
     for snapshot, expected in zip(found, (first, second, third), strict=True):
         for key, table in expected.distances.items():
             np.testing.assert_array_equal(snapshot.distances[key].drift, table.drift)
-            np.testing.assert_array_equal(snapshot.distances[key].drift_from_first, table.drift_from_first)
+            np.testing.assert_array_equal(snapshot.distances[key].drift_from_reference, table.drift_from_reference)
     assert (
-        third.distances["sliced_wasserstein", 0].drift != third.distances["sliced_wasserstein", 0].drift_from_first
+        third.distances["sliced_wasserstein", 0].drift != third.distances["sliced_wasserstein", 0].drift_from_reference
     ).all()
 
 
@@ -147,7 +147,7 @@ def test_a_new_run_knows_nothing_of_the_snapshots_in_its_folder(tmp_path):
     measure(Run(tmp_path, OPTIONS, figures=False), range(2))
     measured = measure(Run(tmp_path, OPTIONS, figures=False), [2])[0]
     for table in measured.snapshot.distances.values():
-        assert np.isnan([table.drift, table.drift_from_first]).all()
+        assert np.isnan([table.drift, table.drift_from_reference]).all()
 
 
 def recorded(step, **recording):
@@ -165,18 +165,18 @@ def test_a_run_that_goes_on_otherwise_has_no_drift_from_what_came_before(tmp_pat
     resumed = Run(tmp_path, OPTIONS, figures=False, continues=True)
     found = [resumed.measure(recorded(step, layers="a", **{name: after}), step=step, epoch=1) for step in (2, 3)]
     for table in found[0].snapshot.distances.values():
-        assert np.isnan([table.drift, table.drift_from_first, table.drift_p]).all()
+        assert np.isnan([table.drift, table.drift_from_reference, table.drift_p]).all()
     for table in found[1].snapshot.distances.values():
-        np.testing.assert_array_equal(table.drift, table.drift_from_first)
+        np.testing.assert_array_equal(table.drift, table.drift_from_reference)
         assert (table.drift > 0).all()
     said = f"recorded otherwise: {name} is {before!r} in step 1 and {after!r} in step 2."
     assert said in History(tmp_path)[2].problems["drift"]
     assert "drift" not in found[1].snapshot.problems
     again = Run(tmp_path, OPTIONS, figures=False, continues=True)
     snapshot = again.measure(recorded(4, layers="a", **{name: after}), step=4, epoch=2).snapshot
-    expected = analyse(recorded(4), OPTIONS, previous=found[1].snapshot, first=found[0].snapshot)
+    expected = analyse(recorded(4), OPTIONS, previous=found[1].snapshot, reference=found[0].snapshot)
     for key, table in expected.distances.items():
-        np.testing.assert_array_equal(snapshot.distances[key].drift_from_first, table.drift_from_first)
+        np.testing.assert_array_equal(snapshot.distances[key].drift_from_reference, table.drift_from_reference)
 
 
 def test_a_run_that_goes_on_in_another_scale_has_no_drift_from_what_came_before(tmp_path):

@@ -53,7 +53,7 @@ def test_points_are_not_told_apart_above_5_percent_and_told_apart_at_it():
 @pytest.mark.parametrize("about", [UNPAIRED, PAIRED])
 def test_what_is_not_given_is_not_known(about):
     table = LayerDistances(about, MATRIX)
-    for name in ("noise", "sizes", "drift", "drift_from_first", "drift_p", "drift_from_first_p"):
+    for name in ("noise", "sizes", "drift", "drift_from_reference", "drift_p", "drift_from_reference_p"):
         np.testing.assert_array_equal(getattr(table, name), [nan] * 3)
     for name in ("p_values", "errors", "pair_noise", "times_noise", "relative"):
         np.testing.assert_array_equal(getattr(table, name), np.full((3, 3), nan), err_msg=name)

@@ -18,7 +18,11 @@ def test_every_number_of_a_snapshot_is_the_one_in_the_file(snapshot):
         facts = json.loads(str(file["facts"]))
         assert facts["schema"] == 1
         for key, table in snapshot.distances.items():
-            for stored, name in (("distances", "matrix"), ("drift", "drift"), ("drift_from_first", "drift_from_first")):
+            for stored, name in (
+                ("distances", "matrix"),
+                ("drift", "drift"),
+                ("drift_from_first", "drift_from_reference"),
+            ):
                 np.testing.assert_array_equal(getattr(table, name), file[f"{stored}/{key[0]}_H{key[1]}"])
         for table in snapshot.statistics.values():
             np.testing.assert_array_equal(table.values, file[f"statistics/{table.about.tag}"])
@@ -31,7 +35,7 @@ def test_how_sure_a_number_is_was_not_recorded():
     for snapshot in load_history(RUN):
         assert snapshot.parts == {}
         for table in snapshot.distances.values():
-            for name in ("noise", "sizes", "p_values", "errors", "drift_p", "drift_from_first_p"):
+            for name in ("noise", "sizes", "p_values", "errors", "drift_p", "drift_from_reference_p"):
                 assert np.isnan(getattr(table, name)).all()
             assert not table.not_told_apart.any()
         assert all(np.isnan(table.errors).all() for table in snapshot.statistics.values())

@@ -199,7 +199,9 @@ def test_who_turns_warnings_into_errors_gets_the_sentence(tmp_path):
         ("sizes", "sizes"),
         ("p_values", "p_values"),
         ("drift_p", "drift_p"),
-        ("drift_from_first_p", "drift_from_first_p"),
+        ("drift_from_first_p", "drift_from_reference_p"),
+        ("drift_errors", "drift_errors"),
+        ("drift_from_first_errors", "drift_from_reference_errors"),
     ],
 )
 def test_a_part_that_is_missing_is_not_known_and_the_rest_of_its_table_is(tmp_path, array, name):

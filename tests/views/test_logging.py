@@ -26,9 +26,9 @@ EXPECTED = {
     "topology/drift_H0/head": 1.0,
     "topology/drift_H1/conv1": 0.25,
     "topology/drift_H1/head": 3.0,
-    "topology/drift_from_first_H0/conv1": 2.0,
-    "topology/drift_from_first_H1/conv1": 3.0,
-    "topology/drift_from_first_H1/head": 1.0,
+    "topology/drift_from_reference_H0/conv1": 2.0,
+    "topology/drift_from_reference_H1/conv1": 3.0,
+    "topology/drift_from_reference_H1/head": 1.0,
     "topology/noise_H0/conv1": 0.125,
     "topology/noise_H0/head": 0.25,
     "topology/noise_H1/conv1": 0.0,
@@ -36,8 +36,8 @@ EXPECTED = {
     "topology/drift_p_H1/conv1": 0.5,
     "topology/drift_bottleneck_H1/conv1": 2.0,
     "topology/drift_bottleneck_H1/head": 0.0,
-    "topology/drift_from_first_bottleneck_H1/conv1": 0.5,
-    "topology/drift_from_first_bottleneck_H1/head": 0.75,
+    "topology/drift_from_reference_bottleneck_H1/conv1": 0.5,
+    "topology/drift_from_reference_bottleneck_H1/head": 0.75,
     "topology/drift_p_bottleneck_H1/conv1": 0.25,
     "topology/drift_cka/conv1": 0.125,
     "topology/drift_cka/head": 0.0,
@@ -57,7 +57,7 @@ def example(step=42):
     cka = Description("cka", label="1 - CKA")
 
     def table(about, noise, drift, from_first, p):
-        numbers = {"noise": noise, "drift": drift, "drift_from_first": from_first, "drift_p": p}
+        numbers = {"noise": noise, "drift": drift, "drift_from_reference": from_first, "drift_p": p}
         return LayerDistances(about, np.zeros((2, 2)), **{name: np.array(values) for name, values in numbers.items()})
 
     return Snapshot(

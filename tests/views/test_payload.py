@@ -21,7 +21,7 @@ from topocallback.views.payload import VERSION, decode, encode
 
 KEY = ("sliced_wasserstein", 1)
 # The numbers of a table of distances, and to how many digits they are written.
-EXACT = ("matrix", "noise", "errors", "drift", "drift_from_first")
+EXACT = ("matrix", "noise", "errors", "drift", "drift_from_first", "drift_errors", "drift_from_first_errors")
 ROUGH = ("p_values", "times_noise", "relative", "drift_p", "drift_from_first_p")
 
 
@@ -60,6 +60,7 @@ def test_facts_are_the_snapshots(snapshot, content):
     assert (content["step"], content["epoch"]) == (snapshot.step, snapshot.epoch)
     assert tuple(content["layers"]) == snapshot.layers
     assert tuple(content["homology_dims"]) == snapshot.homology_dims
+    assert content["reference"] == snapshot.reference
     assert content["n_points"] == snapshot.n_points.tolist() == [120] * 3
     assert content["sample_ids"] == snapshot.sample_ids.tolist()
     assert content["options"] == json.loads(json.dumps(dict(snapshot.options)))
@@ -80,7 +81,7 @@ def test_distances_are_the_snapshots_to_a_few_digits_and_say_what_they_are():
         numbers = {name: found.pop(name) for name in (*EXACT, *ROUGH)}
         assert found == described(table.about)
         for name, values in numbers.items():
-            expected, error = getattr(table, name), 5.1e-6 if name in EXACT else 5.1e-4
+            expected, error = getattr(table, name.replace("first", "reference")), 5.1e-6 if name in EXACT else 5.1e-4
             if np.isnan(expected).all() or (table.about.paired and name == "times_noise"):
                 assert values is None
             else:

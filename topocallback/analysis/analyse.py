@@ -6,12 +6,18 @@ import functools
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from topocallback.analysis.analysed import Analysed, digest_of_layer
+from topocallback.analysis.drift import (
+    CloudDrift,
+    drift_of_clouds,
+    drift_of_diagrams,
+    p_values_of_drift,
+    table_of_clouds,
+)
 from topocallback.analysis.layers import (
     LayerMeasurements,
     layer_facts,
@@ -19,20 +25,19 @@ from topocallback.analysis.layers import (
     not_measured,
 )
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.analysis.question import Question
 from topocallback.analysis.too_little import of_all_layers, of_each_layer
 from topocallback.clock import Clock
-from topocallback.measures.base import Distance
 from topocallback.measures.cost import threads_that_fit
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.noise import (
-    PreparedLayer,
     how_sure,
-    p_values_of_pairs,
 )
 from topocallback.measures.pairs import distance_on_common_samples
 from topocallback.measures.parallel import map_threads
 from topocallback.measures.sign_flips import N_PARTS
 from topocallback.memory import available_memory
+from topocallback.records.kept_clouds import KeptClouds
 from topocallback.records.parts import LayerParts
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import LayerDistances, Results, StatisticTable
@@ -50,7 +55,7 @@ def analyse(
     step: int = 0,
     epoch: int = 0,
     previous: Snapshot | None = None,
-    first: Snapshot | None = None,
+    reference: Snapshot | None = None,
     n_threads: int = 1,
 ) -> Snapshot:
     """Everything that is measured on the clouds of one step.
@@ -65,7 +70,8 @@ def analyse(
         step: The logger's step.
         epoch: The trainer's epoch.
         previous: The run's previous snapshot, for drift. Without it drift is not measured: NaN.
-        first: The run's first snapshot. Without it drift from the first is NaN.
+        reference: The snapshot that ``drift_from_reference`` is measured from, such as the run's first one. Without
+            it that is NaN. So are, for snapshots hold no clouds, both drifts by distances that need more than diagrams.
         n_threads: Threads to share layers and pairs among; it does not change the result. Fewer layers are analysed at
             once where more would not fit in half of the memory that is available.
 
@@ -81,8 +87,8 @@ def analyse(
         >>> list(snapshot.distances), snapshot.distances["sliced_wasserstein", 1].matrix.shape
         ([('sliced_wasserstein', 0), ('sliced_wasserstein', 1)], (2, 2))
     """
-    before, at_first = (None if snapshot is None else Analysed(snapshot) for snapshot in (previous, first))
-    return analyse_next(clouds, options or AnalysisOptions(), step, epoch, before, at_first, n_threads).snapshot
+    before, at_reference = (None if snapshot is None else Analysed(snapshot) for snapshot in (previous, reference))
+    return analyse_next(clouds, options or AnalysisOptions(), step, epoch, before, at_reference, n_threads).snapshot
 
 
 def analyse_next(
@@ -91,7 +97,7 @@ def analyse_next(
     step: int,
     epoch: int,
     previous: Analysed | None,
-    first: Analysed | None,
+    reference: Analysed | None,
     n_threads: int = 1,
 ) -> Analysed:
     """``analyse`` for one step after the other, with the same options: what is known already is not computed again.
@@ -104,7 +110,7 @@ def analyse_next(
         step: The logger's step.
         epoch: The trainer's epoch.
         previous: What this gave one step earlier.
-        first: What it gave for the run's first step.
+        reference: What it gave for the step that ``drift_from_reference`` is measured from.
         n_threads: Threads.
 
     Raises:
@@ -118,9 +124,20 @@ def analyse_next(
 
     digests: dict[str, str] = {}
     unchanged: dict[str, LayerMeasurements] = {}
+    compared = {"drift": previous, "drift_from_reference": reference}
 
-    def measure(layer: str) -> LayerMeasurements:
+    def measure(layer: str) -> tuple[LayerMeasurements, dict[str, Mapping[int, CloudDrift]]]:
         digests[layer] = digest_of_layer(clouds, layer)
+        found = measure_now(layer)
+        facts = functools.partial(layer_facts, clouds, layer, options)
+        with clock("drift"):
+            drifts = {
+                name: drift_of_clouds(layer, found, digests[layer], earlier, options, facts)
+                for name, earlier in compared.items()
+            }
+        return found, drifts
+
+    def measure_now(layer: str) -> LayerMeasurements:
         is_unchanged = previous is not None and previous.digests.get(layer) == digests[layer]
         if previous is not None and is_unchanged and layer in previous.unchanged:
             unchanged[layer] = previous.unchanged[layer]
@@ -135,12 +152,14 @@ def analyse_next(
         return found
 
     with clock("total"):
-        measured = map_threads(measure, clouds.layers, n_at_once)
+        of_layers = map_threads(measure, clouds.layers, n_at_once)
+        measured = [found for found, _ in of_layers]
+        of_clouds = {name: [drifts[name] for _, drifts in of_layers] for name in compared}
         problems: dict[str, str] = {}
         tables = [
             _distance_table(
-                _Question(clouds, measured, [layer.prepared.get(i) for layer in measured], options, i, n_threads),
-                previous, first, clock, problems,
+                Question(clouds, measured, [layer.prepared.get(i) for layer in measured], options, i, n_threads),
+                compared, of_clouds, clock, problems,
             )
             for i in range(len(options.distances))
         ]  # fmt: skip
@@ -175,57 +194,20 @@ def analyse_next(
         versions=_versions(),
         recording=clouds.recording,
     )
-    analysed = Analysed(snapshot, digests, unchanged)
+    needs_clouds = any(not distance.from_diagrams for distance in options.distances)
+    kept = KeptClouds.of(clouds, step, digests) if needs_clouds else None
+    analysed = Analysed(snapshot, digests, unchanged, kept)
     for layer, found in zip(clouds.layers, measured, strict=True):
         analysed.keep_parts((each for each in found.prepared.values() if each.distance.from_diagrams), layer)
     return analysed
 
 
-@dataclass(frozen=True)
-class _Question:
-    """One distance among the layers of one step; a layer that has nothing to compare is ``None`` in ``prepared``."""
-
-    clouds: PointClouds
-    measured: Sequence[LayerMeasurements]
-    prepared: Sequence[PreparedLayer | None]
-    options: AnalysisOptions
-    position: int
-    n_threads: int
-
-    @property
-    def distance(self) -> Distance:
-        return self.options.distances[self.position]
-
-    @property
-    def there(self) -> list[int]:
-        """The rows of the layers that have something to compare."""
-        return [row for row, prepared in enumerate(self.prepared) if prepared is not None]
-
-    @property
-    def layers(self) -> list[PreparedLayer]:
-        """What is compared, of the layers that are there."""
-        return self.at(self.there)
-
-    def at(self, rows: Sequence[int]) -> list[PreparedLayer]:
-        """What is compared, of the layers of some rows that are there."""
-        return [prepared for row in rows if (prepared := self.prepared[row]) is not None]
-
-    @functools.cached_property
-    def needs_common_samples(self) -> bool:
-        """Whether the distance is paired, and layers lack samples that others have."""
-        samples = [self.measured[row].sample_ids for row in self.there]
-        return self.distance.paired and any(not np.array_equal(samples[0], others) for others in samples[1:])
-
-    def of_layers(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Numbers of the layers that are there, or of their pairs, in the places of all layers; NaN elsewhere."""
-        numbers = np.asarray(values, dtype=np.float64)
-        found = np.full((len(self.prepared),) * numbers.ndim, np.nan)
-        found[np.ix_(*[self.there] * numbers.ndim)] = numbers
-        return found
-
-
 def _distance_table(
-    question: _Question, previous: Analysed | None, first: Analysed | None, clock: Clock, problems: dict[str, str]
+    question: Question,
+    compared: Mapping[str, Analysed | None],
+    of_clouds: Mapping[str, Sequence[Mapping[int, CloudDrift]]],
+    clock: Clock,
+    problems: dict[str, str],
 ) -> LayerDistances:
     about = question.distance.describe(question.options.length)
     found = {"matrix": np.full((len(question.prepared),) * 2, np.nan)}
@@ -237,11 +219,18 @@ def _distance_table(
             found["matrix"] = question.of_layers(matrix)
         with clock("distances"), _noted(about.title, "It was measured, but not tested.", problems):
             found |= {name: question.of_layers(values) for name, values in _how_sure(question, matrix).items()}
-        for name, earlier in (("drift", previous), ("drift_from_first", first)):
-            with clock("drift"):
-                found[name], rows, before = _drift(question, earlier)
-            with clock("drift"), _noted(about.title, "Its drift was measured, but not tested.", problems):
-                found[f"{name}_p"] = _drift_p(question, rows, before)
+        if question.distance.from_diagrams:
+            for name, earlier in compared.items():
+                with clock("drift"):
+                    found[name], rows, before = drift_of_diagrams(question, earlier)
+                with clock("drift"), _noted(about.title, "Its drift was measured, but not tested.", problems):
+                    found[f"{name}_p"] = p_values_of_drift(question, rows, before)
+    if not question.distance.from_diagrams:  # layers of different width may each be compared with themselves
+        for name, of_layers in of_clouds.items():
+            drift, failed = table_of_clouds(question, of_layers)
+            found |= {f"{name}{ending}": values for ending, values in drift.items()}
+            for why, layers in failed.items():
+                _note(about.title, f"The drift of {layers} could not be measured. {why}", problems)
     return LayerDistances(about, **found)
 
 
@@ -251,24 +240,28 @@ def _noted(title: str, consequence: str, problems: dict[str, str]) -> Iterator[N
     try:
         yield
     except Exception as error:
-        said, text = problems.get(title, ""), f"{consequence} {type(error).__name__}: {error}"
-        problems[title] = said if text in said else f"{said} {text}".lstrip()
+        _note(title, f"{consequence} {type(error).__name__}: {error}", problems)
 
 
-def _matrix(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
+def _note(title: str, text: str, problems: dict[str, str]) -> None:
+    said = problems.get(title, "")
+    problems[title] = said if text in said else f"{said} {text}".lstrip()
+
+
+def _matrix(question: Question, problems: dict[str, str]) -> NDArray[np.float64]:
     """The distance between every two layers that are there."""
     if question.needs_common_samples:
         return _matrix_of_common_samples(question, problems)
     return question.distance.matrix([layer.whole for layer in question.layers], question.n_threads)
 
 
-def _how_sure(question: _Question, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def _how_sure(question: Question, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     if question.needs_common_samples:
         return {}
     return how_sure(question.distance, question.layers, matrix, question.n_threads)
 
 
-def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> NDArray[np.float64]:
+def _matrix_of_common_samples(question: Question, problems: dict[str, str]) -> NDArray[np.float64]:
     """A paired distance where layers lack some samples: each pair on the samples that both have."""
     there = question.there
     facts = [layer_facts(question.clouds, question.clouds.layers[row], question.options) for row in there]
@@ -282,39 +275,6 @@ def _matrix_of_common_samples(question: _Question, problems: dict[str, str]) -> 
                 title = question.distance.describe().title
                 problems[title] = f"It needs one point of each sample; {layers} have several, or no sample in common."
     return matrix
-
-
-def _drift(question: _Question, earlier: Analysed | None) -> tuple[NDArray[np.float64], list[int], list[PreparedLayer]]:
-    """Each layer's distance from itself in an earlier snapshot; NaN for a layer that was not there.
-
-    A record holds diagrams and no activations: whatever needs more than diagrams has no drift. Nor has anything in a
-    run's first snapshot: whoever waits for drift to fall would take a 0 there for its end.
-
-    Returns:
-        The distances; the rows of the layers that were there; their parts.
-    """
-    distance = question.distance
-    drift = np.full(len(question.prepared), np.nan)
-    if earlier is None or not distance.from_diagrams:
-        return drift, [], []
-    snapshot = earlier.snapshot
-    were_there = {layer for layer, n_points in zip(snapshot.layers, snapshot.n_points, strict=True) if n_points}
-    if distance.describe().homology_dim not in (None, *snapshot.homology_dims):
-        return drift, [], []
-    rows = [row for row in question.there if question.clouds.layers[row] in were_there]
-    names = [question.clouds.layers[row] for row in rows]
-    drift[rows] = [
-        distance.between(now.whole, distance.prepare(earlier.facts(name)))
-        for now, name in zip(question.at(rows), names, strict=True)
-    ]
-    return drift, rows, [earlier.parts(distance, name) for name in names]
-
-
-def _drift_p(question: _Question, rows: list[int], before: list[PreparedLayer]) -> NDArray[np.float64]:
-    """The p-values of ``_drift``."""
-    p = np.full(len(question.prepared), np.nan)
-    p[rows] = p_values_of_pairs(question.distance, question.at(rows), before)
-    return p
 
 
 def _parts_of(facts: LayerFacts) -> LayerParts:

@@ -13,6 +13,7 @@ from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.noise import PreparedLayer, prepare_layer
 from topocallback.records.classes import name_classes
+from topocallback.records.kept_clouds import KeptClouds
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import Key
 from topocallback.records.snapshot import Snapshot
@@ -30,6 +31,7 @@ class Analysed:
         digests: Layer to what ``digest_of_layer`` gives.
         unchanged: What was measured of the layers that were the same one step earlier: frozen ones, which are likely to
             be the same in the next step. Of others it would be kept for nothing.
+        clouds: The clouds that were kept of it, for distances that need more than diagrams.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class Analysed:
         snapshot: Snapshot,
         digests: Mapping[str, str] | None = None,
         unchanged: Mapping[str, LayerMeasurements] | None = None,
+        clouds: KeptClouds | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.digests = dict(digests or {})
         self.unchanged = dict(unchanged or {})
+        self.clouds = clouds
         self._facts: dict[str, LayerFacts] = {}
         self._prepared: dict[tuple[Key, str], PreparedLayer] = {}
 
@@ -52,6 +56,23 @@ class Analysed:
                 snapshot.diagrams[layer], snapshot.homology_dims, snapshot.parts.get(layer)
             )
         return self._facts[layer]
+
+    def point_clouds(self, layer: str) -> PointClouds:
+        """The cloud that was kept of one of its layers.
+
+        Raises:
+            ValueError: If none was.
+        """
+        if self.clouds is None:
+            raise ValueError(f"Expected a cloud of {layer!r} to have been kept at step {self.snapshot.step}.")
+        owners = {layer: self.clouds.owners[layer]} if layer in self.clouds.owners else {}
+        return PointClouds(
+            {layer: self.clouds.cloud(layer)},
+            self.clouds.sample_ids,
+            self.snapshot.labels,
+            owners=owners,
+            classes=self.snapshot.classes,
+        )
 
     def parts(self, distance: Distance, layer: str) -> PreparedLayer:
         """The parts of one of its layers, prepared; without the layer as a whole."""

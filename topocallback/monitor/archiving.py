@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from topocallback.monitor.disks import Disks
-from topocallback.records.archive import archive_path, snapshot_files
+from topocallback.records.archive import REFERENCE, REFERENCE_CLOUDS, archive_path, snapshot_files
 from topocallback.records.history import History
 from topocallback.records.inputs import save_inputs
+from topocallback.records.kept_clouds import KeptClouds
 from topocallback.records.set_aside import set_aside
 from topocallback.records.snapshot import Snapshot
 
@@ -72,6 +73,62 @@ class RunArchive:
         """
         if self.folder is not None:
             self._write(len(png), self.folder, lambda folder: save_inputs(folder, png, facts))
+
+    def keep_clouds(self, name: str, kept: KeptClouds) -> None:
+        """Put the clouds of a step beside the archive, where there is one.
+
+        Args:
+            name: Whose they are: ``LAST_CLOUDS`` or ``REFERENCE_CLOUDS``.
+            kept: The clouds.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        if self.folder is not None:
+            self._write(kept.n_bytes, self.folder / name, kept.save)
+
+    def clouds(self, name: str) -> KeptClouds | None:
+        """What ``keep_clouds`` kept; ``None`` where there is nothing.
+
+        Raises:
+            ValueError: If it cannot be read.
+            OSError: If it cannot be opened.
+        """
+        there = self.folder is not None and (self.folder / name).exists()
+        return KeptClouds.load(self.folder / name) if self.folder is not None and there else None
+
+    def keep_reference(self, snapshot: Snapshot, clouds: KeptClouds | None) -> None:
+        """Put another network's snapshot beside the archive, where there is one, for when the run is gone on with.
+
+        Args:
+            snapshot: The snapshot, whose ``reference`` says what network that is.
+            clouds: Its clouds, where distances need them.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        if self.folder is not None:
+            if clouds is not None:
+                self.keep_clouds(REFERENCE_CLOUDS, clouds)
+            self._write(_size(snapshot), self.folder / REFERENCE, snapshot.save)
+
+    def reference_name(self) -> str:
+        """Of what network ``keep_reference`` kept a snapshot; empty where there is none that can be read."""
+        try:
+            return self.reference().reference
+        except (OSError, ValueError):
+            return ""
+
+    def reference(self) -> Snapshot:
+        """The snapshot that ``keep_reference`` kept.
+
+        Raises:
+            ValueError: If it cannot be read.
+            OSError: If there is none.
+        """
+        if self.folder is None:
+            raise FileNotFoundError("Nothing is kept on disk.")
+        return Snapshot.load(self.folder / REFERENCE)
 
     def until(self, last: int) -> Iterator[Snapshot]:
         """The snapshots up to a step, but for those that cannot be read: of which a warning says so."""

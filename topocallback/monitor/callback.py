@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from topocallback.monitor.monitored import MonitoredScalars
 from topocallback.monitor.predicted import report_cost
 from topocallback.monitor.preparation import import_for_analysis
 from topocallback.monitor.recording import finish_recording, start_recording
+from topocallback.monitor.reference import check_reference
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.monitor.schedule import Schedule
@@ -58,9 +60,9 @@ class TopologyMonitor(Callback):
 
     Scalars, each with ``/<layer>`` behind it, of the first measure in every homology dimension: ``topology/drift_H1``
     (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (its p-value),
-    ``topology/drift_from_first_H1`` and ``topology/noise_H1`` (the distance that two independent samples of the layer,
-    of as many points, have on average); statistics of diagrams, such as ``topology/bars_H1``, and of Mapper graphs,
-    such as ``topology/mapper_coverage``; ``topology/seconds``. Pictures: ``topology/layer_distance`` and
+    ``topology/drift_from_reference_H1`` and ``topology/noise_H1`` (the distance that two independent samples of the
+    layer, of as many points, have on average); statistics of diagrams, such as ``topology/bars_H1``, and of Mapper
+    graphs, such as ``topology/mapper_coverage``; ``topology/seconds``. Pictures: ``topology/layer_distance`` and
     ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and ``topology/mapper``, whose nodes
     start where they were at the step before. TensorBoard's tab Topology shows every snapshot with its Mapper graphs and
     the images in their nodes.
@@ -83,6 +85,9 @@ class TopologyMonitor(Callback):
             steps can be compared; ``"none"`` keeps the activations' units.
         mapper: Whether to make a Mapper graph of every layer, or ``MapperOptions`` that say how; see ``mapper_graph``.
             Nodes are made from the activations in their own units, and coloured by the batches' labels.
+        reference: What ``topology/drift_from_reference`` is measured from: ``"first"``, the run's first snapshot;
+            ``"untrained"``, the network before its first step; the file of a checkpoint, whose weights are run on the
+            same samples once, by a copy of the model; or the folder of another run, whose last snapshot it is then.
         every_n_validations: Record the first of every so many validation runs.
         max_overhead: The largest share of the run's processor time that the monitor may take, such as 0.02: a
             validation that would go beyond it is left out, but for the first one. ``None`` leaves none out.
@@ -130,6 +135,7 @@ class TopologyMonitor(Callback):
         measures: Sequence[MeasureLike] = ("sliced_wasserstein",),
         scale: Literal["quantile", "none"] = "quantile",
         mapper: bool | MapperOptions = True,
+        reference: str | os.PathLike[str] = "first",
         every_n_validations: int = 1,
         max_overhead: float | None = None,
         dataloader_idx: int = 0,
@@ -160,6 +166,7 @@ class TopologyMonitor(Callback):
         self.figures = figures
         self.log_inputs = log_inputs
         self.archive = archive
+        self.reference = check_reference(reference)
         self.options = AnalysisOptions(measures, homology_dims, scale, backend, mapper)
         # Lightning asks for it around every hook.
         self._state_key = self._generate_state_key(
@@ -431,6 +438,7 @@ class TopologyMonitor(Callback):
             self.options,
             archive=self.archive and writes,
             figures=self.figures if writes else False,
+            reference=self.reference,
             disks=self._disks,
         )
         step = logging_step(trainer)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.monitor.disks import Disks
+from topocallback.monitor.reference import FIRST
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep, Run
 from topocallback.records.claims import Claim, claim_folder, hold
@@ -79,6 +80,7 @@ class CurrentRun:
         *,
         archive: bool,
         figures: bool | float,
+        reference: str = FIRST,
         disks: Disks | None = None,
     ) -> Run:
         """The run, which is made with its first step.
@@ -88,11 +90,13 @@ class CurrentRun:
             options: What to measure.
             archive: Whether to keep snapshots on disk.
             figures: Whether, and how often, to draw pictures.
+            reference: What ``drift_from_reference`` is measured from.
             disks: Knows whether there is room for the archive.
         """
         if self._run is None or self._directory != str(directory) or not self._is_still_its_own():
             self._claim = self._claimed(directory, continues=self._continues) if archive else None
-            self._run = Run(self._claim.folder if self._claim else None, options, figures=figures, disks=disks)
+            folder = self._claim.folder if self._claim else None
+            self._run = Run(folder, options, figures=figures, reference=reference, disks=disks)
             self._directory = str(directory)
             if self._continues:
                 self._run.go_on(self._until)

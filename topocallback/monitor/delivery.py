@@ -264,8 +264,9 @@ class Delivery:
         for name, problem in snapshot.problems.items():
             if name in labels:  # once, whatever the homology dimension
                 self._reports.complain(f"{labels[name]}: {problem}")
-        if "drift" in snapshot.problems:
-            self._reports.warn(snapshot.problems["drift"])
+        for about in ("drift", "reference"):
+            if about in snapshot.problems:
+                self._reports.warn(snapshot.problems[about])
         # A fast dev run validates one batch, however many there are.
         if "noise" in snapshot.problems and not getattr(trainer, "fast_dev_run", False):
             self._reports.warn(f"{snapshot.problems['noise']} Raise `n_samples`, or validate on more samples.")

@@ -14,8 +14,12 @@ from topocallback.analysis.analyse import analyse_next
 from topocallback.analysis.analysed import Analysed
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.clock import Clock, processor_seconds
+from topocallback.memory import size_in_words
 from topocallback.monitor.archiving import RunArchive
 from topocallback.monitor.disks import Disks
+from topocallback.monitor.reference import FIRST, RecordedReference, Reference
+from topocallback.records.archive import LAST_CLOUDS, REFERENCE_CLOUDS
+from topocallback.records.kept_clouds import KeptClouds
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.recorded import HowRecorded, Recorded, differences, told
 from topocallback.records.snapshot import Snapshot
@@ -54,6 +58,7 @@ class Run:
         options: What to measure.
         figures: Whether to draw pictures: of every snapshot, or at most once in so many seconds.
         continues: Whether snapshots that are in the folder already belong to this run, see ``go_on``.
+        reference: What ``drift_from_reference`` is measured from; see ``check_reference``.
         disks: Knows whether there is room for the archive.
     """
 
@@ -64,12 +69,13 @@ class Run:
         *,
         figures: bool | float = True,
         continues: bool = False,
+        reference: str = FIRST,
         disks: Disks | None = None,
     ) -> None:
         self.archive = RunArchive(folder, Disks() if disks is None else disks)
         self.options = options
         self.figures = figures
-        self._first: Analysed | None = None
+        self.reference = Reference(reference, options, self.archive)
         self._previous: Analysed | None = None
         self._ranges = Ranges()
         self._pictures = Pictures()
@@ -105,6 +111,7 @@ class Run:
         n_threads: int = 1,
         inputs: SampledInputs | None = None,
         spent: Mapping[str, float] | None = None,
+        recorded_reference: RecordedReference | None = None,
     ) -> MeasuredStep:
         """Analyse, draw and archive one step. Steps have to come in their order.
 
@@ -115,6 +122,7 @@ class Run:
             n_threads: Threads for the analysis.
             inputs: The samples' own images, once per run: they are kept beside the archive.
             spent: Stage to the processor seconds that the step has taken already.
+            recorded_reference: What was recorded of the network that is the reference, where that has to be.
 
         Returns:
             The snapshot, its pictures and what the tab reads. A failure to archive or draw is in ``errors`` and loses
@@ -126,6 +134,7 @@ class Run:
         errors: list[Exception] = []
         clock, start = Clock(), processor_seconds()
         left_behind = self._catch_up(step, errors)
+        self.reference.seek(recorded_reference, n_threads)
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         analysed = self._analysed(clouds, step, epoch, n_threads, anew)
         snapshot = analysed.snapshot
@@ -138,6 +147,7 @@ class Run:
         measured = MeasuredStep(dataclasses.replace(snapshot, seconds=seconds), pictures, errors=errors)
         with clock("archive"):
             self._archive(measured, left_behind)
+            self._keep_clouds(analysed.clouds, measured)
         with clock("tab"):
             self._pack(measured, inputs)
         measured.seconds = seconds | clock.seconds
@@ -168,6 +178,21 @@ class Run:
         with _collected(measured.errors):  # a full disk must not cost the numbers
             self.archive.keep(measured.snapshot)
 
+    def _keep_clouds(self, last: KeptClouds | None, measured: MeasuredStep) -> None:
+        """Beside the archive, for when the run is gone on with, or another one is held against it."""
+        if last is None or self.archive.folder is None:
+            return
+        first = self.reference.first_clouds
+        with _collected(measured.errors):
+            self.archive.keep_clouds(LAST_CLOUDS, last)
+            if first is not None and first.step == last.step:  # which it is once
+                self.archive.keep_clouds(REFERENCE_CLOUDS, first)
+        size = size_in_words(last.n_bytes)
+        measured.notes.append(
+            f"distances that need more than diagrams take {size} beside the archive for the clouds of the last "
+            f"snapshot, and as much for those of the reference ({self.archive.folder})."
+        )
+
     def _pack(self, measured: MeasuredStep, inputs: SampledInputs | None) -> None:
         """What the tab shows."""
         with _collected(measured.errors):
@@ -180,24 +205,30 @@ class Run:
     def _analysed(self, clouds: PointClouds, step: int, epoch: int, n_threads: int, anew: str) -> Analysed:
         """A step's snapshot. If what was read of earlier ones is why it cannot be had, drift starts anew without it."""
 
-        def after(previous: Analysed | None, first: Analysed | None) -> Analysed:
-            return analyse_next(clouds, self.options, step, epoch, previous, first, n_threads)
+        def after(previous: Analysed | None, reference: Analysed | None) -> Analysed:
+            return analyse_next(clouds, self.options, step, epoch, previous, reference, n_threads)
 
+        if anew:
+            self.reference.forget_first()
+        how = HowRecorded(clouds.recording, self.options.describe())
+        reference, name, lacking = self.reference.of_step(how, step)
         try:
-            analysed = after(None, None) if anew else after(self._previous, self._first)
+            analysed = after(None if anew else self._previous, reference)
         except Exception as error:
             if anew or self._previous is None or not self._previous_is_read:
                 raise
-            analysed = after(None, None)
+            self.reference.forget_first()
+            reference, name, lacking = self.reference.of_step(how, step)
+            analysed = after(None, reference)
             before = self._previous.snapshot.step
             anew = (
                 f"Drift starts anew at step {step}, for it cannot be compared with step {before}: "
                 f"{type(error).__name__}: {error}"
             )
-            self._first = self._previous = None
-        if anew:
-            problems = {**analysed.snapshot.problems, "drift": anew}
-            analysed.snapshot = dataclasses.replace(analysed.snapshot, problems=problems)
+            self._previous = None
+        said = {"drift": anew, "reference": lacking}
+        problems = {**analysed.snapshot.problems, **{about: text for about, text in said.items() if text}}
+        analysed.snapshot = dataclasses.replace(analysed.snapshot, problems=problems, reference=name)
         return analysed
 
     def _catch_up(self, step: int, errors: list[Exception]) -> list[int]:
@@ -209,18 +240,29 @@ class Run:
         if not self._goes_on:
             return []
         self._goes_on = False
-        self._first = self._previous = None
+        self.reference.forget_first()
+        self._previous = None
         self._ranges = Ranges()
         last = step - 1 if self._measured_until is None else min(step - 1, self._measured_until)
+        kept = self._kept_clouds(errors)
         with _collected(errors):
             for snapshot in self.archive.until(last):
-                self._go_on_from(snapshot, errors)
+                self._go_on_from(snapshot, kept.get(snapshot.step), errors)
         self._previous_is_read = self._previous is not None
         return self.archive.steps_after(last)
 
-    def _go_on_from(self, snapshot: Snapshot, errors: list[Exception]) -> None:
+    def _kept_clouds(self, errors: list[Exception]) -> dict[int, KeptClouds]:
+        """The clouds that were kept of earlier snapshots, by their steps."""
+        kept = {}
+        for name in (LAST_CLOUDS, REFERENCE_CLOUDS):
+            with _collected(errors):
+                if (found := self.archive.clouds(name)) is not None:
+                    kept[found.step] = found
+        return kept
+
+    def _go_on_from(self, snapshot: Snapshot, clouds: KeptClouds | None, errors: list[Exception]) -> None:
         try:
-            self._remember(Analysed(snapshot))
+            self._remember(Analysed(snapshot, clouds=clouds))
         except Exception as error:  # what one file holds must not cost the run its later snapshots
             errors.append(ValueError(f"Left out step {snapshot.step}: {type(error).__name__}: {error}"))
 
@@ -241,8 +283,8 @@ class Run:
 
     def _remember(self, analysed: Analysed) -> None:
         snapshot = analysed.snapshot
-        if self._first is None or self._recorded_otherwise(snapshot, snapshot.step):
-            self._first = analysed
+        if self._previous is None or self._recorded_otherwise(snapshot, snapshot.step):
+            self.reference.take_first(analysed)
         self._previous = analysed
         self._ranges.include(snapshot)
 

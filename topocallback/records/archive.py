@@ -1,7 +1,8 @@
 """Where records lie on disk: the names of folders and files, and which of them are there.
 
 A run's log directory holds its snapshots as ``topology/step=<n>.npz``, beside them the sampled inputs as one sheet of
-pictures. Runs that are started anew in the same directory get ``topology-v1``, ``topology-v2``, and so on.
+pictures and, where distances need them, the clouds of the last snapshot and of the reference. Runs that are started
+anew in the same directory get ``topology-v1``, ``topology-v2``, and so on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 from topocallback.records.paths import PathLike, as_path, entries
 
 __all__ = [
+    "LAST_CLOUDS",
+    "REFERENCE",
+    "REFERENCE_CLOUDS",
     "archive_folder",
     "archive_path",
     "archives_in",
@@ -28,6 +32,12 @@ _FOLDER = "topology"
 _VERSION = re.compile(rf"{_FOLDER}(?:-v(\d+))?")
 _SNAPSHOT = re.compile(r"step=(\d+)\.npz")
 _COMPARISON = "comparison.npz"
+
+REFERENCE = "reference.npz"
+"""The snapshot of another network that a run's layers are held against."""
+
+REFERENCE_CLOUDS, LAST_CLOUDS = "reference_clouds.npz", "last_clouds.npz"
+"""The clouds of the reference, and of the last snapshot."""
 
 
 def archive_folder(log_dir: PathLike, version: int = 0) -> Path:

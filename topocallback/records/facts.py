@@ -147,6 +147,7 @@ _FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "options": (_are_options, "options by name"),
     "recording": (_named(lambda value: True), "answers by name"),
     "classes": (_each(_is_name), "list of names"),
+    "reference": (lambda value: isinstance(value, str), "text"),
     "checkpoints": (_are_checkpoints, "list of different checkpoints"),
 }
 

@@ -135,26 +135,35 @@ class DistanceTable:
 
 @dataclass(frozen=True, eq=False)
 class LayerDistances(DistanceTable):
-    """How far apart the L layers of one step are, and how far each is from itself at earlier steps.
+    """How far apart the L layers of one step are, and how far each is from itself at other steps.
+
+    Drift is NaN where nothing was measured: in a run's first snapshot, where that layer was not there, and for measures
+    that need the activations themselves where these were not kept.
 
     Attributes:
-        drift: (L,) the distance from the same layer in the previous snapshot. NaN where nothing was measured: in the
-            first snapshot, where that layer was not there, and for measures that need the activations themselves,
-            which a record does not hold.
-        drift_from_first: (L,) the distance from the same layer in the run's first snapshot; NaN as in ``drift``.
-        drift_p: (L,) the p-value of ``drift``; NaN where there is nothing to compare.
-        drift_from_first_p: (L,) the p-value of ``drift_from_first``.
+        drift: (L,) the distance from the same layer in the previous snapshot.
+        drift_from_reference: (L,) the distance from the same layer in the reference: in the run's first snapshot, or in
+            what the run was told to hold its layers against; see ``Snapshot.reference``.
+        drift_p: (L,) the p-value of ``drift``; NaN where there is nothing to compare, and for paired distances.
+        drift_from_reference_p: (L,) the p-value of ``drift_from_reference``.
+        drift_errors: (L,) the standard error of the drift of a paired distance; NaN for others.
+        drift_from_reference_errors: (L,) the standard error of ``drift_from_reference``.
     """
 
     drift: NDArray[np.float64] = None  # type: ignore[assignment]
-    drift_from_first: NDArray[np.float64] = None  # type: ignore[assignment]
+    drift_from_reference: NDArray[np.float64] = None  # type: ignore[assignment]
     drift_p: NDArray[np.float64] = None  # type: ignore[assignment]
-    drift_from_first_p: NDArray[np.float64] = None  # type: ignore[assignment]
+    drift_from_reference_p: NDArray[np.float64] = None  # type: ignore[assignment]
+    drift_errors: NDArray[np.float64] = None  # type: ignore[assignment]
+    drift_from_reference_errors: NDArray[np.float64] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         super().__post_init__()
         count = (len(self.matrix),)
-        _fill_in(self, dict.fromkeys(("drift", "drift_from_first", "drift_p", "drift_from_first_p"), count))
+        _fill_in(self, {f"{drift}{of}": count for drift in _DRIFTS for of in ("", "_p", "_errors")})
+
+
+_DRIFTS = ("drift", "drift_from_reference")
 
 
 @dataclass(frozen=True, eq=False)

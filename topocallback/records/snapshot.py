@@ -60,7 +60,7 @@ class Snapshot:
             where these are ``None``.
         diagrams: Layer to D diagrams of shape (bars, 2), essential bars included with death ``inf``.
         distances: ``distances["sliced_wasserstein", 1]`` has ``matrix`` and ``p_values`` (L, L), ``noise``, ``drift``
-            and ``drift_from_first`` (L,) of one measure in one homology dimension; see ``LayerDistances``.
+            and ``drift_from_reference`` (L,) of one measure in one homology dimension; see ``LayerDistances``.
         statistics: ``statistics["bars", 1].values`` is (L,); see ``StatisticTable``.
         scales: (L,) the length by which each layer's cloud was divided, in activations' units.
         parts: Layer to what is kept of the parts of its samples; see ``LayerParts``. With these any two layers of any
@@ -77,6 +77,7 @@ class Snapshot:
         classes: The order of the names of the labels' classes, if the labels came with one.
         recording: How the layers were recorded, such as ``{"pooling": "mean", "n_samples": 512, "seed": 0}``; empty
             where that is not known, as in archives of earlier versions.
+        reference: What ``drift_from_reference`` is measured from, in words; empty where there is nothing.
 
     Example:
         >>> from topocallback import PointClouds, analyse
@@ -109,6 +110,7 @@ class Snapshot:
     versions: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     recording: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
 
     def __post_init__(self) -> None:
         if self.labels is not None:
@@ -162,6 +164,7 @@ class Snapshot:
             "versions": dict(self.versions),
             "classes": self.classes,
             "recording": dict(self.recording),
+            "reference": self.reference,
         }
         return save_record(path, facts, self._arrays() | arrays | more)
 
@@ -236,6 +239,7 @@ class Snapshot:
             versions=facts["versions"],
             classes=tuple(facts.get("classes", ())),
             recording=facts.get("recording", {}),  # what earlier versions wrote has none
+            reference=facts.get("reference", ""),
         )
         return replace(snapshot, mappers=_mappers(stored, snapshot))
 

@@ -115,15 +115,18 @@ _DISTANCE_PARTS = {
     "p_values": ("/p_values", _by_pairs(_SHARES)),
     "errors": ("/errors", _by_pairs(_LENGTHS)),
 }
+# Files say "first" of what drift is measured from, as when it was always the run's first snapshot.
 _DRIFT_PARTS = {
     "drift": ("/drift", _NUMBERS),
-    "drift_from_first": ("/drift_from_first", _NUMBERS),
+    "drift_from_reference": ("/drift_from_first", _NUMBERS),
     "drift_p": ("/drift_p", _SHARES),
-    "drift_from_first_p": ("/drift_from_first_p", _SHARES),
+    "drift_from_reference_p": ("/drift_from_first_p", _SHARES),
+    "drift_errors": ("/drift_errors", _LENGTHS),
+    "drift_from_reference_errors": ("/drift_from_first_errors", _LENGTHS),
 }
 DISTANCES = TableKind(DistanceTable, "distances", "distance", _DISTANCE_PARTS, ("matrix",))
 LAYER_DISTANCES = TableKind(
-    LayerDistances, "distances", "distance", _DISTANCE_PARTS | _DRIFT_PARTS, ("matrix", "drift", "drift_from_first")
+    LayerDistances, "distances", "distance", _DISTANCE_PARTS | _DRIFT_PARTS, ("matrix", "drift", "drift_from_reference")
 )
 STATISTICS = TableKind(
     StatisticTable, "statistics", "statistic", {"values": ("", _NUMBERS), "errors": ("/errors", _LENGTHS)}, ("values",)

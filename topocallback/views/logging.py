@@ -27,7 +27,7 @@ _PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
 _LONGEST_LAYER = 180  # letters
 _OF_DISTANCES = {
     "drift": "from the same layer in the previous snapshot",
-    "drift_from_first": "from the same layer in the run's first snapshot",
+    "drift_from_reference": "from the same layer in the reference",
     "noise": "between two independent samples of the layer, of as many points, on average",
 }
 _BYTES_OF_A_NUMBER = 300  # with its tag and what it is
@@ -43,10 +43,10 @@ def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
         separator: Between the parts of a name.
 
     Returns:
-        ``topology/<quantity>/<layer>`` to number: ``drift_H1``, ``drift_from_first_H1``, ``noise_H1``, ``drift_p_H1``
-        and so on for every homology dimension of the first measure, ``drift_<measure>_H1`` of further ones, without
-        ``_H1`` where a measure has no dimension; and every statistic. ``topology/seconds`` is the processor
-        time that the step took, with its recording and its pictures.
+        ``topology/<quantity>/<layer>`` to number: ``drift_H1``, ``drift_from_reference_H1``, ``noise_H1``,
+        ``drift_p_H1`` and so on for every homology dimension of the first measure, ``drift_<measure>_H1`` of further
+        ones, without ``_H1`` where a measure has no dimension; and every statistic. ``topology/seconds`` is the
+        processor time that the step took, with its recording and its pictures.
         NaN and infinity are left out.
     """
     return {tag: value for tag, value, _ in _described(snapshot, separator)}

@@ -102,6 +102,7 @@ def _to_json(snapshot: Snapshot) -> dict[str, Any]:
         "homology_dims": [int(dim) for dim in snapshot.homology_dims],
         "options": _plain(snapshot.options),
         "recording": _plain(snapshot.recording),
+        "reference": snapshot.reference,
         "classes": list(classes),
         "sample_ids": snapshot.sample_ids.tolist(),
         "labels": None if codes is None else codes.tolist(),
@@ -134,9 +135,11 @@ def _distance(table: LayerDistances) -> dict[str, Any]:
         "relative": _if_known(table.relative, _FEW_DIGITS),
         "errors": _if_known(table.errors),
         "drift": _if_known(table.drift),
-        "drift_from_first": _if_known(table.drift_from_first),
+        "drift_errors": _if_known(table.drift_errors),
+        "drift_from_first": _if_known(table.drift_from_reference),
+        "drift_from_first_errors": _if_known(table.drift_from_reference_errors),
         "drift_p": _if_known(table.drift_p, _FEW_DIGITS),
-        "drift_from_first_p": _if_known(table.drift_from_first_p, _FEW_DIGITS),
+        "drift_from_first_p": _if_known(table.drift_from_reference_p, _FEW_DIGITS),
     }
 
 

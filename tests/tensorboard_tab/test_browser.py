@@ -167,7 +167,7 @@ def test_drift_beyond_noise_is_marked(tab, shots):
     tab.frame.locator(".panel-series").screenshot(path=str(shots / "series.png"))
     chart.get_by_role("combobox").select_option(label="The layer\u2019s own noise (0.9 quantiles)")
     assert chart.locator(".mark").count() == 0
-    chart.get_by_role("combobox").select_option(label="Drift since the first step (0.9 quantiles)")
+    chart.get_by_role("combobox").select_option(label="Drift from the reference (0.9 quantiles)")
 
 
 def test_statistics_have_their_standard_error(tab):

@@ -160,7 +160,7 @@ def test_records_of_version_1_are_shown(browser, report, tmp_path, shots):
     assert opened.page.locator(".mark").count() == 0
     assert opened.page.locator(".numbers tbody tr").first.inner_text().split("\t") == ["Number of bars", "23", "23"]
     choices = opened.page.get_by_label("Quantity of plot 2").locator("option").all_inner_texts()
-    assert {"Drift since the first step (0.9 quantiles)", "Persistent entropy (bits)", "Mapper purity"} <= {*choices}
+    assert {"Drift from the reference (0.9 quantiles)", "Persistent entropy (bits)", "Mapper purity"} <= {*choices}
     opened.page.get_by_label("Layer", exact=True).select_option("net.block")
     assert opened.page.locator(".panel-mapper .empty").inner_text() == "net.block had no point at this step."
     opened.shoot(shots / "version-1.png")

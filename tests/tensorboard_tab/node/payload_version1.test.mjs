@@ -41,6 +41,8 @@ test("its distances keep their numbers and get descriptions", () => {
     drift_from_first: first.drift_from_first.sliced_wasserstein_H1,
     drift_p: unknown,
     drift_from_first_p: unknown,
+    drift_errors: unknown,
+    drift_from_first_errors: unknown,
   });
 });
 

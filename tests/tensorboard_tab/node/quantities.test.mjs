@@ -6,7 +6,7 @@ import { checkPayload } from "../../../topocallback/tensorboard_tab/static/paylo
 import {
   availableQuantities, quantitiesOf, quantityId,
 } from "../../../topocallback/tensorboard_tab/static/quantities.js";
-import { record, statistic } from "./records.mjs";
+import { distance, record, statistic } from "./records.mjs";
 
 const digestOf = (changes) => digest(checkPayload(record(changes)));
 const CHOSEN = { measure: "sliced_wasserstein", dim: 1 };
@@ -19,7 +19,7 @@ test("every quantity has a name with its unit, and says what else it depends on"
   const listed = quantitiesOf([digestOf()], CHOSEN).map(({ name, detail }) => [name, detail]);
   assert.deepEqual(listed, [
     ["Drift since the previous step (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
-    ["Drift since the first step (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
+    ["Drift from the reference (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
     ["The layer’s own noise (0.9 quantiles)", "Sliced Wasserstein distance, H1"],
     ["Number of bars", "H1 · larger: more features"],
     ["Effective rank (directions)", "larger: less collapsed"],
@@ -34,9 +34,24 @@ test("drift and noise are those of the chosen distance", () => {
   assert.deepEqual([noise.noiseOf(one), noise.pOf(one)], [null, null]);
   const drift = find([one], CHOSEN, quantityId("drift"));
   assert.deepEqual([drift.valuesOf(one), drift.noiseOf(one)], [[0.01, 0.02, 0.03], [0.5, 9, null]]);
-  assert.deepEqual([drift.pOf(one), drift.errorsOf(one)], [[0.5, 0.01, null], null]);
+  assert.deepEqual([drift.pOf(one), drift.errorsOf(one)], [[0.5, 0.01, null], [null, null, null]]);
   assert.deepEqual(find([one], CHOSEN, quantityId("drift_from_first")).pOf(one), [0.001, 0.002, 0.003]);
   assert.equal(drift.title, "Drift since the previous step (0.9 quantiles), Sliced Wasserstein distance, H1");
+});
+
+test("a paired distance has the standard errors of its drift", () => {
+  const paired = distance({ paired: true, drift_errors: [0.1, 0.2, null], drift_from_first_errors: [0.3, 0.4, null] });
+  const one = digestOf({ distances: [paired] });
+  const chosen = { measure: paired.measure, dim: null };
+  assert.deepEqual(find([one], chosen, quantityId("drift")).errorsOf(one), [0.1, 0.2, null]);
+  assert.deepEqual(find([one], chosen, quantityId("drift_from_first")).errorsOf(one), [0.3, 0.4, null]);
+});
+
+test("what drift is measured from is said as soon as a step says it", () => {
+  const steps = [digestOf({ reference: "" }), digestOf({ reference: "the untrained network" })];
+  const detail = (digests) => find(digests, CHOSEN, quantityId("drift_from_first")).detail;
+  assert.equal(detail(steps), "Sliced Wasserstein distance, H1 · from the untrained network");
+  assert.equal(detail(steps.slice(0, 1)), "Sliced Wasserstein distance, H1");
 });
 
 test("a distance without dimensions has its own drift and noise", () => {

@@ -57,6 +57,8 @@ export function distance(changes) {
     drift_from_first: [0.1, 0.2, 0.3],
     drift_p: [0.5, 0.01, null],
     drift_from_first_p: [0.001, 0.002, 0.003],
+    drift_errors: [null, null, null],
+    drift_from_first_errors: [null, null, null],
     ...changes,
   };
 }

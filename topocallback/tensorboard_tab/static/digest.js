@@ -13,6 +13,7 @@ export function digest(payload) {
     step: payload.step,
     epoch: payload.epoch,
     layers: payload.layers,
+    reference: payload.reference ?? "",
     distances: payload.distances.map(withLimit),
     statistics: payload.statistics,
     scales: payload.scales,

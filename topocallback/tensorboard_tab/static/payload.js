@@ -17,6 +17,7 @@
  * @property {(?number)[]} scales What each of the L layers' distances were divided by.
  * @property {Object<string, string>} problems Layer to a sentence.
  * @property {Object<string, *>} options What the analysis was asked to do.
+ * @property {string} reference What `drift_from_first` is measured from; empty: nothing.
  * @property {Object<string, *>} recording How the layers were recorded; empty: not known.
  * @property {string} remark A sentence on what an older record lacks; empty for others. Not in the JSON.
  * @property {string} damage A sentence on what of the record could not be read; empty if all could. Not in the JSON.
@@ -32,9 +33,11 @@
  * @property {(?number)[][]} relative L by L: the distances as shares of the largest that there could be.
  * @property {(?number)[][]} errors L by L: standard errors of a paired distance.
  * @property {(?number)[]} drift Of the L layers, since the previous step.
- * @property {(?number)[]} drift_from_first
+ * @property {(?number)[]} drift_from_first Since what `reference` names.
  * @property {(?number)[]} drift_p The p-values of `drift`.
  * @property {(?number)[]} drift_from_first_p
+ * @property {(?number)[]} drift_errors The standard errors of `drift`, of a paired distance.
+ * @property {(?number)[]} drift_from_first_errors
  *
  * @typedef {import("./tables.js").Description & StatisticNumbers} StatisticTable
  * @typedef {Object} StatisticNumbers
@@ -64,12 +67,14 @@ const ESSENTIAL = {
   diagrams: ({ diagrams, layers, homology_dims: dims }) => areDiagrams(diagrams, layers?.length, dims?.length),
 };
 
+const DRIFTS = ["drift", "drift_from_first"];
+
 /** The numbers of a table. Those that are not required may be missing: they are not known then. */
 const NUMBERS = {
   distance: {
     required: ["matrix"],
     matrices: ["matrix", "p_values", "times_noise", "relative", "errors"],
-    vectors: ["noise", "drift", "drift_from_first", "drift_p", "drift_from_first_p"],
+    vectors: ["noise", ...DRIFTS, ...DRIFTS.flatMap((drift) => [`${drift}_p`, `${drift}_errors`])],
   },
   statistic: { required: ["values"], matrices: [], vectors: ["values", "errors"] },
 };
@@ -116,6 +121,7 @@ function readRecord(record) {
     labels: isList(record.labels) ? record.labels : null,
     mappers: isList(record.mappers) ? record.mappers : [],
     problems: record.problems ?? {},
+    reference: typeof record.reference === "string" ? record.reference : "",
     options: mappingOf(record.options),
     recording: mappingOf(record.recording),
     damage: damaged.length > 0 ? `Left out, as the record is damaged there: ${damaged.join("; ")}.` : "",

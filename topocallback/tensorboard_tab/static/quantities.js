@@ -16,10 +16,12 @@
 import { titleOf, withUnit } from "./names.js";
 import { findTable, measuresOf } from "./tables.js";
 
-/** What a distance is asked for besides its matrix, and where its p-values are, if it is tested. */
+/** What a distance is asked for besides its matrix, and where its p-values and standard errors are, if it has them. */
 const OF_DISTANCE = {
-  drift: { name: "Drift since the previous step", tested: "drift_p" },
-  drift_from_first: { name: "Drift since the first step", tested: "drift_from_first_p" },
+  drift: { name: "Drift since the previous step", tested: "drift_p", errors: "drift_errors" },
+  drift_from_first: {
+    name: "Drift from the reference", tested: "drift_from_first_p", errors: "drift_from_first_errors",
+  },
   noise: { name: "The layer’s own noise", tested: null },
 };
 const SCALE = { name: "Scale of the activations", unit: "activations' units" };
@@ -39,7 +41,7 @@ export function quantitiesOf(digests, { measure, dim }) {
   const distance = firstTable(digests.map((one) => one.distances), measure, dim);
   const statistics = measuresOf(digests.flatMap((one) => one.statistics));
   return [
-    ...Object.keys(OF_DISTANCE).map((kind) => ofDistance(kind, distance, measure, dim)),
+    ...Object.keys(OF_DISTANCE).map((kind) => ofDistance(kind, distance, measure, dim, referenceOf(digests))),
     ...statistics.map(([statistic]) => ofStatistic(statistic, digests, dim)),
     quantity(quantityId("scale"), withUnit(SCALE.name, SCALE.unit), "", { valuesOf: (one) => one.scales }),
   ];
@@ -54,12 +56,19 @@ export function availableQuantities({ statistics }) {
   ];
 }
 
-function ofDistance(kind, about, measure, dim) {
-  const { name, tested } = OF_DISTANCE[kind];
+function ofDistance(kind, about, measure, dim, reference) {
+  const { name, tested, errors } = OF_DISTANCE[kind];
   const listOf = (list) => (one) => findTable(one.distances, measure, dim)?.[list] ?? null;
-  const compared = tested === null ? {} : { noiseOf: listOf("noise"), pOf: listOf(tested) };
-  const detail = about ? titleOf(about) : "";
+  const compared =
+    tested === null ? {} : { noiseOf: listOf("noise"), pOf: listOf(tested), errorsOf: listOf(errors) };
+  const from = kind === "drift_from_first" && reference !== "" ? `from ${reference}` : "";
+  const detail = [about ? titleOf(about) : "", from].filter(Boolean).join(" · ");
   return quantity(quantityId(kind), withUnit(name, about?.unit ?? ""), detail, { valuesOf: listOf(kind), ...compared });
+}
+
+/** What the layers are held against, by the last step that says so: the first one has nothing to be held against. */
+function referenceOf(digests) {
+  return digests.map((one) => one.reference).filter(Boolean).at(-1) ?? "";
 }
 
 function ofStatistic(measure, digests, dim) {

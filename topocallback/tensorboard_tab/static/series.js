@@ -11,7 +11,7 @@ import { quantitiesOf } from "./quantities.js";
 import { unionOfSteps } from "./selection.js";
 
 const HELP = [
-  "How each layer changes during training. Drift is a layer’s distance from itself at the previous or the first step, by the " +
+  "How each layer changes during training. Drift is a layer’s distance from itself at the previous step or in the reference, by the " +
     "measure chosen in the matrix: near 0, it hardly changes.",
   "Filled points are beyond noise: a test finds that the layer has changed (p ≤ 0.05). Hollow ones are not told apart. " +
     "The test decides, not the height: with the same inputs at both steps, a small change may be a sure one.",

@@ -12,7 +12,8 @@ from small_classifier import LAYERS, N_SAMPLES, Classifier, loader
 from topocallback import (
     compare_checkpoints,
 )
-from topocallback.compare.checkpoints import ModelSource, read_checkpoint
+from topocallback.activations.checkpoint_file import read_checkpoint
+from topocallback.compare.checkpoints import ModelSource
 
 
 class NotPlain:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from topocallback.compare.checkpoints import read_checkpoint
+from topocallback.activations.checkpoint_file import read_checkpoint
 from topocallback.compare.hyperparameters import model_of_hyperparameters
 
 

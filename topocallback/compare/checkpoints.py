@@ -6,9 +6,7 @@ import copy
 import glob
 import io
 import os
-import pickle
 import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,26 +16,19 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from topocallback.activations.checkpoint_file import CheckpointError
 from topocallback.compare.hyperparameters import model_of_hyperparameters, names_of_code
 
 __all__ = [
-    "CheckpointError",
     "CheckpointFile",
     "ModelSource",
     "checkpoint_files",
     "position_in_run",
-    "read_checkpoint",
     "short_names",
 ]
 
 _FOLDER = "checkpoints"
 _MOST_NAMES = 3
-# What torch raises on files that are damaged or no checkpoints at all.
-_DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile)
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -110,42 +101,6 @@ def short_names(folders: Sequence[Path]) -> list[str]:
         return [folder.name or "." for folder in folders]
     end = next((i for i in range(shortest - start) if len({part[len(part) - 1 - i] for part in parts}) > 1), 0)
     return ["/".join(part[start : len(part) - end]) or "." for part in parts]
-
-
-def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[str, Any]:
-    """What a checkpoint holds, on the CPU. Nothing but tensors and plain values is unpickled unless it is trusted.
-
-    Args:
-        path: The file.
-        trust: Whether to unpickle anything in it, which runs whatever code its author put there.
-
-    Returns:
-        Its content; a bare state dict comes under ``"state_dict"``.
-
-    Raises:
-        CheckpointError: If the file is missing, damaged, no checkpoint, or needs ``trust``.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=not trust)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: no such file.") from error
-    except _DAMAGED as error:
-        if not trust and "Unsupported" in str(error) and "global" in str(error).lower():
-            found = re.search(r"GLOBAL (\S+)", str(error))
-            raise CheckpointError(
-                f"{path}: it holds more than weights and plain values ({found[1] if found else 'Python objects'}), and "
-                "loading those can run any code. If you trust where it comes from, say `trust=True` (--trust)."
-            ) from error
-        raise CheckpointError(f"{path}: damaged, or no checkpoint ({_first_line(error)}).") from error
-    except (OSError, ImportError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({_first_line(error)}).") from error
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path}: Expected a checkpoint or a state dict, got {type(content).__name__}.")
-    if "state_dict" in content:
-        return dict(content)
-    if content and all(isinstance(value, Tensor) for value in content.values()):
-        return {"state_dict": dict(content)}
-    raise CheckpointError(f"{path}: Expected weights under 'state_dict', got the keys {list(content)[:5]}.")
 
 
 def position_in_run(content: Mapping[str, Any]) -> tuple[int, int]:
@@ -277,7 +232,3 @@ def _difference(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> str
         if isinstance(found.get(name), Tensor) and isinstance(value, Tensor) and found[name].shape != value.shape
     ]
     return "; ".join([*parts, *shapes[:_MOST_NAMES]])
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]

@@ -12,13 +12,13 @@ from typing import Any
 import lightning.pytorch as pl
 from torch import nn
 
+from topocallback.activations.checkpoint_file import read_checkpoint
 from topocallback.activations.generators import forked_generators, seed_generators
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.compare.checkpoints import (
     ModelSource,
     checkpoint_files,
     position_in_run,
-    read_checkpoint,
     short_names,
 )
 from topocallback.compare.comparable import ComparableSnapshots

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import nn
 
+from topocallback.activations.checkpoint_file import CheckpointError
 from topocallback.activations.generators import forked_generators, seed_generators
 from topocallback.analysis.analyse import analyse
-from topocallback.compare.checkpoints import CheckpointError
 from topocallback.compare.contents import CannotBeSeenError, digest_of
 from topocallback.compare.environment import environment
 from topocallback.compare.options import CompareOptions

@@ -15,8 +15,8 @@ import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.activations.checkpoint_file import CheckpointError
 from topocallback.activations.generators import forked_generators
-from topocallback.compare.checkpoints import CheckpointError
 from topocallback.compare.contents import CannotBeSeenError
 from topocallback.compare.environment import Settings
 from topocallback.compare.measuring import MadeAtRandomError, Measurement, Measuring, Subject

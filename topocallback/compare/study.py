@@ -9,9 +9,9 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from topocallback.activations.checkpoint_file import CheckpointError
 from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
-from topocallback.compare.checkpoints import CheckpointError
 from topocallback.compare.comparable import ComparableSnapshots, in_one_line
 from topocallback.compare.jobs import WorkersLostError, are_elsewhere, run_jobs, workers
 from topocallback.compare.measuring import Measurement, Measuring, Subject

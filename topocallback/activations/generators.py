@@ -16,15 +16,16 @@ __all__ = ["forked_generators", "seed_generators"]
 
 _GENERATORS = (torch.Generator, random.Random, np.random.RandomState, np.random.Generator)
 _MOST_HELD = 1000
+_MOST_IN_CONTAINER = 100  # as many transforms as one after the other; longer ones are data
 
 
 @contextmanager
 def forked_generators(*users: Any) -> Iterator[None]:
-    """Put back the global random generators afterwards, and those that the users' own code names.
+    """Put back the global random generators afterwards, and those that users hold and that their own code names.
 
     Args:
-        users: Objects whose methods may draw from generators of their module, their class or a closure, or which hold
-            functions that do.
+        users: Objects whose methods may draw from generators of their own, of their module, their class or a closure,
+            or which hold functions that do.
 
     Example:
         >>> before = random.getstate()
@@ -76,11 +77,14 @@ def _back_to_now(generator: Any) -> Callable[[], Any]:
 
 
 def _named_by(user: Any) -> Iterable[Any]:
-    """The random generators that an object's code names, and that of what it holds: copies of it would share them."""
+    """The random generators that an object holds, and those that its code and that of what it holds name.
+
+    Copies of it would share the latter.
+    """
     holders = _held_by(user)
     of_classes = [value for holder in holders for kind in type(holder).__mro__ for value in vars(kind).values()]
     functions = [value for value in (*holders, *of_classes) if isinstance(value, FunctionType)]
-    values = [*of_classes, *(value for function in functions for value in _values_of(function))]
+    values = [*holders, *of_classes, *(value for function in functions for value in _values_of(function))]
     return {id(value): value for value in values if isinstance(value, _GENERATORS)}.values()
 
 
@@ -89,11 +93,21 @@ def _held_by(user: Any) -> list[Any]:
     held = {id(user): user}
     waiting = [user]
     while waiting and len(held) < _MOST_HELD:
-        for value in list(getattr(waiting.pop(), "__dict__", {}).values()):
+        for value in _parts_of(waiting.pop()):
             if id(value) not in held and not isinstance(value, (type, ModuleType)):
                 held[id(value)] = value
                 waiting.append(value)
     return list(held.values())
+
+
+def _parts_of(held: Any) -> list[Any]:
+    """What an object holds by names, or a container that is no data by places or keys."""
+    if isinstance(held, (list, tuple, dict)):
+        parts = list(held.values() if isinstance(held, dict) else held)
+        return parts if len(parts) <= _MOST_IN_CONTAINER else []
+    if isinstance(held, functools.partial):
+        return [held.func, *held.args, *held.keywords.values()]
+    return list(getattr(held, "__dict__", {}).values())
 
 
 def _values_of(function: FunctionType) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from topocallback.activations.generators import forked_generators, seed_generators
 
-__all__ = ["UnknownOrderError", "describe_failure", "read_batches", "read_items"]
+__all__ = ["UnknownOrderError", "describe_failure", "read_batches", "read_items", "read_set"]
 
 Pass = tuple[NDArray[np.int64], NDArray[np.int64]]
 """The items of one pass, and where in them each batch ends."""
@@ -104,6 +104,33 @@ def read_batches(sampler: Any, data_set: Any, most: float) -> Pass:
         return _repeatable(sampler, data_set, lambda copied: _one_pass_of_batches(copied, most))
 
 
+def read_set(sampler: Any, data_set: Any, *, in_batches: bool) -> NDArray[np.int64]:
+    """The indices that a sampler gives in every pass, in whatever order; see ``read_items``.
+
+    Args:
+        sampler: A sampler or a batch sampler.
+        data_set: The data set whose indices they are. It is not copied.
+        in_batches: Whether it gives groups of indices.
+
+    Returns:
+        (n,) ascending indices, each once.
+
+    Raises:
+        UnknownOrderError: As ``read_items`` does, and where one pass has other indices than another one.
+
+    Example:
+        >>> read_set([[3, 1], [7, 3]], range(10), in_batches=True).tolist()
+        [1, 3, 7]
+    """
+    one_pass = _one_pass_of_batches if in_batches else _one_pass
+
+    def as_set(copied: Any) -> Pass:
+        return np.unique(one_pass(copied, float("inf"))[0]), np.empty(0, dtype=np.int64)
+
+    with _failing_as_unknown():
+        return _repeatable(sampler, data_set, as_set, differs="has other items")[0]
+
+
 def describe_failure(error: Exception) -> str:
     """A clause that says what failed, in the same words in every epoch.
 
@@ -181,7 +208,9 @@ def _does_not_end(sampler: Any) -> UnknownOrderError:
 # -- Several passes ---------------------------------------------------------------------------------------------------
 
 
-def _repeatable(sampler: Any, data_set: Any, one_pass: Callable[[Any], Pass]) -> Pass:
+def _repeatable(
+    sampler: Any, data_set: Any, one_pass: Callable[[Any], Pass], differs: str = "gives another order"
+) -> Pass:
     """What a copy of the sampler gives every time."""
     name = type(sampler).__name__
     start = time.monotonic()
@@ -194,9 +223,7 @@ def _repeatable(sampler: Any, data_set: Any, one_pass: Callable[[Any], Pass]) ->
             if not len(again[0]) and len(first[0]):
                 raise UnknownOrderError(f"the loader's sampler, a {name}, can be read only once")
             if not all(map(np.array_equal, first, again)):
-                raise UnknownOrderError(
-                    f"the loader's sampler, a {name}, gives another order in every pass", shuffled=True
-                )
+                raise UnknownOrderError(f"the loader's sampler, a {name}, {differs} in every pass", shuffled=True)
             if time.monotonic() - start > _PATIENCE:
                 break
     return _checked(first, data_set)

@@ -24,6 +24,8 @@ __all__ = [
     "layer_facts",
     "measure_layer",
     "not_measured",
+    "noted",
+    "statistic_values",
 ]
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
@@ -115,7 +117,7 @@ def _measured(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> Laye
     with clock("diagrams"):
         _ = facts.distances
     if options.mapper:
-        with clock("mapper"), _noted("It has no Mapper graph.", problems):
+        with clock("mapper"), noted("It has no Mapper graph.", problems):
             mapper = facts.mapper
     with clock("diagrams"):
         _ = facts.diagrams
@@ -125,7 +127,7 @@ def _measured(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> Laye
     with clock("distances"):
         prepared = _prepared_distances(facts, options, problems)
     with clock("statistics"):
-        values = _statistic_values(facts, options, mapper, problems)
+        values = statistic_values(facts, options, mapper, problems)
     with clock("noise"):
         of_record = facts.without_cloud()
     return LayerMeasurements(
@@ -153,33 +155,45 @@ def _prepared_distances(facts: LayerFacts, options: AnalysisOptions, problems: l
     prepared = {}
     for i, distance in enumerate(options.distances if facts.n_points else ()):
         title = distance.describe().title
-        with _noted(f"It has no {title}.", problems):
+        with noted(f"It has no {title}.", problems):
             prepared[i] = prepare_layer(distance, facts)
             if prepared[i].problem:
                 problems.append(f"The noise of {title} is not known. {prepared[i].problem}")
     return prepared
 
 
-def _statistic_values(
+def statistic_values(
     facts: LayerFacts, options: AnalysisOptions, mapper: MapperGraph | None, problems: list[str]
 ) -> dict[int, tuple[float, float]]:
-    """The options' statistics of a layer and their standard errors, by their positions."""
+    """The options' statistics of a layer and their standard errors, by their positions.
+
+    Args:
+        facts: The layer.
+        options: What to measure.
+        mapper: Its Mapper graph; without one there are no statistics of it.
+        problems: Takes a sentence for every statistic, and every error, that is not known.
+    """
     values = {}
     for i, statistic in enumerate(options.statistics if facts.n_points else ()):
         lacks_labels = statistic.needs_labels and facts.labels is None
         lacks_graph = isinstance(statistic, MapperStatistic) and mapper is None
         if not lacks_labels and not lacks_graph:
-            with _noted(f"It has no {statistic.describe().title}.", problems):
+            with noted(f"It has no {statistic.describe().title}.", problems):
                 values[i] = float(statistic.value(facts)), np.nan
-            with _noted(f"The error of {statistic.describe().title} is not known.", problems):
+            with noted(f"The error of {statistic.describe().title} is not known.", problems):
                 if i in values:
                     values[i] = values[i][0], error_of(statistic, values[i][0], facts)
     return values
 
 
 @contextmanager
-def _noted(consequence: str, problems: list[str]) -> Iterator[None]:
-    """A measure that fails, be it the user's own, is noted with what it costs."""
+def noted(consequence: str, problems: list[str]) -> Iterator[None]:
+    """A measure that fails, be it the user's own, is noted with what it costs.
+
+    Args:
+        consequence: What it costs, in a sentence.
+        problems: Takes that and the error.
+    """
     try:
         yield
     except Exception as error:

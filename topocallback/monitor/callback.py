@@ -39,6 +39,7 @@ from topocallback.monitor.spent import Spent
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
 from topocallback.monitor.steps import WatchedStep
 from topocallback.monitor.trainer import last_step, logging_step
+from topocallback.monitor.training_samples import TrainingSamples
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.snapshot import Snapshot
 
@@ -88,6 +89,9 @@ class TopologyMonitor(Callback):
         reference: What ``topology/drift_from_reference`` is measured from: ``"first"``, the run's first snapshot;
             ``"untrained"``, the network before its first step; the file of a checkpoint, whose weights are run on the
             same samples once, by a copy of the model; or the folder of another run, whose last snapshot it is then.
+        train_samples: On how many training samples to record the same layers beside every recorded validation, 0 for
+            none: ``topology/train_gap_...`` say layer by layer how training and validation data differ, like for like;
+            see ``TrainingSamples`` for how the run is kept from noticing.
         every_n_validations: Record the first of every so many validation runs.
         max_overhead: The largest share of the run's processor time that the monitor may take, such as 0.02: a
             validation that would go beyond it is left out, but for the first one. ``None`` leaves none out.
@@ -136,6 +140,7 @@ class TopologyMonitor(Callback):
         scale: Literal["quantile", "none"] = "quantile",
         mapper: bool | MapperOptions = True,
         reference: str | os.PathLike[str] = "first",
+        train_samples: int = 0,
         every_n_validations: int = 1,
         max_overhead: float | None = None,
         dataloader_idx: int = 0,
@@ -160,6 +165,7 @@ class TopologyMonitor(Callback):
             layers, pooling, n_samples, dataloader_idx, labels, seed, mask, calls, channels, select
         )
         vars(self).update(vars(self.recording))  # each option under its own name
+        self.train_samples = train_samples
         self.every_n_validations = every_n_validations
         self.max_overhead = max_overhead
         self.background = background
@@ -189,7 +195,8 @@ class TopologyMonitor(Callback):
         self._inputs_due = log_inputs
         self._clouds_size = 0  # bytes, of the last recorded validation
         self._off = False
-        self._monitored = MonitoredScalars(self.options, layers)
+        self._training = TrainingSamples(train_samples, self.recording, self._reports)
+        self._monitored = MonitoredScalars(self.options, layers, gaps=train_samples > 0)
 
     @classmethod
     def purvine2023(
@@ -261,6 +268,7 @@ class TopologyMonitor(Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._inputs_due = self.log_inputs
         self.spent.begin()
+        self._training.begin()
         if self._off:
             return
         with self._reports.guarded("choosing layers"):
@@ -304,6 +312,7 @@ class TopologyMonitor(Callback):
     ) -> None:
         if self._recorder is not None:
             with self._reports.guarded("reading a batch", self._stop_recording), self.spent(RECORDING):
+                self._training.take_copy(trainer, pl_module)
                 start_batch(self._recorder, trainer, batch, dataloader_idx, self.recording.dataloader_idx)
                 self._step = WatchedStep(self._recorder, trainer.strategy, self._reports)
 
@@ -336,6 +345,7 @@ class TopologyMonitor(Callback):
                 layers = self.recording.layers
                 with self.spent(RECORDING):
                     recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=agreement.inputs)
+                    self._training.record(trainer)
                 self.spent.count(recorder.clock)
                 measured = None if recorded is None else self._measure(trainer, *recorded)
         if recorder is not None:
@@ -418,6 +428,7 @@ class TopologyMonitor(Callback):
             self._step.end()
         if self._recorder is not None:
             self._recorder.let_go()
+        self._training.let_go()
         self._recorder = self._step = None
 
     def _draw_last(self, trainer: pl.Trainer) -> None:
@@ -430,7 +441,7 @@ class TopologyMonitor(Callback):
         self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
     ) -> MeasuredStep | None:
         """Measure now and give the result, or have it done in the background and give nothing."""
-        self._clouds_size = sum(cloud.nbytes for cloud in clouds.values())
+        self._clouds_size = sum(cloud.nbytes for cloud in clouds.values()) + self._training.n_bytes
         report_cost(self._reports, clouds, self.options, self.recording, self.background, bool(self.figures))
         writes = not getattr(trainer, "fast_dev_run", False)
         run = self._current.run(
@@ -443,8 +454,10 @@ class TopologyMonitor(Callback):
         )
         step = logging_step(trainer)
         self._current.report(step, self._reports)
-        epoch, spent = trainer.current_epoch, self.spent.take(RECORDING)
-        measure = functools.partial(run.measure, clouds, step=step, epoch=epoch, inputs=inputs, spent=spent)
+        epoch, spent, training = trainer.current_epoch, self.spent.take(RECORDING), self._training.take()
+        measure = functools.partial(
+            run.measure, clouds, step=step, epoch=epoch, inputs=inputs, spent=spent, training=training
+        )
         if not self.background:
             return measure(n_threads=available_threads())
         with self.spent("preparation"):

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 from torch import nn
 
 from topocallback.activations.layers import LayerSpec, choose_layers
+from topocallback.analysis.gap import gap_descriptions
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.monitor.run import MeasuredStep
 from topocallback.views.logging import scalar_tags, scalars
@@ -26,6 +27,7 @@ class MonitoredScalars:
     Args:
         options: What is measured.
         layers: Of which layers.
+        gaps: Whether training samples are recorded as well.
 
     Example:
         >>> from topocallback import AnalysisOptions
@@ -37,9 +39,10 @@ class MonitoredScalars:
         (3.0, nan)
     """
 
-    def __init__(self, options: AnalysisOptions, layers: LayerSpec) -> None:
+    def __init__(self, options: AnalysisOptions, layers: LayerSpec, *, gaps: bool = False) -> None:
         self._options = options
         self._layers = layers
+        self._gaps = gaps
         self._values: dict[str, float] = {}
 
     def tags(self, module: nn.Module) -> list[str]:
@@ -54,7 +57,8 @@ class MonitoredScalars:
             layers = []
         distances = [distance.describe(self._options.length) for distance in self._options.distances]
         statistics = [statistic.describe(self._options.length) for statistic in self._options.statistics]
-        return scalar_tags(distances, statistics, layers)
+        gaps = gap_descriptions(self._options) if self._gaps else []
+        return scalar_tags(distances, [*statistics, *gaps], layers)
 
     def begin(self) -> None:
         """Forget the numbers of an earlier run."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from topocallback.analysis.analyse import analyse_next
 from topocallback.analysis.analysed import Analysed
+from topocallback.analysis.gap import with_gap
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.clock import Clock, processor_seconds
 from topocallback.memory import size_in_words
@@ -112,6 +113,7 @@ class Run:
         inputs: SampledInputs | None = None,
         spent: Mapping[str, float] | None = None,
         recorded_reference: RecordedReference | None = None,
+        training: PointClouds | None = None,
     ) -> MeasuredStep:
         """Analyse, draw and archive one step. Steps have to come in their order.
 
@@ -123,6 +125,7 @@ class Run:
             inputs: The samples' own images, once per run: they are kept beside the archive.
             spent: Stage to the processor seconds that the step has taken already.
             recorded_reference: What was recorded of the network that is the reference, where that has to be.
+            training: The clouds of the same layers on training samples.
 
         Returns:
             The snapshot, its pictures and what the tab reads. A failure to archive or draw is in ``errors`` and loses
@@ -137,6 +140,9 @@ class Run:
         self.reference.seek(recorded_reference, n_threads)
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         analysed = self._analysed(clouds, step, epoch, n_threads, anew)
+        if training is not None:
+            with clock("gap"), _collected(errors):
+                analysed.snapshot = with_gap(analysed, clouds, training, self.options, n_threads)
         snapshot = analysed.snapshot
         self._remember(analysed)
         self._previous_is_read = False

@@ -130,7 +130,10 @@ def epoch_table(snapshot: Snapshot) -> Table:
     The majority share says how well the nodes of the layer's Mapper graph separate the digits, of the inputs in nodes.
     """
     distances = snapshot.distances.choose()
-    drift, start = (distances.drift, distances.drift_p), (distances.drift_from_reference, distances.drift_from_reference_p)
+    drift, start = (
+        (distances.drift, distances.drift_p),
+        (distances.drift_from_reference, distances.drift_from_reference_p),
+    )
     bars, longest = (snapshot.statistics[name, 1].values for name in ("bars", "longest_bar"))
     when = f"epoch {snapshot.epoch}, step {snapshot.step}" if snapshot.step else "before training"
     table = Table(title=when, title_justify="left", box=None)

@@ -126,7 +126,7 @@ def test_a_folder_without_snapshots_is_no_reference_and_it_is_said(tmp_path):
 
 def test_a_network_that_was_recorded_is_the_reference_from_the_first_snapshot_on(tmp_path):
     run = run_of(tmp_path / "topology", reference="untrained")
-    (first,) = measure(run, 3, recorded_reference=RecordedReference(clouds_at(0)))
+    (first,) = measure(run, 3, reference=RecordedReference(clouds_at(0)))
     (second,) = measure(run, 9)
     for step, found in ((3, first), (9, second)):
         assert found.reference == "the untrained network"
@@ -137,9 +137,9 @@ def test_a_network_that_was_recorded_is_the_reference_from_the_first_snapshot_on
 
 def test_it_is_there_when_the_run_is_gone_on_with(tmp_path):
     whole = run_of(tmp_path / "whole" / "topology", reference="untrained")
-    measure(whole, 3, recorded_reference=RecordedReference(clouds_at(0)))
+    measure(whole, 3, reference=RecordedReference(clouds_at(0)))
     (expected,) = measure(whole, 9)
-    measure(run_of(tmp_path / "topology", reference="untrained"), 3, recorded_reference=RecordedReference(clouds_at(0)))
+    measure(run_of(tmp_path / "topology", reference="untrained"), 3, reference=RecordedReference(clouds_at(0)))
     again = run_of(tmp_path / "topology", reference="untrained")
     again.go_on()
     (found,) = measure(again, 9)
@@ -158,7 +158,7 @@ def test_where_it_was_never_recorded_there_is_none_and_it_is_said(tmp_path):
 
 def test_why_it_could_not_be_recorded_is_said(tmp_path):
     run = run_of(tmp_path / "topology", reference="untrained")
-    (found,) = measure(run, 3, recorded_reference=RecordedReference(None, "The data are no items."))
+    (found,) = measure(run, 3, reference=RecordedReference(None, "The data are no items."))
     assert found.problems["reference"].endswith("The data are no items.")
 
 

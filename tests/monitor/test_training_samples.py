@@ -136,8 +136,8 @@ class Kept(pl.Callback):
     def __init__(self, monitor: TopologyMonitor) -> None:
         self.clouds: list[Any] = []
         self.weights: list[Any] = []
-        take = monitor._training.take
-        monitor._training.take = lambda: self._keep(take())
+        take = monitor._watch._training.take
+        monitor._watch._training.take = lambda: self._keep(take())
 
     def _keep(self, clouds: Any) -> Any:
         self.clouds.append(clouds)
@@ -414,10 +414,10 @@ def test_no_copy_of_the_model_outlives_its_validation(tmp_path):
     assert copies
     assert all(parameter.numel() == 0 for each in copies for parameter in each.parameters())
     assert all(parameter.numel() for parameter in model.parameters())
-    assert monitor._training._model is None
+    assert monitor._watch._training._model is None
     assert hooks_of(model) == 0
-    monitor._training._model = model
-    assert pickle.loads(pickle.dumps(monitor._training))._model is None
+    monitor._watch._training._model = model
+    assert pickle.loads(pickle.dumps(monitor._watch._training))._model is None
 
 
 class Shared(nn.Linear):

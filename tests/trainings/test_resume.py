@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -51,6 +52,21 @@ def test_a_run_that_goes_on_has_the_history_of_one_that_did_not_stop(tmp_path, b
     assert steps_of(trainer.log_dir, "topology/drift_H1/stem") == (7, 11, 15)
     for mine, theirs in zip(resumed.history, whole.history, strict=True):
         assert_same_numbers(mine, theirs)
+
+
+@pytest.mark.scenario("resuming a run that is held against a reference, by distances that need the clouds")
+@pytest.mark.parametrize("reference", ["first", "untrained"])
+def test_a_run_that_goes_on_is_held_against_the_same_reference(tmp_path, reference):
+    options = {"reference": reference, "measures": ["sliced_wasserstein", "cka"], "on_error": "raise"}
+    whole, resumed = monitor(**options), monitor(**options)
+    train(tmp_path / "whole", whole)
+    train(tmp_path / "parts", monitor(**options), max_epochs=2)
+    train(tmp_path / "parts", resumed, ckpt_path=after(tmp_path / "parts", 1))
+    for mine, theirs in zip(resumed.history, whole.history, strict=True):
+        assert_same_numbers(mine, theirs)
+        assert mine.reference == theirs.reference
+        for name in ("drift", "drift_from_reference", "drift_errors", "drift_from_reference_errors"):
+            np.testing.assert_array_equal(getattr(mine.distances["cka"], name), getattr(theirs.distances["cka"], name))
 
 
 @pytest.mark.scenario("resuming with `num_sanity_val_steps=-1`: only the untrained network is measured in the check")

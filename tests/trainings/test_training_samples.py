@@ -92,8 +92,8 @@ def train_in_every_process(folder: Path) -> None:
     options = {"layers": ("stem", "head"), "n_samples": N, "mapper": False, "figures": False, "pooling": "flatten"}
     monitor = TopologyMonitor(train_samples=N, on_error="raise", **options)
     taken = []
-    take = monitor._training.take
-    monitor._training.take = lambda: taken.append(take()) or taken[-1]
+    take = monitor._watch._training.take
+    monitor._watch._training.take = lambda: taken.append(take()) or taken[-1]
     trainer = trainer_for(folder, monitor, strategy="ddp", devices=2, max_epochs=1, logger=False)
     torch.manual_seed(0)
     trainer.fit(Exchanges(), DataLoader(data(100, seed=9), 8, shuffle=True), loader())

@@ -17,8 +17,6 @@ from topocallback.activations.hooks import RECORDING
 from topocallback.activations.layers import choose_layers
 from topocallback.activations.options import ValidationOptions, by_name, check_seconds
 from topocallback.activations.positions import Positions
-from topocallback.activations.trainer_batches import start_batch
-from topocallback.activations.validation import ValidationRecorder
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.parallel import available_threads
@@ -30,17 +28,14 @@ from topocallback.monitor.disks import Disks
 from topocallback.monitor.monitored import MonitoredScalars
 from topocallback.monitor.predicted import report_cost
 from topocallback.monitor.preparation import import_for_analysis
-from topocallback.monitor.recording import finish_recording, start_recording
 from topocallback.monitor.reference import check_reference
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
 from topocallback.monitor.schedule import Schedule
 from topocallback.monitor.spent import Spent
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
-from topocallback.monitor.steps import WatchedStep
 from topocallback.monitor.trainer import last_step, logging_step
-from topocallback.monitor.training_samples import TrainingSamples
-from topocallback.records.point_clouds import PointClouds, SampledInputs
+from topocallback.monitor.watch import Watch, WatchedValidation
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["TopologyMonitor"]
@@ -91,7 +86,7 @@ class TopologyMonitor(Callback):
             same samples once, by a copy of the model; or the folder of another run, whose last snapshot it is then.
         train_samples: On how many training samples to record the same layers beside every recorded validation, 0 for
             none: ``topology/train_gap_...`` say layer by layer how training and validation data differ, like for like;
-            see ``TrainingSamples`` for how the run is kept from noticing.
+            a copy of the model runs them, and the run does not notice.
         every_n_validations: Record the first of every so many validation runs.
         max_overhead: The largest share of the run's processor time that the monitor may take, such as 0.02: a
             validation that would go beyond it is left out, but for the first one. ``None`` leaves none out.
@@ -190,12 +185,11 @@ class TopologyMonitor(Callback):
         self._disks = Disks()
         self._delivery = Delivery(self._reports, self._disks, self.spent)
         self._current = CurrentRun()
-        self._recorder: ValidationRecorder | None = None
-        self._step: WatchedStep | None = None
-        self._inputs_due = log_inputs
+        self._watch = Watch(
+            self.recording, train_samples, self.reference, inputs=log_inputs, reports=self._reports, spent=self.spent
+        )
         self._clouds_size = 0  # bytes, of the last recorded validation
         self._off = False
-        self._training = TrainingSamples(train_samples, self.recording, self._reports)
         self._monitored = MonitoredScalars(self.options, layers, gaps=train_samples > 0)
 
     @classmethod
@@ -256,7 +250,7 @@ class TopologyMonitor(Callback):
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self._stop_recording()  # of a run that ended without any of the hooks below
+        self._watch.stop()  # of a run that ended without any of the hooks below
         self._delivery.begin()
         self._disks.begin()
         if stage == "fit" and trainer.global_step == 0:  # a checkpoint is loaded after this
@@ -266,9 +260,8 @@ class TopologyMonitor(Callback):
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._inputs_due = self.log_inputs
+        self._watch.begin()
         self.spent.begin()
-        self._training.begin()
         if self._off:
             return
         with self._reports.guarded("choosing layers"):
@@ -285,6 +278,8 @@ class TopologyMonitor(Callback):
 
     @override
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self._off:
+            self._watch.before_training(trainer, pl_module)
         self._current.begin(continues=trainer.global_step > 0, archive=self.archive, until=last_step(trainer))
 
     @override
@@ -292,6 +287,8 @@ class TopologyMonitor(Callback):
         # Here, and not before, a checkpoint's step has been restored.
         self._current.begin_training(continues=trainer.global_step > 0, archive=self.archive, until=last_step(trainer))
         self._schedule.begin_training()
+        if not self._off:
+            self._watch.before_training(trainer, pl_module)
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -299,22 +296,16 @@ class TopologyMonitor(Callback):
             self._schedule.skip()
         else:
             self._schedule.start(trainer, pending=self._delivery.pending)
-        with self._reports.guarded("starting to record", self._stop_recording):
+        with self._reports.guarded("starting to record", self._watch.stop):
             self._delivery.deliver(trainer)
             if self._schedule.is_due and self._delivery.make_room(self._clouds_size, logging_step(trainer)):
-                inputs = self._inputs_due
-                with self.spent(RECORDING):
-                    self._recorder = start_recording(trainer, pl_module, self.recording, self._reports, inputs=inputs)
+                self._watch.start(trainer, pl_module)
 
     @override
     def on_validation_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if self._recorder is not None:
-            with self._reports.guarded("reading a batch", self._stop_recording), self.spent(RECORDING):
-                self._training.take_copy(trainer, pl_module)
-                start_batch(self._recorder, trainer, batch, dataloader_idx, self.recording.dataloader_idx)
-                self._step = WatchedStep(self._recorder, trainer.strategy, self._reports)
+        self._watch.start_batch(trainer, pl_module, batch, dataloader_idx)
 
     @override
     def on_validation_batch_end(
@@ -326,30 +317,20 @@ class TopologyMonitor(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if self._recorder is not None:
-            with self._reports.guarded("ending a batch", self._stop_recording), self.spent(RECORDING):
-                self._recorder.end_batch()
+        self._watch.end_batch()
 
     @override
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        recorder, self._recorder = self._recorder, None
         measured: MeasuredStep | None = None
         agreement = NOTHING
         with self._reports.guarded("measuring"):
-            has_inputs = getattr(recorder, "inputs", None) is not None
             due, saves = self._schedule.is_due, self._schedule.saves
-            own = Intention(due, recorder is not None, has_inputs, self._digest, saves)
+            own = Intention(due, self._watch.is_on, self._watch.has_inputs, self._digest, saves)
             agreement = agree(trainer, own, self._reports)
-            if agreement.records and recorder is not None:
-                self._inputs_due &= not has_inputs
-                layers = self.recording.layers
-                with self.spent(RECORDING):
-                    recorded = finish_recording(trainer, recorder, layers, self._reports, inputs=agreement.inputs)
-                    self._training.record(trainer)
-                self.spent.count(recorder.clock)
-                measured = None if recorded is None else self._measure(trainer, *recorded)
-        if recorder is not None:
-            recorder.let_go()
+            if agreement.records and self._watch.is_on:
+                recorded = self._watch.finish(trainer, inputs=agreement.inputs)
+                measured = None if recorded is None else self._measure(trainer, recorded)
+        self._watch.stop()
         if not self.background and not self._off:
             with self._reports.guarded("logging"):
                 self._delivery.deliver_now(trainer, measured)
@@ -357,7 +338,7 @@ class TopologyMonitor(Callback):
 
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._stop_recording()
+        self._watch.stop()
         self._schedule.end(trainer)
 
     # -- When to deliver --------------------------------------------------------------------------------------------
@@ -382,7 +363,7 @@ class TopologyMonitor(Callback):
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         # The other hooks are not called after an exception, this one is; it must not hide the run's own exception.
-        self._stop_recording()
+        self._watch.stop()
         try:
             self._delivery.finish(trainer, WAIT_AFTER_FAILURE)
         except Exception as error:
@@ -393,7 +374,7 @@ class TopologyMonitor(Callback):
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self._stop_recording()
+        self._watch.stop()
         try:
             self._delivery.finish(trainer, LONGEST_WAIT)
         finally:
@@ -417,19 +398,7 @@ class TopologyMonitor(Callback):
         self._schedule.validations = int(state_dict["validations"])
         self._monitored.load_state(state_dict.get("scalars", {}))
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without hooks, so that the callback can travel to other processes."""
-        return self.__dict__ | {"_recorder": None, "_step": None}
-
     # -- What is done with a recording ------------------------------------------------------------------------------
-
-    def _stop_recording(self) -> None:
-        if self._step is not None:
-            self._step.end()
-        if self._recorder is not None:
-            self._recorder.let_go()
-        self._training.let_go()
-        self._recorder = self._step = None
 
     def _draw_last(self, trainer: pl.Trainer) -> None:
         if not self._delivery.pending:
@@ -437,15 +406,13 @@ class TopologyMonitor(Callback):
                 drawn = self._current.draw_last()
             self._delivery.deliver_pictures(trainer, drawn)
 
-    def _measure(
-        self, trainer: pl.Trainer, clouds: PointClouds, inputs: SampledInputs | None, directory: str
-    ) -> MeasuredStep | None:
+    def _measure(self, trainer: pl.Trainer, recorded: WatchedValidation) -> MeasuredStep | None:
         """Measure now and give the result, or have it done in the background and give nothing."""
-        self._clouds_size = sum(cloud.nbytes for cloud in clouds.values()) + self._training.n_bytes
+        clouds, self._clouds_size = recorded.clouds, recorded.n_bytes
         report_cost(self._reports, clouds, self.options, self.recording, self.background, bool(self.figures))
         writes = not getattr(trainer, "fast_dev_run", False)
         run = self._current.run(
-            directory,
+            recorded.directory,
             self.options,
             archive=self.archive and writes,
             figures=self.figures if writes else False,
@@ -454,9 +421,15 @@ class TopologyMonitor(Callback):
         )
         step = logging_step(trainer)
         self._current.report(step, self._reports)
-        epoch, spent, training = trainer.current_epoch, self.spent.take(RECORDING), self._training.take()
         measure = functools.partial(
-            run.measure, clouds, step=step, epoch=epoch, inputs=inputs, spent=spent, training=training
+            run.measure,
+            clouds,
+            step=step,
+            epoch=trainer.current_epoch,
+            inputs=recorded.inputs,
+            spent=self.spent.take(RECORDING),
+            training=recorded.training,
+            reference=recorded.reference,
         )
         if not self.background:
             return measure(n_threads=available_threads())

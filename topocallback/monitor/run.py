@@ -112,7 +112,7 @@ class Run:
         n_threads: int = 1,
         inputs: SampledInputs | None = None,
         spent: Mapping[str, float] | None = None,
-        recorded_reference: RecordedReference | None = None,
+        reference: RecordedReference | None = None,
         training: PointClouds | None = None,
     ) -> MeasuredStep:
         """Analyse, draw and archive one step. Steps have to come in their order.
@@ -124,7 +124,7 @@ class Run:
             n_threads: Threads for the analysis.
             inputs: The samples' own images, once per run: they are kept beside the archive.
             spent: Stage to the processor seconds that the step has taken already.
-            recorded_reference: What was recorded of the network that is the reference, where that has to be.
+            reference: What was recorded of the network that is the reference, where that has to be.
             training: The clouds of the same layers on training samples.
 
         Returns:
@@ -137,7 +137,7 @@ class Run:
         errors: list[Exception] = []
         clock, start = Clock(), processor_seconds()
         left_behind = self._catch_up(step, errors)
-        self.reference.seek(recorded_reference, n_threads)
+        self.reference.seek(reference, n_threads)
         anew = self._recorded_otherwise(HowRecorded(clouds.recording, self.options.describe()), step)
         analysed = self._analysed(clouds, step, epoch, n_threads, anew)
         if training is not None:

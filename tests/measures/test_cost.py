@@ -83,11 +83,19 @@ def test_memory_grows_with_points_widths_layers_recordings_and_threads():
         ([(512, 200_000)] * 6, {}, "pooling"),
         ([(512, 64)] * 400, {}, "layers"),
         ([(512, 64)] * 40, {"measures": ["bottleneck"]}, "measures"),
+        ([(512, 64)] * 9, {"measures": ["rtd"]}, "measures"),
     ],
 )
 def test_the_option_that_dominates_is_known(shapes, options, most):
     cost = predict_cost(shapes, AnalysisOptions(**options)).seconds
     assert max(cost, key=cost.get) == most
+
+
+def test_a_measure_that_takes_so_many_points_costs_by_its_trials():
+    of_one, of_two, of_ten, of_many = (
+        cost_of_pairs([n] * 9, AnalysisOptions(measures=["rtd"])).seconds["measures"] for n in (500, 1000, 5000, 50_000)
+    )
+    assert (2 * of_one, 10 * of_one, 10 * of_one) == pytest.approx((of_two, of_ten, of_many))
 
 
 def test_nothing_costs_nothing_but_can_be_asked():

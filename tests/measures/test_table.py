@@ -83,7 +83,7 @@ def test_every_entry_survives_pickling_and_cannot_be_changed(key):
 
 OF_SHAPES = {
     *("cka", "unbiased_cka", "shape_metric", "euclidean_shape_metric", "procrustes", "rsa"),
-    *("rtd_lite", "max_rtd_lite", "srtd_lite", "nts_e", "nts_m"),
+    *("svcca", "pwcca", "rtd", "rtd_lite", "max_rtd_lite", "srtd_lite", "nts_e", "nts_m"),
 }
 WITHOUT_NUMBER = {"effective_rank", "participation_ratio", "two_nn"}
 RANKME_OF_ONE = np.exp(-sum(share * np.log(share) for share in (1 + 1e-5, 1e-5)))
@@ -138,7 +138,7 @@ def test_functions_become_measures():
     ],
 )
 def test_an_unknown_name_is_refused_with_the_table_and_the_closest_names(name, closest):
-    listed = r"Expected a measure of \['sliced_wasserstein', 'wasserstein', 'bottleneck', 'cka', .*\]"
+    listed = r"Expected a measure of \['sliced_wasserstein', 'wasserstein', 'bottleneck', 'betti_curve', .*\]"
     with pytest.raises(ValueError, match=f"{listed}, got {name!r}.*{closest}") as caught:
         resolve(name)
     assert ("Closest" in str(caught.value)) is bool(closest)

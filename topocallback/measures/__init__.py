@@ -13,14 +13,18 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.stability import MapperStability
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
 from topocallback.measures.similarity.block_influence import BlockInfluence
+from topocallback.measures.similarity.cca import PWCCA, SVCCA
 from topocallback.measures.similarity.cka import CKA, UnbiasedCKA
 from topocallback.measures.similarity.dissimilarity import RSA
 from topocallback.measures.similarity.neighbours import NeighbourOverlap
+from topocallback.measures.similarity.rtd import RTD
 from topocallback.measures.similarity.shapes import EuclideanShapeMetric, Procrustes, ShapeMetric
 from topocallback.measures.similarity.trees import NTSE, NTSM, MaxRTDLite, RTDLite, SRTDLite
 from topocallback.measures.table import MEASURES, MeasureLike, resolve, resolve_all, resolve_distance
+from topocallback.measures.topology.betti_curve import BettiCurve
 from topocallback.measures.topology.bottleneck import Bottleneck
 from topocallback.measures.topology.distance import DiagramDistance
+from topocallback.measures.topology.persistence_image import PersistenceImage
 from topocallback.measures.topology.sliced_wasserstein import SlicedWasserstein
 from topocallback.measures.topology.statistics import (
     Bars,
@@ -37,8 +41,12 @@ __all__ = [
     "MEASURES",
     "NTSE",
     "NTSM",
+    "PWCCA",
     "RSA",
+    "RTD",
+    "SVCCA",
     "Bars",
+    "BettiCurve",
     "BlockInfluence",
     "Bottleneck",
     "DiagramDistance",
@@ -60,6 +68,7 @@ __all__ = [
     "NeighbourAccuracy",
     "NeighbourOverlap",
     "ParticipationRatio",
+    "PersistenceImage",
     "PersistentEntropy",
     "Procrustes",
     "RTDLite",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from topocallback.measures.facts import LayerFacts
 
-__all__ = ["centred", "check_different_points", "inner_products"]
+__all__ = ["centred", "check_different_points", "coordinates", "inner_products"]
 
 
 def inner_products(distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -40,6 +40,29 @@ def centred(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     means = kernel.mean(axis=0)
     return np.asarray(kernel - means - means[:, None] + means.mean())
+
+
+def coordinates(facts: LayerFacts) -> NDArray[np.float64]:
+    """A layer's points less their mean, in as few coordinates as they need, and at most as many as there are points.
+
+    Args:
+        facts: The layer.
+
+    Returns:
+        (n, at most n) coordinates with the distances of the points: their own values, unless these are more than n.
+
+    Example:
+        >>> coordinates(LayerFacts([[1.0], [3.0]])).tolist()
+        [[-1.0], [1.0]]
+        >>> coordinates(LayerFacts(np.eye(5)[:2])).shape
+        (2, 2)
+    """
+    cloud = facts.cloud
+    if cloud.shape[1] <= len(cloud):
+        points = np.asarray(cloud, dtype=np.float64)
+        return np.asarray(points - points.mean(axis=0))
+    values, vectors = np.linalg.eigh(inner_products(facts.distances))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
 def check_different_points(facts: LayerFacts, name: str, at_least: int = 2) -> None:

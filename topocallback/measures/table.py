@@ -15,12 +15,16 @@ from topocallback.measures.functions import measure_of_function
 from topocallback.measures.mapper.stability import MapperStability
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
 from topocallback.measures.similarity.block_influence import BlockInfluence
+from topocallback.measures.similarity.cca import PWCCA, SVCCA
 from topocallback.measures.similarity.cka import CKA, UnbiasedCKA
 from topocallback.measures.similarity.dissimilarity import RSA
 from topocallback.measures.similarity.neighbours import NeighbourOverlap
+from topocallback.measures.similarity.rtd import RTD
 from topocallback.measures.similarity.shapes import EuclideanShapeMetric, Procrustes, ShapeMetric
 from topocallback.measures.similarity.trees import NTSE, NTSM, MaxRTDLite, RTDLite, SRTDLite
+from topocallback.measures.topology.betti_curve import BettiCurve
 from topocallback.measures.topology.bottleneck import Bottleneck
+from topocallback.measures.topology.persistence_image import PersistenceImage
 from topocallback.measures.topology.sliced_wasserstein import SlicedWasserstein
 from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
 from topocallback.measures.topology.wasserstein import Wasserstein
@@ -42,14 +46,19 @@ _ALL: tuple[type[Measure], ...] = (
     SlicedWasserstein,
     Wasserstein,
     Bottleneck,
+    BettiCurve,
+    PersistenceImage,
     # Distances between layers of the same samples.
     CKA,
     UnbiasedCKA,
     ShapeMetric,
     EuclideanShapeMetric,
     Procrustes,
+    SVCCA,
+    PWCCA,
     RSA,
     NeighbourOverlap,
+    RTD,
     RTDLite,
     MaxRTDLite,
     SRTDLite,

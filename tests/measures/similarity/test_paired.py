@@ -14,27 +14,28 @@ from topocallback.records.point_clouds import PointClouds
 from topocallback.records.snapshot import Snapshot
 
 PAIRED = [key for key, kind in MEASURES.items() if issubclass(kind, Distance) and kind.paired]
-BY_ROTATION = set(PAIRED) - {"rsa", "block_influence"}  # those that pass over rotations and shifts
+BY_ROTATION = set(PAIRED) - {"rsa", "block_influence", "pwcca"}  # those that pass over rotations and shifts
 BY_FACTOR = set(PAIRED) - {"euclidean_shape_metric"}
+OF_FEW_VALUES = {"svcca", "pwcca"}  # those that need more than twice as many samples as values
 ROUNDING = {"shape_metric": 1e-6, "euclidean_shape_metric": 1e-6}  # roots of what is left of 1e-16
 
 every_paired = pytest.mark.parametrize("key", PAIRED)
 
 
-def two_clouds(seed):
+def two_clouds(key, seed):
     random = np.random.default_rng(seed)
-    n, width = int(random.integers(14, 30)), int(random.integers(2, 40))
+    n, width = int(random.integers(14, 30)), int(random.integers(2, 7 if key in OF_FEW_VALUES else 40))
     return random.normal(size=(n, width)), random.normal(size=(n, width)) ** 3
 
 
 def test_there_are_as_many_as_the_table_says():
-    assert len(PAIRED) == 13
+    assert len(PAIRED) == 16
 
 
 @every_paired
 @given(seed=st.integers(0, 2**32 - 1))
 def test_it_is_symmetric_within_its_range_and_0_for_equal_layers(key, seed):
-    measure, (x, y) = MEASURES[key](), two_clouds(seed)
+    measure, (x, y) = MEASURES[key](), two_clouds(key, seed)
     found = measure(x, y)
     assert measure.range[0] <= found <= measure.range[1]
     assert measure(y, x) == pytest.approx(found, abs=1e-9)
@@ -44,21 +45,21 @@ def test_it_is_symmetric_within_its_range_and_0_for_equal_layers(key, seed):
 @every_paired
 @given(seed=st.integers(0, 2**32 - 1))
 def test_it_does_not_depend_on_the_order_of_the_samples(key, seed):
-    measure, (x, y) = MEASURES[key](), two_clouds(seed)
+    measure, (x, y) = MEASURES[key](), two_clouds(key, seed)
     order = np.random.default_rng(seed).permutation(len(x))
     assert measure(x[order], y[order]) == pytest.approx(measure(x, y), abs=1e-9)
 
 
 @pytest.mark.parametrize("key", sorted(BY_ROTATION))
 def test_rotations_and_shifts_change_nothing(key):
-    x, y = two_clouds(1)
+    x, y = two_clouds(key, 1)
     rotated = x @ ortho_group.rvs(x.shape[1], random_state=0) + 5
     assert MEASURES[key]()(rotated, y) == pytest.approx(MEASURES[key]()(x, y), rel=1e-6)
 
 
 @pytest.mark.parametrize("key", sorted(BY_FACTOR))
 def test_a_factor_for_all_values_changes_nothing(key):
-    x, y = two_clouds(2)
+    x, y = two_clouds(key, 2)
     assert MEASURES[key]()(37 * x, y) == pytest.approx(MEASURES[key]()(x, y), rel=1e-6)
 
 
@@ -70,9 +71,9 @@ def test_clouds_of_other_samples_are_refused(key):
 
 @pytest.fixture(scope="module")
 def snapshot(reference_clouds, reference_labels):
-    clouds = {layer: reference_clouds[layer] for layer in ("02_block2", "05_block5", "09_avgpool")}
-    clouds["dead"] = np.zeros((300, 8), dtype=np.float32)
-    return analyse(PointClouds(clouds, labels=reference_labels), AnalysisOptions(measures=list(MEASURES)))
+    clouds = {layer: reference_clouds[layer][:200, :80] for layer in ("02_block2", "05_block5", "09_avgpool")}
+    clouds["dead"] = np.zeros((200, 8), dtype=np.float32)
+    return analyse(PointClouds(clouds, labels=reference_labels[:200]), AnalysisOptions(measures=list(MEASURES)))
 
 
 @every_paired
@@ -82,7 +83,11 @@ def test_a_snapshot_holds_it_with_its_error_and_a_dead_layer_costs_that_layer(sn
     wanted = np.ones((3, 3), dtype=bool) if key != "block_influence" else np.eye(3, dtype=bool)
     assert (np.isfinite(table.matrix[alive]) == wanted).all()
     off_diagonal = wanted & ~np.eye(3, dtype=bool)
-    assert (table.errors[alive][off_diagonal] >= 0).all()
+    if key in OF_FEW_VALUES:  # a twelfth of the samples is too few for them
+        assert np.isnan(table.errors[alive][off_diagonal]).all()
+        assert f"points for {key} of a layer that spans" in snapshot.problems["05_block5"]
+    else:
+        assert (table.errors[alive][off_diagonal] >= 0).all()
     assert np.isnan(table.p_values).all()
     if key not in ("knn_overlap", "block_influence"):  # of equal points all are neighbours, and at right angles
         assert np.isnan(table.matrix[3]).all()
@@ -101,6 +106,7 @@ def test_a_snapshot_of_all_measures_is_read_back(snapshot, tmp_path):
 
 @every_paired
 def test_its_noise_follows_from_parts(key, reference_clouds):
-    prepared = prepare_layer(MEASURES[key](), LayerFacts(reference_clouds["05_block5"]))
+    cloud = reference_clouds["05_block5"]
+    prepared = prepare_layer(MEASURES[key](), LayerFacts(cloud[:, :4] if key in OF_FEW_VALUES else cloud))
     assert not prepared.problem
     assert len(prepared.parts) == 12

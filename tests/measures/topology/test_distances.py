@@ -7,11 +7,13 @@ from diagram_tools import diagrams as any_diagrams
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from topocallback.measures import Bottleneck, SlicedWasserstein, Wasserstein
+from topocallback.measures import BettiCurve, Bottleneck, PersistenceImage, SlicedWasserstein, Wasserstein
 from topocallback.measures.topology.distance import DiagramDistance
 
 DISTANCES = (SlicedWasserstein, Wasserstein, Bottleneck)
 every_distance = pytest.mark.parametrize("distance", DISTANCES)
+any_distance = pytest.mark.parametrize("distance", [*DISTANCES, BettiCurve, PersistenceImage])
+in_the_diagrams_units = pytest.mark.parametrize("distance", [*DISTANCES, BettiCurve])
 
 
 def of_diagrams(distance, first, second, **options):
@@ -36,7 +38,7 @@ def test_distances_between_real_diagrams_are_those_of_the_reference(real_diagram
 # -- Mathematical properties -----------------------------------------------------------------------------------------
 
 
-@every_distance
+@any_distance
 @given(first=grid_diagrams(), second=grid_diagrams())
 def test_distances_are_symmetric_and_at_least_zero(distance, first, second):
     forth, back = of_diagrams(distance, first, second), of_diagrams(distance, second, first)
@@ -44,7 +46,7 @@ def test_distances_are_symmetric_and_at_least_zero(distance, first, second):
     assert forth == pytest.approx(back, rel=2 * INEXACT, abs=1e-12)
 
 
-@every_distance
+@in_the_diagrams_units
 @given(diagram=any_diagrams(max_bars=15, lowest=-300))
 def test_distances_of_a_diagram_to_itself_are_zero(distance, diagram):
     assert of_diagrams(distance, diagram, diagram.copy()) == 0
@@ -72,7 +74,7 @@ def test_the_order_of_the_bars_does_not_matter(distance, first, second, random):
     assert of_diagrams(distance, shuffled, second) == pytest.approx(expected, rel=2 * INEXACT, abs=1e-12)
 
 
-@every_distance
+@in_the_diagrams_units
 @pytest.mark.parametrize("factor", [1e-30, 1e-6, 3.0, 1e6, 1e30])
 @given(first=grid_diagrams(), second=grid_diagrams())
 @settings(max_examples=30)
@@ -103,7 +105,7 @@ def test_distances_bound_each_other(first, second):
 # -- Essential classes -----------------------------------------------------------------------------------------------
 
 
-@every_distance
+@any_distance
 @given(first=grid_diagrams(), second=grid_diagrams(), births=st.lists(st.integers(-9, 9), max_size=3))
 def test_bars_of_length_zero_and_essential_classes_change_no_distance(distance, first, second, births):
     added = [*[(birth, birth) for birth in births], *[(birth, INF) for birth in births]]
@@ -111,7 +113,7 @@ def test_bars_of_length_zero_and_essential_classes_change_no_distance(distance, 
     assert of_diagrams(distance, extended, second) == of_diagrams(distance, first, second)
 
 
-@every_distance
+@any_distance
 def test_essential_classes_are_left_out_by_default(distance):
     measure = distance()
     assert measure.of_diagrams([(0, INF)], []) == 0
@@ -164,14 +166,14 @@ def test_every_option_counts(measure):
 # -- How they are taken ----------------------------------------------------------------------------------------------
 
 
-@every_distance
+@any_distance
 def test_comparing_prepared_diagrams_is_comparing_diagrams(distance):
     measure, pair = distance(), (random_diagram(9), random_diagram(5, seed=1))
     prepared = [measure.prepare_diagram(bars) for bars in pair]
     assert [measure.between(*prepared) for _ in range(2)] == [measure.of_diagrams(*pair)] * 2
 
 
-@every_distance
+@any_distance
 def test_diagrams_may_be_lists_and_are_left_as_they_were(distance):
     first, second = random_diagram(9)[::-1].copy(), random_diagram(5, seed=1)
     before = first.copy(), second.copy()
@@ -181,7 +183,7 @@ def test_diagrams_may_be_lists_and_are_left_as_they_were(distance):
     assert of_diagrams(distance, first.tolist(), second.tolist()) == expected
 
 
-@every_distance
+@any_distance
 def test_a_matrix_holds_the_distances_of_all_pairs(distance):
     items = several_diagrams()
     found = matrix_of(distance(), items)
@@ -192,14 +194,14 @@ def test_a_matrix_holds_the_distances_of_all_pairs(distance):
     np.testing.assert_array_equal(np.diagonal(found), 0)
 
 
-@every_distance
+@any_distance
 @pytest.mark.parametrize("n_threads", [2, 3, 16])
 def test_threads_change_no_matrix(distance, n_threads):
     items = several_diagrams()
     np.testing.assert_array_equal(matrix_of(distance(), items, n_threads), matrix_of(distance(), items))
 
 
-@every_distance
+@any_distance
 def test_no_diagrams_have_no_distances(distance):
     assert matrix_of(distance(), []).shape == (0, 0)
     np.testing.assert_array_equal(matrix_of(distance(), [[(0, 1)]], n_threads=4), [[0]])
@@ -224,7 +226,7 @@ def test_a_distance_of_ones_own_gets_the_bars_that_die_unless_it_prepares_for_it
 # -- Bad input -------------------------------------------------------------------------------------------------------
 
 
-@every_distance
+@any_distance
 def test_distances_refuse_what_is_not_a_diagram(distance):
     good = [(0, 1), (0, INF)]
     for bad in ([(0, 1, 2)], [(0, np.nan)], [(2, 1)], [(0, 1), (2, 1)], [(INF, INF)], [(-INF, 1)], [(1, -INF)]):
@@ -233,7 +235,7 @@ def test_distances_refuse_what_is_not_a_diagram(distance):
                 of_diagrams(distance, *pair)
 
 
-@every_distance
+@in_the_diagrams_units
 def test_a_mirrored_diagram_of_superlevel_sets_has_the_distances_of_its_mirror_image(distance):
     first, second = random_diagram(6), random_diagram(4, seed=1)
     mirrored = [-bars[:, ::-1] for bars in (first, second)]  # births are now negative deaths

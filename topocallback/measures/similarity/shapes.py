@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.measures.base import LENGTH, Distance, check_option
-from topocallback.measures.centring import check_different_points, inner_products
+from topocallback.measures.centring import check_different_points, coordinates
 from topocallback.measures.facts import LayerFacts
 
 __all__ = ["EuclideanShapeMetric", "Procrustes", "ShapeMetric"]
@@ -25,10 +25,10 @@ class _AfterRotation(Distance):
     def prepare(self, facts: LayerFacts) -> NDArray[np.float64]:
         """(n, r) the centred points, in as few coordinates as they need."""
         check_different_points(facts, self.key)
-        return self._in_shape(_coordinates(facts))
+        return self._in_shape(coordinates(facts))
 
-    def _in_shape(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(coordinates / np.linalg.norm(coordinates))
+    def _in_shape(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(points / np.linalg.norm(points))
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class _ShapeMetric(_AfterRotation):
     def __post_init__(self) -> None:
         check_option(self, "alpha", lambda share: 0 <= share <= 1, "between 0 and 1")
 
-    def _whitened(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _whitened(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Partially whitened, with the same total variance."""
         if self.alpha == 1:
-            return coordinates
-        directions, lengths, _ = np.linalg.svd(coordinates, full_matrices=False)
+            return points
+        directions, lengths, _ = np.linalg.svd(points, full_matrices=False)
         white = lengths / np.sqrt(np.maximum(lengths**2, _SMALLEST_VARIANCE))
         found = directions * (self.alpha * lengths + (1 - self.alpha) * white)
         return np.asarray(found * (np.linalg.norm(lengths) / np.linalg.norm(found)))
@@ -81,8 +81,8 @@ class ShapeMetric(_ShapeMetric):
     unit: ClassVar[str] = "rad"
     range: ClassVar[tuple[float, float]] = (0.0, np.pi / 2)
 
-    def _in_shape(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-        whitened = self._whitened(coordinates)
+    def _in_shape(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        whitened = self._whitened(points)
         return np.asarray(whitened / np.linalg.norm(whitened))
 
     def between(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -114,8 +114,8 @@ class EuclideanShapeMetric(_ShapeMetric):
     label: ClassVar[str] = "Euclidean shape metric"
     unit: ClassVar[str] = LENGTH
 
-    def _in_shape(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._whitened(coordinates)
+    def _in_shape(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._whitened(points)
 
     def between(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
         """The distance."""
@@ -151,16 +151,6 @@ class Procrustes(_AfterRotation):
     def between(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
         """The squared distance."""
         return float(max(0.0, 2 - 2 * _overlap(first, second)))
-
-
-def _coordinates(facts: LayerFacts) -> NDArray[np.float64]:
-    """(n, at most n) coordinates with the distances of the points, of which the mean is 0."""
-    cloud = facts.cloud
-    if cloud.shape[1] <= len(cloud):
-        points = np.asarray(cloud, dtype=np.float64)
-        return np.asarray(points - points.mean(axis=0))
-    values, vectors = np.linalg.eigh(inner_products(facts.distances))
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
 def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

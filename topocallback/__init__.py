@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from topocallback.records.point_clouds import PointClouds
     from topocallback.records.runs import load_history
     from topocallback.records.snapshot import Snapshot
+    from topocallback.views.neuron_activity import plot_neuron_activity
     from topocallback.views.plot import plot
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ __all__ = [
     "layer_names",
     "load_history",
     "plot",
+    "plot_neuron_activity",
 ]
 
 _HOMES = {
@@ -71,6 +73,7 @@ _HOMES = {
     "layer_names": "activations.layers",
     "load_history": "records.runs",
     "plot": "views.plot",
+    "plot_neuron_activity": "views.neuron_activity",
 }
 
 

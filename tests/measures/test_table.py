@@ -15,7 +15,9 @@ from topocallback.measures import (
     MEASURES,
     Bars,
     Bottleneck,
+    ClassPersistence,
     Distance,
+    PHDimension,
     SlicedWasserstein,
     Statistic,
     Wasserstein,
@@ -64,10 +66,11 @@ def test_every_entry_is_called_on_plain_arrays(key):
         assert 0 < measure(x, y) <= high
         assert measure(x, y) == pytest.approx(measure(y, x))
     else:
-        assert low <= measure(x, labels) <= high
-        assert measure(x, labels) == measure(x.tolist(), labels.tolist())
+        views = np.repeat(np.arange(30), 2)
+        assert low <= measure(x, labels, views) <= high
+        assert measure(x, labels, views) == measure(x.tolist(), labels.tolist(), views.tolist())
         if not measure.needs_labels:
-            assert measure(x) == measure(x, labels)
+            assert measure(x, sample_ids=views) == measure(x, labels, views)
 
 
 @every_entry
@@ -85,23 +88,24 @@ OF_SHAPES = {
     *("cka", "unbiased_cka", "shape_metric", "euclidean_shape_metric", "procrustes", "rsa"),
     *("svcca", "pwcca", "rtd", "rtd_lite", "max_rtd_lite", "srtd_lite", "nts_e", "nts_m"),
 }
-WITHOUT_NUMBER = {"effective_rank", "participation_ratio", "two_nn"}
+WITHOUT_NUMBER = {"effective_rank", "participation_ratio", "alpha_req", "lidar", "two_nn", "ph_dimension", "silhouette"}
 RANKME_OF_ONE = np.exp(-sum(share * np.log(share) for share in (1 + 1e-5, 1e-5)))
-NUMBERS = {"mapper": 1, "mean_cosine": 1, "knn_accuracy": 1, "rankme": RANKME_OF_ONE}
+NUMBERS = {"mapper": 1, "mean_cosine": 1, "mean_norm": np.sqrt(2), "dead_units": 1, "knn_accuracy": 1}
+NUMBERS["rankme"] = RANKME_OF_ONE
 
 
 @every_entry
 def test_every_entry_has_a_number_where_all_points_are_one_or_says_why_not(key):
     measure, points = MEASURES[key](), np.ones((16, 2))
-    others = points if isinstance(measure, Distance) else np.zeros(16)
+    others = (points,) if isinstance(measure, Distance) else (np.zeros(16), np.arange(16) // 2)
     if key in OF_SHAPES:
         with pytest.raises(ValueError, match=f"Expected points that differ for {key}, got 16 equal ones"):
-            measure(points, others)
+            measure(points, *others)
     elif key in WITHOUT_NUMBER:
-        assert np.isnan(measure(points, others))
+        assert np.isnan(measure(points, *others))
     else:
         expected = next((number for name, number in NUMBERS.items() if key.startswith(name)), 0)
-        assert measure(points, others) == pytest.approx(expected, abs=1e-9)
+        assert measure(points, *others) == pytest.approx(expected, abs=1e-9)
 
 
 # -- What stands for a measure ---------------------------------------------------------------------------------------
@@ -234,7 +238,10 @@ def test_no_measures_are_refused():
 
 @pytest.mark.parametrize(
     "measure",
-    [SlicedWasserstein(), Wasserstein(order=2, essential=True), Bottleneck(homology_dim=1), Bars(homology_dim=0)],
+    [
+        *(SlicedWasserstein(), Wasserstein(order=2, essential=True), Bottleneck(homology_dim=1), Bars(homology_dim=0)),
+        *(ClassPersistence(homology_dim=1), PHDimension(counts=range(20, 60, 10))),
+    ],
 )
 def test_a_record_of_a_measure_of_the_table_is_enough_to_make_it_again(measure):
     recorded = json.loads(json.dumps(to_record(measure)))

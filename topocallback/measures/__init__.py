@@ -5,10 +5,12 @@ called on plain arrays: ``MEASURES["sliced_wasserstein"]()(x, y)``.
 """
 
 from topocallback.measures.base import LENGTH, Distance, Measure, Statistic
-from topocallback.measures.cloud.classes import NeighbourAccuracy
-from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy
-from topocallback.measures.cloud.dimension import TwoNN
-from topocallback.measures.cloud.spectrum import EffectiveRank, MeanCosine, ParticipationRatio, RankMe
+from topocallback.measures.cloud.activity import DeadUnits, MeanNorm, NeuronActivitySparsity, Sparsity
+from topocallback.measures.cloud.classes import ClassPersistence, NeighbourAccuracy, Silhouette
+from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy, DiffusionSpectralMutualInformation
+from topocallback.measures.cloud.dimension import PHDimension, TwoNN
+from topocallback.measures.cloud.discriminant import LiDAR
+from topocallback.measures.cloud.spectrum import AlphaReQ, EffectiveRank, MeanCosine, ParticipationRatio, RankMe
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.stability import MapperStability
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
@@ -45,17 +47,22 @@ __all__ = [
     "RSA",
     "RTD",
     "SVCCA",
+    "AlphaReQ",
     "Bars",
     "BettiCurve",
     "BlockInfluence",
     "Bottleneck",
+    "ClassPersistence",
+    "DeadUnits",
     "DiagramDistance",
     "DiagramStatistic",
     "DiffusionSpectralEntropy",
+    "DiffusionSpectralMutualInformation",
     "Distance",
     "EffectiveRank",
     "EuclideanShapeMetric",
     "LayerFacts",
+    "LiDAR",
     "LongestBar",
     "MapperCoverage",
     "MapperMajority",
@@ -63,10 +70,13 @@ __all__ = [
     "MapperStability",
     "MaxRTDLite",
     "MeanCosine",
+    "MeanNorm",
     "Measure",
     "MeasureLike",
     "NeighbourAccuracy",
     "NeighbourOverlap",
+    "NeuronActivitySparsity",
+    "PHDimension",
     "ParticipationRatio",
     "PersistenceImage",
     "PersistentEntropy",
@@ -75,7 +85,9 @@ __all__ = [
     "RankMe",
     "SRTDLite",
     "ShapeMetric",
+    "Silhouette",
     "SlicedWasserstein",
+    "Sparsity",
     "Statistic",
     "TotalPersistence",
     "TwoNN",

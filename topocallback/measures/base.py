@@ -115,10 +115,12 @@ class Measure:
     def _kind(self) -> dict[str, Any]:
         raise TypeError(f"Expected a Distance or a Statistic, got {type(self).__name__}.")
 
-    def _facts_of(self, cloud: ArrayLike, labels: ArrayLike | None = None) -> LayerFacts:
+    def _facts_of(
+        self, cloud: ArrayLike, labels: ArrayLike | None = None, sample_ids: ArrayLike | None = None
+    ) -> LayerFacts:
         """The facts of a plain array, in its own units, with the diagram that the measure asks for."""
         dim = self.describe().homology_dim
-        facts = LayerFacts(cloud, labels) if dim is None else LayerFacts(cloud, labels, homology_dims=(dim,))
+        facts = LayerFacts(cloud, labels, sample_ids, homology_dims=(0, 1) if dim is None else (dim,))
         if bad := len(facts.recorded) - facts.n_points:
             raise ValueError(
                 f"Expected finite points for {self.key}, got NaN or infinity in {bad} of {len(facts.recorded)}."
@@ -266,20 +268,22 @@ class Statistic(Measure):
         """
         raise NotImplementedError(f"{type(self).__name__} has no `value`.")
 
-    def __call__(self, cloud: ArrayLike, labels: ArrayLike | None = None) -> float:
+    def __call__(self, cloud: ArrayLike, labels: ArrayLike | None = None, sample_ids: ArrayLike | None = None) -> float:
         """The statistic of a cloud, in its own units.
 
         Args:
             cloud: (n, d) finite points.
             labels: (n,) labels, for statistics that need them.
+            sample_ids: (n,) which sample each point comes from; by default each from one of its own.
 
         Raises:
-            ValueError: If labels are needed and missing, or the cloud holds NaN or infinity.
+            ValueError: If labels are needed and missing, the cloud holds NaN or infinity, or labels or sample ids are
+                not one per point.
         """
         if self.needs_labels and labels is None:
             raise ValueError(f"Expected `labels` for {self.key}, which needs them, got none.")
         measure = self.on_arrays()
-        return measure.value(measure._facts_of(cloud, labels))
+        return measure.value(measure._facts_of(cloud, labels, sample_ids))
 
     def _kind(self) -> dict[str, Any]:
         return {"kind": "statistic", "more": self.more}

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from topocallback.measures.base import Distance, Measure
-from topocallback.measures.cloud.classes import NeighbourAccuracy
-from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy
-from topocallback.measures.cloud.dimension import TwoNN
-from topocallback.measures.cloud.spectrum import EffectiveRank, MeanCosine, ParticipationRatio, RankMe
+from topocallback.measures.cloud.activity import DeadUnits, MeanNorm, NeuronActivitySparsity, Sparsity
+from topocallback.measures.cloud.classes import ClassPersistence, NeighbourAccuracy, Silhouette
+from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy, DiffusionSpectralMutualInformation
+from topocallback.measures.cloud.dimension import PHDimension, TwoNN
+from topocallback.measures.cloud.discriminant import LiDAR
+from topocallback.measures.cloud.spectrum import AlphaReQ, EffectiveRank, MeanCosine, ParticipationRatio, RankMe
 from topocallback.measures.functions import measure_of_function
 from topocallback.measures.mapper.stability import MapperStability
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity
@@ -77,10 +79,20 @@ _ALL: tuple[type[Measure], ...] = (
     RankMe,
     EffectiveRank,
     ParticipationRatio,
+    AlphaReQ,
+    LiDAR,
     MeanCosine,
+    MeanNorm,
+    Sparsity,
+    DeadUnits,
     TwoNN,
+    PHDimension,
     DiffusionSpectralEntropy,
+    DiffusionSpectralMutualInformation,
     NeighbourAccuracy,
+    Silhouette,
+    ClassPersistence,
+    NeuronActivitySparsity,
 )
 
 MEASURES: dict[str, type[Measure]] = {measure.key: measure for measure in _ALL}

@@ -8,13 +8,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.measures.base import Statistic
+from topocallback.measures.base import Statistic, check_option, is_count
 from topocallback.measures.centring import inner_products
+from topocallback.measures.cloud.slope import slope
 from topocallback.measures.facts import LayerFacts
 
-__all__ = ["EffectiveRank", "MeanCosine", "ParticipationRatio", "RankMe"]
+__all__ = ["AlphaReQ", "EffectiveRank", "MeanCosine", "ParticipationRatio", "RankMe"]
 
 _OF_RANKME = 1e-5
+_ROUNDING = 1e-12
+"""Of the largest eigenvalue: in single precision, those of directions that are not filled come out at 1e-16 of it."""
 
 
 class RankMe(Statistic):
@@ -67,10 +70,9 @@ class EffectiveRank(Statistic):
 
     def value(self, facts: LayerFacts) -> float:
         """The exponential of the entropy; NaN where all singular values are 0."""
-        cloud = np.asarray(facts.cloud, dtype=np.float64)
-        if self.centred and len(cloud):
-            cloud = cloud - cloud.mean(axis=0)
-        return _exponential_of_entropy(np.linalg.svd(cloud, compute_uv=False))
+        if self.centred:
+            return _exponential_of_entropy(_centred_singular_values(facts))
+        return _exponential_of_entropy(np.linalg.svd(np.asarray(facts.cloud, dtype=np.float64), compute_uv=False))
 
 
 class ParticipationRatio(Statistic):
@@ -101,10 +103,67 @@ class ParticipationRatio(Statistic):
         return float(np.trace(products) ** 2 / squares) if squares > 0 else float("nan")
 
 
+@dataclass(frozen=True)
+class AlphaReQ(Statistic):
+    r"""How fast the covariance's eigenvalues decay: :math:`\alpha` of :math:`\lambda_i \propto i^{-\alpha}`.
+
+    Minus the slope of :math:`\log \lambda_i` over :math:`\log i` by least squares, over the ranks from ``first`` to
+    ``last``, without eigenvalues under 1e-12 of the largest, which rounding leaves. It does not depend on the order of
+    the samples, on rotations, or on one factor for all values.
+
+    The smallest eigenvalues of a sample are too small, and where a cloud has more dimensions than points they end at
+    its number of points: what many samples give is to be compared with what as many give, or ``last`` to be chosen far
+    below the number of points.
+
+    Args:
+        first: The first rank that is fitted, from 1.
+        last: The last one; by default that of the smallest eigenvalue. Where there are fewer, all of them.
+
+    Raises:
+        ValueError: If ``first`` is no integer of at least 1, or ``last`` no integer above it.
+
+    References:
+        Agrawal, Mondal, Ghosh and Richards, "alpha-ReQ: assessing representation quality in self-supervised learning
+        by measuring eigenspectrum decay" (NeurIPS 2022).
+
+    Example:
+        >>> axes = np.diag(np.arange(1.0, 9.0) ** -0.75)  # of eigenvalues i^-1.5
+        >>> round(AlphaReQ()(np.concatenate([axes, -axes])), 6)
+        1.5
+    """
+
+    key: ClassVar[str] = "alpha_req"
+    label: ClassVar[str] = "Decay of eigenvalues (alpha-ReQ)"
+    unit: ClassVar[str] = "exponent"
+    more: ClassVar[str] = "variance in fewer directions"
+    paper: ClassVar[str] = "Agrawal et al. (NeurIPS 2022)"
+
+    first: int = 1
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        check_option(self, "first", is_count, "an integer of at least 1")
+        check_option(self, "last", self._is_last, "an integer above `first`")
+
+    def value(self, facts: LayerFacts) -> float:
+        """The exponent; NaN for fewer than two eigenvalues, as of a cloud that lies on a line."""
+        eigenvalues = _centred_singular_values(facts) ** 2
+        above = eigenvalues[eigenvalues > _ROUNDING * eigenvalues.max(initial=0.0)]
+        logarithms = np.log(above)[self.first - 1 : self.last]
+        if len(logarithms) < 2:
+            return float("nan")
+        ranks = np.log(np.arange(self.first, self.first + len(logarithms)))
+        return -slope(ranks, logarithms)
+
+    def _is_last(self, last: int | None) -> bool:
+        return last is None or (is_count(last) and last > self.first)
+
+
 class MeanCosine(Statistic):
     """The mean cosine between two samples' vectors, in [-1, 1]: near 1 the layer says the same of all samples.
 
-    Vectors of zeros are left out.
+    Vectors of zeros are left out. Of the nodes of a graph, 1 minus this is the mean average distance by which
+    oversmoothing is measured (Chen et al. 2020, over all pairs; there, pairs of one direction do not count).
 
     Example:
         >>> MeanCosine()([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0]])
@@ -125,6 +184,12 @@ class MeanCosine(Statistic):
             return float("nan")
         total = directions.sum(axis=0)
         return float(np.clip((np.einsum("i,i->", total, total) - n) / (n * (n - 1)), -1, 1))
+
+
+def _centred_singular_values(facts: LayerFacts) -> NDArray[np.float64]:
+    cloud = np.asarray(facts.cloud, dtype=np.float64)
+    centred = cloud - cloud.mean(axis=0) if len(cloud) else cloud
+    return np.asarray(np.linalg.svd(centred, compute_uv=False))
 
 
 def _exponential_of_entropy(singular: NDArray[np.floating], constant: float = 0.0) -> float:

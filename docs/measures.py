@@ -46,8 +46,11 @@ _OWN = """
 
 A distance says what depends on one layer alone (`prepare`) and compares two layers (`between`); a statistic is a
 `value`. Both see a layer through its `LayerFacts`: the cloud, labels, and whatever derives from them (distances,
-diagrams, the Mapper graph), each computed once however many measures ask for it. These three are the ones that the
-tests put through a training, the archive, the pictures, the tab, the report and a comparison:
+diagrams, the Mapper graph), each computed once however many measures ask for it. What not every measure needs is
+recorded for those that say so: `needs_weights` for the layer's own weights (`facts.weights`), `needs_edges` for the
+edges of graphs whose nodes are points (`facts.edges`); labels are there if the batches have any, and `needs_labels`
+says that without them there is no number. These three are the ones that the tests put through a training, the archive,
+the pictures, the tab, the report and a comparison:
 
 ```{literalinclude} ../tests/own_measures.py
 :language: python

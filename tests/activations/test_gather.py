@@ -17,6 +17,7 @@ from topocallback.activations.gather import gather_recordings
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.options import ValidationOptions
 from topocallback.activations.recorder import ActivationRecorder
+from topocallback.activations.recording import Recording
 from topocallback.activations.samples import bottom_k
 from topocallback.activations.validation import ValidationRecorder
 
@@ -327,11 +328,32 @@ VALIDATIONS = {
 }
 
 
+def edges_of_both(rank, ids, edges, n_samples):
+    """The points of two processes that hold these samples, and these edges between them, as samples."""
+    own = np.pad(ids[rank], (0, n_samples - len(ids[rank])), constant_values=-1)
+    slot_of = {sample: slot for slot, sample in enumerate(ids[rank])}
+    pairs = edges[rank] and np.array([[slot_of[end] for end in edge] for edge in edges[rank]])
+    recording = Recording(own, {"a": torch.from_numpy(own[:, None]).float()}, edges=pairs)
+    merged = gather_recordings(recording, ("a",), seed=0, device=CPU)
+    return merged.to_point_clouds() if rank == 0 else merged.edges
+
+
+# The samples of each process, their edges, and how many samples are kept.
+OF_EDGES = {
+    "edges of both": ([[7, 2, 5], [1, 9, 8, 4]], [[(7, 2), (2, 5)], [(9, 1), (1, 4), (8, 9)]], 9),
+    "edges of which some are left": ([[7, 2, 5], [1, 9, 8, 4]], [[(7, 2), (2, 5)], [(9, 1), (1, 4), (8, 9)]], 4),
+    "edges of the second alone": ([[7, 2], [1, 9]], [None, [(9, 1)]], 4),
+    "edges of samples that both have": ([[0, 1, 2], [0, 1, 2, 3, 4]], [[(0, 1)], [(1, 2), (2, 3), (3, 4)]], 9),
+    "no edges": ([[7, 2], [1, 9]], [None, None], 4),
+}
+
+
 def validate_all(rank, folder):
     torch.set_num_threads(1)
     method = f"file://{folder / 'group'}"
     dist.init_process_group("gloo", init_method=method, rank=rank, world_size=2, timeout=timedelta(seconds=60))
     results = {name: validate_one_share(rank, *how, device=CPU) for name, how in VALIDATIONS.items()}
+    results |= {name: edges_of_both(rank, *how) for name, how in OF_EDGES.items()}
     dist.destroy_process_group()
     (folder / str(rank)).write_bytes(pickle.dumps(results))
 
@@ -367,3 +389,20 @@ def test_samples_that_one_process_cannot_identify_are_not_identified_anywhere(va
 
 def test_samples_that_all_processes_identify_are_identified(validations):
     assert [validations[rank]["identified"][1] for rank in range(2)] == ["indices into the data set"] * 2
+
+
+@pytest.mark.parametrize("name", OF_EDGES)
+def test_an_edge_comes_along_where_one_process_holds_both_its_ends(validations, name):
+    ids, edges, n_samples = OF_EDGES[name]
+    clouds = validations[0][name]
+    assert clouds["a"].ravel().tolist() == clouds.sample_ids.tolist()
+    assert len(clouds.sample_ids) == min(n_samples, len(set(ids[0]) | set(ids[1])))
+    # A sample that both have is the first process's.
+    holds = [set(clouds.sample_ids.tolist()) & set(ids[0])]
+    holds.append(set(clouds.sample_ids.tolist()) - holds[0])
+    expected = [edge for own, held in zip(edges, holds, strict=True) for edge in own or () if set(edge) <= held]
+    if name == "no edges":
+        assert clouds.edges is None
+    else:
+        assert [tuple(pair) for pair in clouds.sample_ids[clouds.edges].tolist()] == expected
+    assert validations[1][name] is None

@@ -285,3 +285,68 @@ def test_an_option_that_is_not_allowed_is_named_with_what_is(options, message):
 def test_every_pooling_is_allowed():
     for pooling in (*POOLINGS, Positions(3), torch.flatten):
         assert ValidationOptions(pooling=pooling).pooling is pooling
+
+
+# -- Weights and edges ------------------------------------------------------------------------------------------------
+
+
+def graphs_of(*sizes):
+    """Paths of so many nodes, whose vectors are their numbers."""
+    starts = np.cumsum([0, *sizes])
+    return [
+        Data(
+            x=torch.arange(start, start + n)[:, None].float(),
+            edge_index=torch.stack([torch.arange(n - 1), torch.arange(1, n)]),
+        )
+        for start, n in zip(starts, sizes, strict=False)
+    ]
+
+
+@pytest.mark.parametrize("n_samples", [3, 9, 99])
+def test_edges_are_between_the_nodes_that_were_sampled(n_samples):
+    sizes = (2, 3, 5, 4, 1, 6)
+    loader = GraphLoader(graphs_of(*sizes), batch_size=2)
+    model = torch.nn.Sequential(torch.nn.Identity())
+    options = ValidationOptions("0", "rows", n_samples=n_samples)
+    with ValidationRecorder(model, options, BatchIndices(loader), needs={"edges"}) as recorder:
+        run_batches(recorder, model, loader, lambda batch: model(batch.x))
+    clouds = recorder.recording().to_point_clouds()
+    nodes = clouds["0"].ravel()
+    found = {tuple(pair) for pair in nodes[clouds.edges].tolist()}
+    starts = np.cumsum([0, *sizes])
+    everywhere = {(i, i + 1) for start, n in zip(starts, sizes, strict=False) for i in range(start, start + n - 1)}
+    assert found == {edge for edge in everywhere if set(edge) <= set(nodes.tolist())}
+    assert recorder.notes() == []
+
+
+@pytest.mark.parametrize(
+    ("pooling", "needs"), [("rows", ()), ("rows", {"weights"}), ("mean", {"edges"}), ("mean", {"edges", "weights"})]
+)
+def test_edges_and_weights_are_there_if_they_were_asked_for_and_points_are_nodes(pooling, needs):
+    loader = GraphLoader(graphs_of(2, 3), batch_size=2)
+    model = torch.nn.Sequential(torch.nn.Linear(1, 4))
+    options = ValidationOptions("*", pooling, n_samples=9)
+    with ValidationRecorder(model, options, BatchIndices(loader), needs=needs) as recorder:
+        run_batches(recorder, model, loader, lambda batch: model(batch.x))
+    clouds = recorder.recording().to_point_clouds()
+    assert clouds.edges is None
+    assert list(clouds.weights) == (["0"] if "weights" in needs else [])
+
+
+def test_every_call_of_a_layer_has_its_weights_and_a_layer_that_failed_has_none():
+    class Repeats(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.twice, self.unused = torch.nn.Linear(64, 64), torch.nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.twice(self.twice(x))
+
+    model = Repeats()
+    x = torch.randn(10, 64)
+    options = ValidationOptions("*", n_samples=10, calls="each")
+    with ValidationRecorder(model, options, BatchIndices(DataLoader(x, 5)), needs={"weights"}) as recorder:
+        run_batches(recorder, model, x.split(5), model)
+    clouds = recorder.recording().to_point_clouds()
+    assert list(clouds.weights) == ["twice@0", "twice@1"]
+    assert set(clouds.problems) == {"unused"}

@@ -10,6 +10,7 @@ from topocallback.measures.mapper.graph import mapper_graph
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.scale import scale_of
 from topocallback.measures.topology.rips import rips_diagrams
+from topocallback.records.weights import LayerWeights
 
 COSTLY = ("distance_matrix", "scale_of", "rips_diagrams", "MatrixNeighbours", "undrawn_graph", "lay_out")
 OPTIONS = MapperOptions(n_intervals=5, min_samples=2, radius=1.5)
@@ -240,3 +241,32 @@ def test_the_facts_of_a_record_refuse_what_is_no_diagram(bar):
 def test_the_facts_of_a_record_need_a_diagram_for_every_dimension():
     with pytest.raises(ValueError, match=r"one for each of `homology_dims=\(0, 1\)`, got 1"):
         LayerFacts.of_diagrams([np.array([(0.0, 1.0)])], (0, 1))
+
+
+# -- Weights and edges -----------------------------------------------------------------------------------------------
+
+
+def test_edges_are_those_among_the_finite_points_and_among_those_of_a_subset():
+    cloud = cloud_of(n=6)
+    cloud[1] = np.nan
+    facts = LayerFacts(cloud, edges=[[0, 1], [2, 5], [4, 2], [3, 3], [0, 5]])
+    assert facts.edges.tolist() == [[1, 4], [3, 1], [2, 2], [0, 4]]
+    assert facts.subset(np.array([4, 1])).edges.tolist() == [[1, 0]]
+    assert facts.subset(np.array([4, 1])).subset(np.array([1])).edges.shape == (0, 2)
+    assert all((part.edges < part.n_points).all() for part in facts.parts(2))
+
+
+def test_weights_are_those_of_every_subset():
+    weights = LayerWeights(np.eye(3))
+    facts = LayerFacts(cloud_of(), weights=weights)
+    assert facts.weights is facts.subset(np.arange(5)).weights is facts.parts(4)[0].weights is weights
+
+
+def test_without_weights_and_edges_there_are_none():
+    facts = LayerFacts(cloud_of())
+    assert (facts.weights, facts.edges, facts.subset(np.arange(3)).edges) == (None, None, None)
+
+
+def test_edges_that_are_no_pairs_of_points_are_refused():
+    with pytest.raises(ValueError, match="Expected `edges` to be positions of points, 0 to 39, got int64 from 0 to 40"):
+        LayerFacts(cloud_of(), edges=[[0, 40]])

@@ -34,6 +34,14 @@ def count_difference(first, second):
     return abs(len(first) - len(second))
 
 
+def beside(measure, labels):
+    """What a statistic is given beside the points: labels and whose points they are, or edges between points that
+    follow each other, or biases."""
+    if measure.needs_edges:
+        return (np.stack([np.arange(len(labels) - 1), np.arange(1, len(labels))], axis=1),)
+    return (labels,) if measure.needs_weights else (labels, np.arange(len(labels)) // 2)
+
+
 def mean_norm(cloud):
     return np.linalg.norm(cloud, axis=1).mean()
 
@@ -66,11 +74,11 @@ def test_every_entry_is_called_on_plain_arrays(key):
         assert 0 < measure(x, y) <= high
         assert measure(x, y) == pytest.approx(measure(y, x))
     else:
-        views = np.repeat(np.arange(30), 2)
-        assert low <= measure(x, labels, views) <= high
-        assert measure(x, labels, views) == measure(x.tolist(), labels.tolist(), views.tolist())
-        if not measure.needs_labels:
-            assert measure(x, sample_ids=views) == measure(x, labels, views)
+        others = beside(measure, labels)
+        assert low <= measure(x, *others) <= high
+        assert measure(x, *others) == measure(x.tolist(), *[each.tolist() for each in others])
+        if not (measure.needs_labels or measure.needs_weights or measure.needs_edges):
+            assert measure(x, sample_ids=others[1]) == measure(x, *others)
 
 
 @every_entry
@@ -92,12 +100,13 @@ WITHOUT_NUMBER = {"effective_rank", "participation_ratio", "alpha_req", "lidar",
 RANKME_OF_ONE = np.exp(-sum(share * np.log(share) for share in (1 + 1e-5, 1e-5)))
 NUMBERS = {"mapper": 1, "mean_cosine": 1, "mean_norm": np.sqrt(2), "dead_units": 1, "knn_accuracy": 1}
 NUMBERS["rankme"] = RANKME_OF_ONE
+NUMBERS |= {"weight_participation_ratio": 2, "weight_norm": np.sqrt(32)}
 
 
 @every_entry
 def test_every_entry_has_a_number_where_all_points_are_one_or_says_why_not(key):
     measure, points = MEASURES[key](), np.ones((16, 2))
-    others = (points,) if isinstance(measure, Distance) else (np.zeros(16), np.arange(16) // 2)
+    others = (points,) if isinstance(measure, Distance) else beside(measure, np.zeros(16))
     if key in OF_SHAPES:
         with pytest.raises(ValueError, match=f"Expected points that differ for {key}, got 16 equal ones"):
             measure(points, *others)

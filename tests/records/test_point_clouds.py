@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from topocallback.records.point_clouds import PointClouds
+from topocallback.records.weights import LayerWeights
 
 
 def test_layers_may_have_different_widths_and_keep_their_order():
@@ -87,3 +88,23 @@ def test_labels_may_be_as_people_have_them():
     assert (one_hot.labels.tolist(), one_hot.classes) == ([2, 0, 1], ("0", "1", "2"))
     with pytest.raises(ValueError, match="Expected `labels` of shape"):
         PointClouds({"a": np.zeros((3, 2))}, labels=np.full((3, 2), 0.5))
+
+
+def test_weights_and_edges_are_kept_where_they_fit():
+    weights = LayerWeights(np.zeros((7, 3), dtype=np.float32), outgoing=np.zeros(7))
+    clouds = PointClouds({"a": np.zeros((4, 2)), "b": np.zeros((4, 2))}, weights={"a": weights}, edges=[[0, 3], [3, 1]])
+    assert clouds.weights["a"] is weights
+    assert clouds.edges.tolist() == [[0, 3], [3, 1]]
+    assert clouds.nbytes == 2 * 4 * 2 * 8 + 7 * 3 * 4 + 7 * 8
+    assert PointClouds({"a": np.zeros((4, 2))}, edges=np.empty((0, 2))).edges.shape == (0, 2)
+
+
+def test_weights_of_a_layer_that_has_no_cloud_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"Expected `weights` of layers that have a cloud, got \['b'\] as well"):
+        PointClouds({"a": np.zeros((4, 2))}, weights={"b": LayerWeights(np.zeros((1, 1)))})
+
+
+@pytest.mark.parametrize("edges", [[[0, 4]], [[-1, 0]], [[0.5, 1]], [0, 1], [[0], [1]]])
+def test_edges_that_are_no_pairs_of_samples_are_refused(edges):
+    with pytest.raises(ValueError, match="Expected `edges` to be"):
+        PointClouds({"a": np.zeros((4, 2))}, edges=edges)

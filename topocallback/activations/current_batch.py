@@ -61,6 +61,7 @@ class CurrentBatch:
         kept: (n,) which of them are kept.
         slots: (n,) the slots of those.
         rows: What is known of the rows that layers give.
+        content: What the data loader gave.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class CurrentBatch:
         self.ids: NDArray[np.int64] | None = None
         self.kept = self.slots = np.empty(0, dtype=np.intp)
         self.rows = RowsOfBatch(0)
-        self._content = content
+        self.content = content
         self._mask = mask
         self._others = others
         self._found = arrangements
@@ -99,15 +100,15 @@ class CurrentBatch:
         self.ids = ids
         self.kept, self.slots = sample.admit(ids)
         if len(self.kept):
-            counts = None if rows_are_samples else counts_of_nodes(self._content, len(ids))
-            self.rows = RowsOfBatch(len(ids), self._mask, counts, next(packed_in(self._content), None))
+            counts = None if rows_are_samples else counts_of_nodes(self.content, len(ids))
+            self.rows = RowsOfBatch(len(ids), self._mask, counts, next(packed_in(self.content), None))
 
     def owns(self, args: tuple[Any, ...]) -> bool:
         """Whether a call is given this batch's samples, where there are other loaders' samples beside them."""
         if not self._others:
             return True
         given = {tensor.data_ptr() for tensor in tensors_in(args)}
-        own = given & {tensor.data_ptr() for tensor in tensors_in(self._content)}
+        own = given & {tensor.data_ptr() for tensor in tensors_in(self.content)}
         return bool(own) and not given & {tensor.data_ptr() for tensor in self._others}
 
     def look_at_call(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -134,21 +135,21 @@ class CurrentBatch:
         if views > 1 and not rest and self.rows.node_counts is None and not self.rows.transposed:
             key = id(module), views, self.rows.size == 1  # of one sample, the order does not matter
             if key not in self._found.views:
-                self._found.views[key] = find_arrangement(given, tensors_in(self._content), self.rows.size)
+                self._found.views[key] = find_arrangement(given, tensors_in(self.content), self.rows.size)
             self.rows.views, self.rows.arrangement = views, self._as_before(views, self._found.views[key])
 
     def _check_order(self, module: nn.Module, given: Tensor) -> None:
         key = id(module), self._calls[id(module)]
         self._calls[id(module)] += 1
         if key not in self._found.reordered:
-            self._found.reordered[key] = is_reordered(given, tensors_in(self._content), self.rows.size)
+            self._found.reordered[key] = is_reordered(given, tensors_in(self.content), self.rows.size)
         if self._found.reordered[key]:
             raise ValueError("the rows of the batch in another order, so that nothing tells which row is whose")
 
     def _is_transposed(self, module: nn.Module, given: Tensor) -> bool:
         key = id(module), given.ndim
         if key not in self._found.transposed:
-            self._found.transposed[key] = is_transposed(given, tensors_in(self._content), self.rows.size)
+            self._found.transposed[key] = is_transposed(given, tensors_in(self.content), self.rows.size)
         return self._found.transposed[key]
 
     def _as_before(self, views: int, found: str | None) -> str | None:

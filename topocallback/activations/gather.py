@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor
 
 from topocallback.activations.labels import TextLabels
 from topocallback.activations.recording import Recording
 from topocallback.hashing import sample_priorities
+from topocallback.records.edges import edges_among
 
 __all__ = ["agree_on_calls", "any_text", "common_layers", "gather_numbers", "gather_recordings"]
 
@@ -75,7 +77,7 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
     Returns:
         On the first process, the merged recording; on the others, their own recording without its tensors.
     """
-    widths, problems, label_kind, slots = _agree(recording, layers, device)
+    widths, problems, label_kind, has_edges, slots = _agree(recording, layers, device)
     ids = _all_ids(recording.ids, slots, device)
     chosen = _smallest(ids, slots, seed)
     holder, slot = np.divmod(chosen, slots)
@@ -113,9 +115,12 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
             "labels", lambda: (torch.zeros(slots) if recording.labels is None else recording.labels).to(kind)
         )
     text = _all_text(recording.text) if label_kind == _TEXT_LABELS and labels is not None else None
+    edges = _all_edges(recording.edges, mine, slot[mine], slots, device) if has_edges else None
     if dist.get_rank() != 0:
         return Recording(recording.ids, {}, None, problems)
-    return Recording(ids[chosen], vectors, labels, problems, recording.positions, text, recording.about)
+    return Recording(
+        ids[chosen], vectors, labels, problems, recording.positions, text, recording.about, recording.weights, edges
+    )
 
 
 def agree_on_calls(calls: Mapping[str, int], device: torch.device) -> dict[str, int]:
@@ -165,9 +170,10 @@ def _all_text(own: TextLabels | None) -> TextLabels:
 
 def _agree(
     recording: Recording, layers: tuple[str, ...], device: torch.device
-) -> tuple[dict[str, int], dict[str, str], int, int]:
-    """What all processes know after one exchange: widths of layers, problems, kind of the labels, number of slots.
+) -> tuple[dict[str, int], dict[str, str], int, bool, int]:
+    """What all processes know after one exchange.
 
+    The widths of layers, problems, the kind of the labels, whether there are edges anywhere, and the number of slots.
     Processes may have prepared for different numbers of samples: the largest counts.
     """
     saw_samples = bool((recording.ids >= 0).any())
@@ -179,23 +185,53 @@ def _agree(
         kind = _REAL_LABELS if recording.labels.is_floating_point() else _INTEGER_LABELS
         kind = kind if recording.text is None else _TEXT_LABELS
     own = torch.tensor(
-        [*(w or f for w, f in zip(widths, failed, strict=True)), kind, len(recording.ids)], device=device
+        [
+            *(w or f for w, f in zip(widths, failed, strict=True)),
+            *(kind, recording.edges is not None, len(recording.ids)),
+        ],
+        device=device,
     )
     parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, own)
     table = torch.stack(parts).cpu().numpy()
     agreed: dict[str, int] = {}
     problems: dict[str, str] = {}
-    for name, column in zip(layers, table[:, :-2].T, strict=True):
+    for name, column in zip(layers, table[:, :-3].T, strict=True):
         found = set(column.tolist()) - {0}
         if len(found) == 1 and -1 not in found:
             agreed[name] = found.pop()
         else:
             own_fault = recording.problems.get(name) if column[dist.get_rank()] < 0 else None
             problems[name] = own_fault or f"processes disagree: {_describe(column)}."
-    kinds, slots = table[:, -2:].T
+    kinds, with_edges, slots = table[:, -3:].T
     kind = int(_NO_LABELS if kinds.min() == _UNLABELLED else kinds.max())
-    return agreed, problems, kind, int(slots.max())
+    return agreed, problems, kind, bool(with_edges.any()), int(slots.max())
+
+
+def _all_edges(
+    own: NDArray[np.int64] | None,
+    places: NDArray[np.intp],
+    own_slots: NDArray[np.intp],
+    slots: int,
+    device: torch.device,
+) -> NDArray[np.int64]:
+    """(m, 2) the edges of all processes: both ends of an edge are nodes of one process, which holds both.
+
+    Args:
+        own: (m, 2) those of this process, as slots; ``None`` where it has seen none.
+        places: (n,) which of the merged rows this process holds.
+        own_slots: (n,) in which slots it holds them.
+        slots: How many slots there are.
+        device: Where the process group exchanges tensors.
+    """
+    there = np.empty((0, 2), dtype=np.int64) if own is None else own
+    merged = torch.from_numpy(places[edges_among(there, own_slots, slots)])
+    counts = [count for (count,) in gather_numbers([len(merged)], device)]
+    padded = torch.zeros((max(counts), 2), dtype=torch.int64)
+    padded[: len(merged)] = merged
+    parts = [torch.empty_like(padded, device=device) for _ in counts]
+    dist.all_gather(parts, padded.to(device))
+    return np.concatenate([part[:count].cpu().numpy() for part, count in zip(parts, counts, strict=True)])
 
 
 def _describe(column: np.ndarray) -> str:

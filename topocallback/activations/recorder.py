@@ -106,6 +106,7 @@ class ActivationRecorder:
         self.pooling = pooling
         self.seed = seed
         self.before_call: Callable[[], None] | None = None
+        self.after_admission: Callable[[Any, NDArray[np.intp], NDArray[np.int64]], None] | None = None
         self.sees_graphs = False
         # Rows are samples of their own: how many there will be is not the length of the data set.
         self._sample = start_sample(n_samples, None if pooling == "rows" else length, seed)
@@ -122,9 +123,8 @@ class ActivationRecorder:
             by_module=automatic_batches or self._is_compiled,
         )  # fmt: skip
         self._root_hook: RemovableHandle | None = None
-        self._eager = False
+        self._eager = self._of_samples = False
         self._batch: CurrentBatch | None = None
-        self._of_samples = False
         self._automatic = automatic_batches
         self._samples_first = all(map(batch_first, module.modules()))
         self._find_mask = MaskFinder("auto")
@@ -261,9 +261,9 @@ class ActivationRecorder:
         for layer in self._layers.values():
             layer.let_go()
 
-    def names(self, calls: Mapping[str, int]) -> tuple[str, ...]:
-        """The names of the clouds of some layers, in their order; see ``recording``."""
-        return tuple(cloud for _, cloud, _ in cloud_names(self._counts(calls, calls)))
+    def modules(self, calls: Mapping[str, int]) -> dict[str, nn.Module]:
+        """Some layers under the names of their clouds, in their order; see ``recording``."""
+        return {cloud: self._layers[name].module for name, cloud, _ in cloud_names(self._counts(calls, calls))}
 
     def point_clouds(self) -> PointClouds:
         """The recorded clouds on the CPU, rows in the order of the sample indices.
@@ -310,6 +310,8 @@ class ActivationRecorder:
         self.samples_seen += len(ids)
         batch.admit(self._sample, ids, rows_are_samples=self.pooling == "rows")
         self.sees_graphs |= batch.rows.node_counts is not None
+        if self.after_admission is not None:
+            self.after_admission(batch.content, batch.kept, ids)
         labels = batch.labels
         if labels is None or (self.pooling == "rows" and len(labels) != len(ids)):  # of the inputs, not of their rows
             self._labels.clear(batch.slots)

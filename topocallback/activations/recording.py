@@ -12,7 +12,9 @@ from torch import Tensor
 
 from topocallback.activations.labels import TextLabels, known_labels
 from topocallback.activations.positions import Positions
+from topocallback.records.edges import edges_among
 from topocallback.records.point_clouds import PointClouds
+from topocallback.records.weights import LayerWeights
 
 __all__ = ["Recording"]
 
@@ -29,6 +31,8 @@ class Recording:
         positions: How several positions of a sample were packed into its vector, if they were.
         text: What labels stand for, if they are text.
         about: How it was recorded, as JSON can hold it.
+        weights: Layer name to its own weights, where they were asked for and it has any.
+        edges: (m, 2) slots of nodes that are joined by an edge; ``None`` where that is not known.
     """
 
     ids: NDArray[np.int64]
@@ -38,6 +42,8 @@ class Recording:
     positions: Positions | None = None
     text: TextLabels | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, LayerWeights] = field(default_factory=dict)
+    edges: NDArray[np.int64] | None = None
 
     def to_point_clouds(self, *, hand_over: bool = False) -> PointClouds:
         """The filled slots in the order of their sample indices, on the CPU.
@@ -63,6 +69,8 @@ class Recording:
             labels=None if self.labels is None else self._readable(self.labels.cpu()[index]),
             problems=dict(self.problems),
             recording=self.about,
+            weights={name: self.weights[name] for name in clouds if name in self.weights},
+            edges=None if self.edges is None else edges_among(self.edges, slots, len(self.ids)),
         )
 
     def _readable(self, labels: Tensor) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from topocallback.activations.arguments import counts_of_nodes
 from topocallback.activations.batches import count_samples
+from topocallback.activations.edges import EdgeRecorder
 from topocallback.activations.gather import agree_on_calls, any_text, common_layers, gather_recordings
 from topocallback.activations.indices import BatchIndices
 from topocallback.activations.inputs import InputRecorder
@@ -27,6 +28,7 @@ from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.activations.recording import Recording
 from topocallback.activations.tensors import signed
+from topocallback.activations.weights import weights_of_layers
 from topocallback.clock import Clock
 from topocallback.records.wording import layers_in_words
 
@@ -51,6 +53,7 @@ class ValidationRecorder:
         inputs: Keeps the sampled inputs; ``None`` keeps none.
         on_missing: What to do where a batch lacks the labels or the mask that the options name: a function of the
             error, after which the batch counts as one without them. ``None`` raises the error.
+        needs: What is recorded besides: ``"weights"``, of the layers; ``"edges"``, of graphs whose nodes are points.
 
     Raises:
         ValueError: If ``options.layers`` matches nothing.
@@ -77,6 +80,7 @@ class ValidationRecorder:
         *,
         inputs: InputRecorder | None = None,
         on_missing: Callable[[ValueError], None] | None = None,
+        needs: Collection[str] = (),
     ) -> None:
         self.inputs = inputs
         self._options = options
@@ -105,6 +109,12 @@ class ValidationRecorder:
             calls=options.calls,
             automatic_batches=False,
         )
+        self._module = module
+        self._needs_weights = "weights" in needs
+        self._edges: EdgeRecorder | None = None
+        if "edges" in needs and options.pooling == "rows":
+            self._edges = EdgeRecorder()
+            self._activations.after_admission = self._edges.add
 
     def __enter__(self) -> ValidationRecorder:
         self.attach()
@@ -200,7 +210,7 @@ class ValidationRecorder:
         if self._options.calls == "each":
             calls = agree_on_calls(calls, device)
         self._problem_elsewhere = any_text(self._unidentified(), device)
-        names = self._activations.names(calls)
+        names = tuple(self._activations.modules(calls))
         try:
             own = self._own_recording(calls)
         except Exception as error:  # the other processes go on to exchange what they have
@@ -216,6 +226,12 @@ class ValidationRecorder:
         own = self._activations.recording(calls)
         own.text = self._text
         own.about = self.about()
+        own.edges = None if self._edges is None else self._edges.among(own.ids)
+        if self._needs_weights:
+            own.weights, unread = weights_of_layers(self._module, self._activations.modules(calls))
+            for reason in unread.values():
+                layers = layers_in_words([name for name, why in unread.items() if why == reason])
+                self._doubts[f"the weights of {layers} were left out, because {reason}."] = None
         return own
 
     def about(self) -> dict[str, Any]:
@@ -251,6 +267,8 @@ class ValidationRecorder:
                 "into them, so that it is not known which items they are. Put the items' indices into the batch, under "
                 "`sample_ids`."
             )
+        if self._edges is not None and self._edges.problem is not None:
+            notes.append(self._edges.problem)
         if self._activations.sees_graphs and self._activations.samples_seen == 1:
             notes.append(
                 "the validation data are one graph, and a graph is one point. `pooling='rows'` makes a point of every "

@@ -26,7 +26,7 @@ from topocallback.analysis.layers import (
 )
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.analysis.question import Question
-from topocallback.analysis.too_little import of_all_layers, of_each_layer
+from topocallback.analysis.too_little import lacking_everywhere, of_all_layers, of_each_layer
 from topocallback.clock import Clock
 from topocallback.measures.cost import threads_that_fit
 from topocallback.measures.facts import LayerFacts
@@ -295,6 +295,8 @@ def _statistic_tables(
             if statistic.name in chosen:
                 problems[about.title] = "It needs labels, and the samples have none."
             continue
+        if lacking := lacking_everywhere(statistic, clouds):
+            problems[about.title] = lacking
         of_layers = np.array([layer.values.get(i, (np.nan, np.nan)) for layer in measured], dtype=np.float64)
         tables.append(StatisticTable(about, *of_layers.reshape(-1, 2).T))
     return tables

@@ -107,6 +107,12 @@ def digest_of_layer(clouds: PointClouds, layer: str) -> str:
         codes, classes = name_classes(clouds.labels, clouds.classes)
         arrays.append(codes[owners])
         digest.update(repr(classes).encode())
+    if layer in clouds.weights:
+        digest.update(repr(list(clouds.weights[layer].arrays)).encode())
+        arrays += clouds.weights[layer].arrays.values()
+    if clouds.edges is not None and layer not in clouds.owners:
+        digest.update(b"edges")
+        arrays.append(clouds.edges)
     for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

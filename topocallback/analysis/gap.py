@@ -121,8 +121,12 @@ def with_gap(
 
 
 def _statistics(options: AnalysisOptions) -> dict[int, Statistic]:
-    """Those of clouds and diagrams, by their positions."""
-    return {i: each for i, each in enumerate(options.statistics) if not isinstance(each, MapperStatistic)}
+    """Those of clouds and diagrams, by their positions: weights are the same on both sides, and edges not at hand."""
+    return {
+        i: each
+        for i, each in enumerate(options.statistics)
+        if not (isinstance(each, MapperStatistic) or each.needs_weights or each.needs_edges)
+    }
 
 
 def _distances(options: AnalysisOptions) -> list[Distance]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.clock import Clock
+from topocallback.measures.base import Statistic
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperStatistic
 from topocallback.measures.noise import N_QUARTERS, PreparedLayer, error_of, prepare_layer
@@ -82,6 +83,8 @@ def layer_facts(
         backend=options.backend,
         mapper=options.mapper_options,
         previous_mapper=previous,
+        weights=clouds.weights.get(layer),
+        edges=None if layer in clouds.owners else clouds.edges,
     )
 
 
@@ -175,15 +178,23 @@ def statistic_values(
     """
     values = {}
     for i, statistic in enumerate(options.statistics if facts.n_points else ()):
-        lacks_labels = statistic.needs_labels and facts.labels is None
         lacks_graph = isinstance(statistic, MapperStatistic) and mapper is None
-        if not lacks_labels and not lacks_graph:
+        if not lacks_graph and not _lacks(statistic, facts):
             with noted(f"It has no {statistic.describe().title}.", problems):
                 values[i] = float(statistic.value(facts)), np.nan
             with noted(f"The error of {statistic.describe().title} is not known.", problems):
                 if i in values:
                     values[i] = values[i][0], error_of(statistic, values[i][0], facts)
     return values
+
+
+def _lacks(statistic: Statistic, facts: LayerFacts) -> bool:
+    """Whether a layer lacks what a statistic needs besides its points."""
+    return (
+        (statistic.needs_labels and facts.labels is None)
+        or (statistic.needs_weights and facts.weights is None)
+        or (statistic.needs_edges and facts.edges is None)
+    )
 
 
 @contextmanager

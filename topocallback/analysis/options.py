@@ -84,6 +84,15 @@ class AnalysisOptions:
         return tuple(measure for measure in self.measures if isinstance(measure, Measure))
 
     @property
+    def needs(self) -> frozenset[str]:
+        """What the measures need besides clouds and labels: ``"weights"`` of the layers, ``"edges"`` among nodes."""
+        asked = {
+            "weights": any(measure.needs_weights for measure in self.chosen),
+            "edges": any(measure.needs_edges for measure in self.chosen),
+        }
+        return frozenset(name for name, is_needed in asked.items() if is_needed)
+
+    @property
     def mapper_options(self) -> MapperOptions | None:
         """How Mapper graphs are made; ``None`` for none."""
         return mapper_options(self.mapper)

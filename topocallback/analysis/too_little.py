@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from topocallback.analysis.layers import LayerMeasurements
+from topocallback.measures.base import Statistic
 from topocallback.measures.noise import N_QUARTERS
 from topocallback.measures.sign_flips import N_PARTS
+from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import LayerDistances
 
-__all__ = ["of_all_layers", "of_each_layer"]
+__all__ = ["lacking_everywhere", "of_all_layers", "of_each_layer"]
 
 _FOR_TESTS = 2 * N_PARTS
 _FOR_NOISE = 2 * N_QUARTERS
@@ -57,6 +59,31 @@ def of_each_layer(
         elif titles := [title for title, lacking in unknown.items() if lacking[row]]:
             found[name] = f"The noise of {', '.join(titles)} is not known: a part of its samples gave no number."
     return found
+
+
+def lacking_everywhere(statistic: Statistic, clouds: PointClouds) -> str:
+    """What a statistic needs and no layer has; an empty text if some layer has it.
+
+    Args:
+        statistic: The statistic.
+        clouds: All layers.
+
+    Example:
+        >>> class Norm(Statistic):
+        ...     needs_weights = True
+        >>> lacking_everywhere(Norm(), PointClouds({"relu": np.eye(3)}))
+        'It needs weights, and no layer has any of its own that could be read.'
+    """
+    if statistic.needs_weights and not clouds.weights:
+        return "It needs weights, and no layer has any of its own that could be read."
+    if statistic.needs_edges and clouds.edges is None:
+        return (
+            "It needs the edges of graphs, and none were recorded. Nodes are points, and edges are recorded, with "
+            "`pooling='rows'`, where the batches are graphs with an `edge_index` or a function `edges`."
+        )
+    if statistic.needs_edges and clouds.edges is not None and not len(clouds.edges):
+        return "It needs edges, and none has both ends among the sampled nodes: a larger `n_samples` takes in more."
+    return ""
 
 
 def _sentence(n_samples: int) -> str:

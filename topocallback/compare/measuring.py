@@ -183,7 +183,7 @@ class Measuring:
             # What a model or its data draw is then the same after whatever model, and in whatever process.
             with forked_generators(self.data.recorded):
                 seed_generators(self.recording.seed)
-                clouds = record_clouds(model, self.data, self.recording, draws)
+                clouds = record_clouds(model, self.data, self.recording, draws, self.options.needs)
         except Exception as error:  # whatever a model's own code raises must not cost the others
             raise CheckpointError(f"{subject.name}: {type(error).__name__} while validating: {error}") from error
         if not clouds.layers:

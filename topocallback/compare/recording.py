@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,7 +147,11 @@ def validates_itself(model: nn.Module, options: RecordingOptions) -> bool:
 
 
 def record_clouds(
-    model: nn.Module, data: ValidationData, options: RecordingOptions, draws: RandomDraws | None = None
+    model: nn.Module,
+    data: ValidationData,
+    options: RecordingOptions,
+    draws: RandomDraws | None = None,
+    needs: Collection[str] = (),
 ) -> PointClouds:
     """One point cloud per layer, recorded while the model validates.
 
@@ -160,6 +164,7 @@ def record_clouds(
         data: The data.
         options: What to record.
         draws: Notes whether the model draws at random.
+        needs: What measures need besides clouds; see ``ValidationRecorder``.
 
     Returns:
         The clouds; layers with problems are named in ``problems``.
@@ -169,15 +174,19 @@ def record_clouds(
     """
     draws = draws or RandomDraws()
     if isinstance(model, pl.LightningModule) and validates_itself(model, options):
-        return _validate(model, data, options, draws)
-    return _run_through(model, data, options, options.forward or _call, draws)
+        return _validate(model, data, options, draws, needs)
+    return _run_through(model, data, options, draws, needs)
 
 
 def _validate(
-    model: pl.LightningModule, data: ValidationData, options: RecordingOptions, draws: RandomDraws
+    model: pl.LightningModule,
+    data: ValidationData,
+    options: RecordingOptions,
+    draws: RandomDraws,
+    needs: Collection[str],
 ) -> PointClouds:
     """A Trainer calls the model's own validation step."""
-    recording = _RecordValidation(options, draws)
+    recording = _RecordValidation(options, draws, needs)
     with _quietly():
         trainer = pl.Trainer(
             **{"devices": 1, "barebones": False, "num_sanity_val_steps": 0, **options.trainer_options},
@@ -199,16 +208,17 @@ def _validate(
 class _RecordValidation(Callback):
     """Records during one validation; nothing that goes wrong is kept quiet."""
 
-    def __init__(self, options: RecordingOptions, draws: RandomDraws) -> None:
+    def __init__(self, options: RecordingOptions, draws: RandomDraws, needs: Collection[str]) -> None:
         self.recorder: ValidationRecorder | None = None
         self._options = options
         self._draws = draws
+        self._needs = needs
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         idx = self._options.dataloader_idx
         indices = BatchIndices(flatten_loaders(trainer.val_dataloaders)[idx], number_of_batches(trainer, idx))
-        self.recorder = ValidationRecorder(pl_module, self._options, indices)
+        self.recorder = ValidationRecorder(pl_module, self._options, indices, needs=self._needs)
         self.recorder.attach()
 
     @override
@@ -248,13 +258,14 @@ def _run_through(
     model: nn.Module,
     data: ValidationData,
     options: RecordingOptions,
-    forward: Callable[[nn.Module, Any], Any],
     draws: RandomDraws,
+    needs: Collection[str],
 ) -> PointClouds:
     """Every batch through the model, in evaluation mode and without gradients."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     training = {module: module.training for module in model.modules()}
-    recorder = ValidationRecorder(model, options, BatchIndices(data.recorded))
+    recorder = ValidationRecorder(model, options, BatchIndices(data.recorded), needs=needs)
+    forward = options.forward or _call
     try:
         model.eval()
         with recorder, torch.no_grad():
@@ -273,9 +284,10 @@ def _run_through(
 
 def _told(recorder: ValidationRecorder) -> PointClouds:
     """What was recorded, after what is to be known of it has been said."""
+    recording = recorder.recording()
     for note in recorder.notes():
         warnings.warn(note, UserWarning, stacklevel=2)
-    return recorder.recording().to_point_clouds(hand_over=True)
+    return recording.to_point_clouds(hand_over=True)
 
 
 def _call(model: nn.Module, batch: Any) -> Any:

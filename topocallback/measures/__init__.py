@@ -10,6 +10,7 @@ from topocallback.measures.cloud.classes import ClassPersistence, NeighbourAccur
 from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy, DiffusionSpectralMutualInformation
 from topocallback.measures.cloud.dimension import PHDimension, TwoNN
 from topocallback.measures.cloud.discriminant import LiDAR
+from topocallback.measures.cloud.graph import DirichletEnergy
 from topocallback.measures.cloud.spectrum import AlphaReQ, EffectiveRank, MeanCosine, ParticipationRatio, RankMe
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.stability import MapperStability
@@ -36,6 +37,8 @@ from topocallback.measures.topology.statistics import (
     TotalPersistence,
 )
 from topocallback.measures.topology.wasserstein import Wasserstein
+from topocallback.measures.weights.receptive_fields import WeightNorm, WeightParticipationRatio
+from topocallback.measures.weights.strength import NodeStrengthFluctuation
 
 __all__ = [
     "CKA",
@@ -58,6 +61,7 @@ __all__ = [
     "DiagramStatistic",
     "DiffusionSpectralEntropy",
     "DiffusionSpectralMutualInformation",
+    "DirichletEnergy",
     "Distance",
     "EffectiveRank",
     "EuclideanShapeMetric",
@@ -76,6 +80,7 @@ __all__ = [
     "NeighbourAccuracy",
     "NeighbourOverlap",
     "NeuronActivitySparsity",
+    "NodeStrengthFluctuation",
     "PHDimension",
     "ParticipationRatio",
     "PersistenceImage",
@@ -93,6 +98,8 @@ __all__ = [
     "TwoNN",
     "UnbiasedCKA",
     "Wasserstein",
+    "WeightNorm",
+    "WeightParticipationRatio",
     "resolve",
     "resolve_all",
     "resolve_distance",

@@ -51,6 +51,8 @@ class Measure:
         from_diagrams: Whether it needs nothing but persistence diagrams, which a record holds: then it can be taken
             long after the training.
         needs_labels: Whether it needs the samples' labels.
+        needs_weights: Whether it needs the layer's own weights, ``LayerFacts.weights``.
+        needs_edges: Whether it needs to know which points are joined by an edge of a graph, ``LayerFacts.edges``.
         paper: Where it is defined.
     """
 
@@ -60,6 +62,8 @@ class Measure:
     range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
     from_diagrams: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False
+    needs_weights: ClassVar[bool] = False
+    needs_edges: ClassVar[bool] = False
     paper: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -121,11 +125,14 @@ class Measure:
         """The facts of a plain array, in its own units, with the diagram that the measure asks for."""
         dim = self.describe().homology_dim
         facts = LayerFacts(cloud, labels, sample_ids, homology_dims=(0, 1) if dim is None else (dim,))
+        self._check_finite(facts)
+        return facts
+
+    def _check_finite(self, facts: LayerFacts) -> None:
         if bad := len(facts.recorded) - facts.n_points:
             raise ValueError(
                 f"Expected finite points for {self.key}, got NaN or infinity in {bad} of {len(facts.recorded)}."
             )
-        return facts
 
 
 class Distance(Measure):
@@ -246,7 +253,7 @@ class Statistic(Measure):
     Attributes:
         more: What a larger value means, in a few words.
         on_parts: Whether its value on a part of the samples is a number of the same kind as its value on all: then the
-            parts give its standard error.
+            parts give its standard error, and otherwise ``own_error``, if it is known.
 
     Example:
         >>> class Spread(Statistic):
@@ -267,6 +274,14 @@ class Statistic(Measure):
             facts: The layer.
         """
         raise NotImplementedError(f"{type(self).__name__} has no `value`.")
+
+    def own_error(self, facts: LayerFacts) -> float:
+        """The standard error of a statistic whose parts do not tell it (``on_parts``); NaN where it is not known.
+
+        Args:
+            facts: The layer.
+        """
+        return float("nan")
 
     def __call__(self, cloud: ArrayLike, labels: ArrayLike | None = None, sample_ids: ArrayLike | None = None) -> float:
         """The statistic of a cloud, in its own units.

@@ -20,8 +20,10 @@ from topocallback.measures.scale import scale_of, scales_of_parts
 from topocallback.measures.topology.diagrams import Diagram, as_diagram, that_die
 from topocallback.measures.topology.rips import rips_diagrams
 from topocallback.records.classes import as_labels, name_classes
+from topocallback.records.edges import check_edges, edges_among
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.parts import LayerParts
+from topocallback.records.weights import LayerWeights
 
 __all__ = ["LayerFacts"]
 
@@ -48,9 +50,12 @@ class LayerFacts:
         mapper: How the Mapper graph is made.
         previous_mapper: A Mapper graph of the same samples, from which positions start.
         seed_of_parts: Seed of the division into parts.
+        weights: The layer's own weights, where they are known and it has any.
+        edges: (m, 2) which points are joined by an edge of a graph, as positions; ``None`` where that is not known.
 
     Raises:
-        ValueError: If ``cloud`` is not of shape (n, d) or (n,), or labels or sample ids are not one per point.
+        ValueError: If ``cloud`` is not of shape (n, d) or (n,), labels or sample ids are not one per point, or edges
+            are no pairs of points.
 
     Example:
         >>> facts = LayerFacts([[0.0, 0.0], [3.0, 4.0], [np.nan, 0.0]])
@@ -71,6 +76,8 @@ class LayerFacts:
         mapper: MapperOptions | None = None,
         previous_mapper: MapperGraph | None = None,
         seed_of_parts: int = 0,
+        weights: LayerWeights | None = None,
+        edges: ArrayLike | None = None,
     ) -> None:
         recorded = np.asarray(cloud)
         if recorded.ndim == 1:
@@ -88,6 +95,9 @@ class LayerFacts:
         self._recorded_labels = _one_each("labels", values, len(recorded))
         self._classes = name_classes(labels) if classes is None and labels is not None else classes
         self._recorded_ids = _one_each("sample_ids", sample_ids, len(recorded))
+        self._recorded_edges = None if edges is None else check_edges(edges, len(recorded))
+        self.weights = weights
+        """The layer's own weights, or ``None``: the same for a subset of its samples."""
         self.homology_dims = tuple(homology_dims)
         self._scale = scale
         self._backend = backend
@@ -160,11 +170,22 @@ class LayerFacts:
         """(m,) which sample each point comes from."""
         return self.rows if self._recorded_ids is None else self._recorded_ids[self.rows]
 
+    @computed_once
+    def edges(self) -> NDArray[np.int64] | None:
+        """(k, 2) which points are joined by an edge of a graph, as positions among them; ``None`` if not known."""
+        if self._whole is not None:
+            whole, points = self._whole
+            return None if whole.edges is None else edges_among(whole.edges, points, whole.n_points)
+        edges = self._recorded_edges
+        return None if edges is None else edges_among(edges, self.rows, len(self._recorded))
+
     @property
     def settings(self) -> tuple[Any, ...]:
         """What these facts were made with besides the points and the samples they come from."""
-        of_points = (self._recorded_labels, self._classes, self._previous_mapper)
-        return (*of_points, self.homology_dims, self._scale, self._backend, self._mapper_options, self._seed_of_parts)
+        of_points = (self._recorded_labels, self._classes, self._previous_mapper, self._recorded_edges)
+        weights = None if self.weights is None else dict(self.weights.arrays)
+        options = (self.homology_dims, self._scale, self._backend, self._mapper_options, self._seed_of_parts)
+        return (*of_points, weights, *options)
 
     @computed_once
     def distances(self) -> NDArray[np.float64]:
@@ -309,6 +330,7 @@ class LayerFacts:
             scale=self._scale,
             backend=self._backend,
             mapper=self._mapper_options,
+            weights=self.weights,
         )
         part._whole = self, points
         return part

@@ -160,7 +160,7 @@ def error_of(statistic: Statistic, value: float, facts: LayerFacts) -> float:
         facts: The layer.
     """
     if not statistic.on_parts:
-        return float("nan")
+        return statistic.own_error(facts) if np.isfinite(value) else float("nan")
     of_parts = np.array([statistic.value(part) for part in facts.parts(N_PARTS)], dtype=np.float64)
     return float(spread_at_n(of_parts, np.float64(value)))
 

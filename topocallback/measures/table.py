@@ -12,6 +12,7 @@ from topocallback.measures.cloud.classes import ClassPersistence, NeighbourAccur
 from topocallback.measures.cloud.diffusion import DiffusionSpectralEntropy, DiffusionSpectralMutualInformation
 from topocallback.measures.cloud.dimension import PHDimension, TwoNN
 from topocallback.measures.cloud.discriminant import LiDAR
+from topocallback.measures.cloud.graph import DirichletEnergy
 from topocallback.measures.cloud.spectrum import AlphaReQ, EffectiveRank, MeanCosine, ParticipationRatio, RankMe
 from topocallback.measures.functions import measure_of_function
 from topocallback.measures.mapper.stability import MapperStability
@@ -30,6 +31,8 @@ from topocallback.measures.topology.persistence_image import PersistenceImage
 from topocallback.measures.topology.sliced_wasserstein import SlicedWasserstein
 from topocallback.measures.topology.statistics import Bars, LongestBar, PersistentEntropy, TotalPersistence
 from topocallback.measures.topology.wasserstein import Wasserstein
+from topocallback.measures.weights.receptive_fields import WeightNorm, WeightParticipationRatio
+from topocallback.measures.weights.strength import NodeStrengthFluctuation
 
 __all__ = [
     "MEASURES",
@@ -93,6 +96,10 @@ _ALL: tuple[type[Measure], ...] = (
     Silhouette,
     ClassPersistence,
     NeuronActivitySparsity,
+    DirichletEnergy,
+    NodeStrengthFluctuation,
+    WeightParticipationRatio,
+    WeightNorm,
 )
 
 MEASURES: dict[str, type[Measure]] = {measure.key: measure for measure in _ALL}

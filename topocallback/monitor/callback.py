@@ -186,7 +186,13 @@ class TopologyMonitor(Callback):
         self._delivery = Delivery(self._reports, self._disks, self.spent)
         self._current = CurrentRun()
         self._watch = Watch(
-            self.recording, train_samples, self.reference, inputs=log_inputs, reports=self._reports, spent=self.spent
+            self.recording,
+            self.options.needs,
+            train_samples,
+            self.reference,
+            inputs=log_inputs,
+            reports=self._reports,
+            spent=self.spent,
         )
         self._clouds_size = 0  # bytes, of the last recorded validation
         self._off = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+from collections.abc import Collection
 
 import lightning.pytorch as pl
 
@@ -24,7 +25,13 @@ __all__ = ["finish_recording", "report_recording", "start_recording"]
 
 
 def start_recording(
-    trainer: pl.Trainer, pl_module: pl.LightningModule, options: ValidationOptions, reports: Reports, *, inputs: bool
+    trainer: pl.Trainer,
+    pl_module: pl.LightningModule,
+    options: ValidationOptions,
+    reports: Reports,
+    *,
+    inputs: bool,
+    needs: Collection[str] = (),
 ) -> ValidationRecorder:
     """Record the validation that starts. Each process records its own samples.
 
@@ -34,6 +41,7 @@ def start_recording(
         options: What to record.
         reports: Where to say that a batch lacks its labels or its mask.
         inputs: Whether to keep the sampled inputs, where an index stands for the same input at every step.
+        needs: What measures need besides clouds; see ``ValidationRecorder``.
 
     Returns:
         The recorder, without any hook on the model yet.
@@ -52,7 +60,9 @@ def start_recording(
         kept = InputRecorder(min(options.n_samples, MOST_TILES), indices.length, options.seed, TILE)
     # Without labels there is still everything else.
     is_missing = functools.partial(reports.fail, "reading a batch")
-    return ValidationRecorder(pl_module, options, indices, inputs=kept, on_missing=is_missing)
+    return ValidationRecorder(
+        pl_module, options, indices, inputs=kept, on_missing=is_missing, needs=() if rehearsal else needs
+    )
 
 
 def finish_recording(

@@ -65,7 +65,7 @@ class TrainingSamples:
     @property
     def n_bytes(self) -> int:
         """How much what was recorded takes."""
-        return sum(cloud.nbytes for cloud in self._clouds.values()) if self._clouds else 0
+        return self._clouds.nbytes if self._clouds else 0
 
     def take_copy(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Copy the model, before the first batch of a validation that is recorded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ class WatchedValidation:
     @property
     def n_bytes(self) -> int:
         """What the clouds take that come with every validation."""
-        return sum(cloud.nbytes for each in (self.clouds, self.training) if each for cloud in each.values())
+        return sum(each.nbytes for each in (self.clouds, self.training) if each)
 
 
 class Watch:
@@ -52,6 +53,7 @@ class Watch:
 
     Args:
         options: How layers are recorded.
+        needs: What measures need besides clouds; see ``ValidationRecorder``.
         train_samples: On how many training samples, 0 for none.
         reference: What ``check_reference`` gives.
         inputs: Whether to keep the samples' own images, once per run.
@@ -65,6 +67,7 @@ class Watch:
     def __init__(
         self,
         options: ValidationOptions,
+        needs: Collection[str],
         train_samples: int,
         reference: str,
         *,
@@ -73,6 +76,7 @@ class Watch:
         spent: Spent,
     ) -> None:
         self._options = options
+        self._needs = needs
         self._keeps_inputs = self._inputs_due = inputs
         self._reports = reports
         self._spent = spent
@@ -115,7 +119,9 @@ class Watch:
         """Record the validation that starts."""
         with self._spent(RECORDING):
             inputs = self._inputs_due
-            self._recorder = start_recording(trainer, pl_module, self._options, self._reports, inputs=inputs)
+            self._recorder = start_recording(
+                trainer, pl_module, self._options, self._reports, inputs=inputs, needs=self._needs
+            )
 
     def start_batch(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, dataloader_idx: int) -> None:
         """Record the batch that starts."""

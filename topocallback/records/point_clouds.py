@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.records.classes import as_labels
+from topocallback.records.edges import check_edges
+from topocallback.records.weights import LayerWeights
 
 __all__ = ["PointClouds", "SampledInputs"]
 
@@ -30,10 +32,14 @@ class PointClouds(Mapping[str, NDArray[Any]]):
             come with, if they do.
         recording: How the clouds were recorded: text to what JSON can hold, such as ``{"pooling": "mean", "seed": 0}``.
             A snapshot carries it on, and what was recorded otherwise is not compared. Empty: not known.
+        weights: Layer name to its weights, for measures that need them; none for a layer that has none of its own.
+        edges: (m, 2) positions of samples that are joined by an edge, where samples are the nodes of graphs; ``None``
+            where that is not known.
 
     Raises:
         ValueError: If a cloud has more than two axes, the clouds, ids and labels disagree about the number of samples,
-            labels are not one per sample, or owners are not one sample number per point.
+            labels are not one per sample, owners are not one sample number per point, weights are of a layer that has
+            no cloud, or edges are no pairs of samples.
 
     Example:
         >>> clouds = PointClouds({"stem": np.zeros((5, 16)), "head": np.zeros((5, 10))})
@@ -50,6 +56,8 @@ class PointClouds(Mapping[str, NDArray[Any]]):
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     recording: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, LayerWeights] = field(default_factory=dict)
+    edges: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.labels is not None:
@@ -71,6 +79,10 @@ class PointClouds(Mapping[str, NDArray[Any]]):
         wrong = {name: count for name, count in counts.items() if count != self.n_points}
         if wrong:
             raise ValueError(f"Expected {self.n_points} rows, one per sample id, got {wrong}.")
+        if unknown := [layer for layer in self.weights if layer not in self.clouds]:
+            raise ValueError(f"Expected `weights` of layers that have a cloud, got {unknown} as well.")
+        if self.edges is not None:
+            object.__setattr__(self, "edges", check_edges(self.edges, self.n_points))
 
     def __getitem__(self, layer: str) -> NDArray[Any]:
         return self.clouds[layer]
@@ -97,6 +109,12 @@ class PointClouds(Mapping[str, NDArray[Any]]):
     def n_points(self) -> int:
         """How many samples there are: the number of points of every layer that has one per sample."""
         return 0 if self.sample_ids is None else len(self.sample_ids)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the clouds and the weights."""
+        of_weights = (array for weights in self.weights.values() for array in weights.arrays.values())
+        return sum(array.nbytes for array in (*self.clouds.values(), *of_weights))
 
     def owners_of(self, layer: str) -> NDArray[np.int64]:
         """(m,) which sample each point of a layer comes from, as a position in ``sample_ids``."""

@@ -1,0 +1,1 @@
+"""Numbers that describe a layer's own weights, whatever the samples are."""

@@ -1,5 +1,7 @@
 """What the monitor costs a training on a GPU: the whole of ``fit``, the hooks alone, and whether samples are the same.
 
+Of residual blocks on images, and of a transformer on the same images as padded sequences of patches.
+
 python benchmarks/gpu.py
 python benchmarks/gpu.py --accelerator cpu --images 256 --channels 4 --epochs 1 --pairs 1    the same without a GPU
 """
@@ -12,7 +14,7 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -42,18 +44,44 @@ class Residual(nn.Module):
         return torch.relu(x + self.layers(x))
 
 
-class Classifier(pl.LightningModule):
-    """Eight residual blocks on small images of noise."""
+class Transformer(nn.Module):
+    """Six layers of attention to an image's 64 patches, of which every image lacks some at the end."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.net = nn.Sequential(
-            nn.Conv2d(3, channels, 3, padding=1),
-            *(Residual(channels) for _ in range(8)),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(channels, 10),
-        )
+        self.patches = nn.Linear(48, width)
+        layer = nn.TransformerEncoderLayer(width, nhead=4, dim_feedforward=4 * width, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, num_layers=6, enable_nested_tensor=False)
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = nn.functional.unfold(x, kernel_size=4, stride=4).transpose(1, 2)
+        lengths = 32 + torch.arange(len(x), device=x.device) % 32
+        padding = torch.arange(64, device=x.device) >= lengths[:, None]
+        encoded = self.encoder(self.patches(patches), src_key_padding_mask=padding)
+        return torch.as_tensor(self.head(encoded[:, 0]))
+
+
+def residual(channels: int) -> nn.Module:
+    """Eight residual blocks."""
+    return nn.Sequential(
+        nn.Conv2d(3, channels, 3, padding=1),
+        *(Residual(channels) for _ in range(8)),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(channels, 10),
+    )
+
+
+NETWORKS: dict[str, Callable[[int], nn.Module]] = {"residual": residual, "transformer": Transformer}
+
+
+class Classifier(pl.LightningModule):
+    """One of the networks on small images of noise."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__()
+        self.net = NETWORKS[options.network](options.channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.as_tensor(self.net(x))
@@ -92,7 +120,7 @@ def fit_seconds(callbacks: Sequence[pl.Callback], options: argparse.Namespace, f
         enable_checkpointing=False,
     )
     train, validation = images(options.images), images(max(256, options.images // 10))
-    model = Classifier(options.channels)
+    model = Classifier(options)
     start = time.perf_counter()
     trainer.fit(model, train, validation)
     return time.perf_counter() - start
@@ -122,7 +150,7 @@ def forward_seconds(model: nn.Module, batches: Sequence[Tensor], device: torch.d
 @torch.no_grad()
 def hook_cost(options: argparse.Namespace, device: torch.device) -> None:
     """A validation's forward passes with and without a recorder, in turn, on data that are on the device already."""
-    model = Classifier(options.channels).to(device).eval()
+    model = Classifier(options).to(device).eval()
     batches = [batch[0].to(device) for batch in images(max(256, options.images // 10))]
     length = sum(len(batch) for batch in batches)
     forward_seconds(model, batches, device)
@@ -149,7 +177,7 @@ def record(device: torch.device, model: nn.Module, options: argparse.Namespace) 
 def equality(options: argparse.Namespace, device: torch.device) -> None:
     """The same model and data on the CPU and on the device."""
     torch.manual_seed(0)
-    model = Classifier(options.channels).eval()
+    model = Classifier(options).eval()
     here, there = record(torch.device("cpu"), model, options), record(device, model, options)
     same = all(
         np.array_equal(np.asarray(mine), np.asarray(theirs))
@@ -165,6 +193,7 @@ def equality(options: argparse.Namespace, device: torch.device) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accelerator", choices=["gpu", "cpu"], default="gpu")
+    parser.add_argument("--network", choices=["all", *NETWORKS], default="all")
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--channels", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=2)
@@ -177,9 +206,12 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     device = torch.device("cuda" if options.accelerator == "gpu" else "cpu")
     print(torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU")
-    equality(options, device)
-    hook_cost(options, device)
-    overhead(options)
+    for network in NETWORKS if options.network == "all" else [options.network]:
+        print(f"\n{network}")
+        options.network = network
+        equality(options, device)
+        hook_cost(options, device)
+        overhead(options)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import pack_sequence
 from topocallback.activations.arguments import (
     arguments_by_name,
     counts_of_nodes,
+    mask_of_tokens,
     packed_in,
     says_its_size,
     told_of_padding,
@@ -63,3 +64,36 @@ def test_only_what_holds_a_chosen_layer_is_asked_for_its_mask():
     assert told_of_padding(model, [first.linear1]) == [first]
     assert told_of_padding(model, [second.self_attn]) == [second, second.self_attn]
     assert told_of_padding(model, [model[2]]) == []
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 1, batch_first=True)
+
+    def forward(self, x, padding):
+        return self.attention(x, x, x, key_padding_mask=padding)[0]
+
+
+def test_attention_inside_of_a_chosen_layer_is_asked_too_unless_it_would_compute_in_another_way():
+    block, layer = Block(), nn.TransformerEncoderLayer(4, 1)
+    model = nn.Sequential(block, nn.Sequential(layer))
+    assert told_of_padding(model, [block]) == [block.attention]
+    assert told_of_padding(model, [model[1]]) == []
+    assert told_of_padding(model, [layer]) == [layer]
+
+
+def test_embeddings_that_know_which_token_pads_are_asked_wherever_they_are():
+    model = nn.ModuleList([nn.Embedding(5, 2, padding_idx=1), nn.Embedding(5, 2), nn.Linear(2, 2)])
+    assert told_of_padding(model, [model[2]]) == [model[0]]
+
+
+def test_an_embeddings_tokens_say_what_is_padding():
+    embedding, tokens = nn.Embedding(5, 2, padding_idx=1), torch.tensor([[3, 0, 1], [4, 1, 1]])
+    expected = [[True, True, False], [True, False, False]]
+    assert mask_of_tokens(embedding, (tokens,), {}, 2).tolist() == expected
+    assert mask_of_tokens(embedding, (), {"input": tokens}, 2).tolist() == expected
+    assert mask_of_tokens(embedding, (tokens.T,), {}, 2, transposed=True).tolist() == expected
+    for other in (tokens.T, tokens[0], tokens[None], None):
+        assert mask_of_tokens(embedding, (other,), {}, 2) is None
+    assert mask_of_tokens(nn.Embedding(5, 2), (tokens,), {}, 2) is None

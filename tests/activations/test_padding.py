@@ -130,3 +130,10 @@ def test_the_axis_of_steps_is_told_by_lengths_or_else_by_padding():
 )
 def test_sequences_that_end_alike_look_padded(batch, expected):
     assert may_be_padded(batch, 3) is expected
+
+
+def test_pieces_of_text_that_end_in_spaces_by_chance_do_not_look_padded():
+    pieces = ["if x:   ", "a = b + ", "return 1", "    y   "]
+    assert not may_be_padded(torch.tensor([[ord(letter) for letter in piece] for piece in pieces]), 4)
+    padded = [piece.strip().replace(" ", "_").ljust(8) for piece in pieces]
+    assert may_be_padded(torch.tensor([[ord(letter) for letter in piece] for piece in padded]), 4)

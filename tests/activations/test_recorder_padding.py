@@ -271,6 +271,102 @@ def test_the_mask_that_a_layer_is_given_is_the_batchs(by_name, batch_first):
         assert_close(recorder.point_clouds(), single.point_clouds())
 
 
+class ReadsTokens(nn.Module):
+    """Embeds tokens, changes what the embedding gave in place, and makes its mask for itself."""
+
+    def __init__(self, way):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = nn.Embedding(20, WIDTH, padding_idx=0 if way == "embedding" else None)
+        layer = nn.TransformerEncoderLayer(WIDTH, 2, 16, dropout=0.0, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+        self.block = AttentionBlock()
+        self.gru = nn.GRU(WIDTH, 5, batch_first=True)
+        self.way = way
+
+    def forward(self, tokens):
+        x = self.embedding(tokens)
+        x.mul_(2)
+        if self.way == "embedding":
+            return self.gru(x)[0]
+        if self.way == "attention":
+            return self.block(x, tokens == 0)
+        return self.encoder(x, src_key_padding_mask=tokens == 0)
+
+
+class AttentionBlock(nn.Module):
+    """A block of one's own, whose mask has a name of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(WIDTH, 2, batch_first=True)
+
+    def forward(self, x, ignored):
+        return x + self.attention(x, x, x, key_padding_mask=ignored)[0]
+
+
+LAST_LAYERS = {"embedding": "gru", "attention": "block", "encoder": "encoder.layers.0"}
+
+
+def tokens_of(indices):
+    """(n, longest) tokens, zeros behind each sentence."""
+    longest = max(LENGTHS[i] for i in indices)
+    return torch.tensor([[1 + (7 * i + j) % 19 if j < LENGTHS[i] else 0 for j in range(longest)] for i in indices])
+
+
+@pytest.mark.parametrize("pooling", POOLINGS, ids=NAMES)
+@pytest.mark.parametrize("way", LAST_LAYERS)
+def test_what_tells_of_padding_later_in_a_batch_holds_for_the_layers_before_it(way, pooling):
+    model = ReadsTokens(way).eval()
+    layers = ["embedding", LAST_LAYERS[way]]
+
+    def recorded(batches):
+        with ActivationRecorder(model, layers, n_samples=N, pooling=pooling) as recorder, torch.no_grad():
+            for batch in batches:
+                recorder.start_batch(len(batch))
+                model(tokens_of(batch))
+                recorder.end_batch()
+        assert all("masked" in said or pooling == POOLINGS[-1] for said in recorder.pooled.values())
+        assert recorder.counting_positions() == []
+        return recorder.point_clouds()
+
+    assert_close(recorded([range(5), range(5, N)]), alone_in(model, layers, pooling))
+
+
+def alone_in(model, layers, pooling):
+    """What every sentence gives in a batch of its own, where there is no padding."""
+    with ActivationRecorder(model, layers, n_samples=N, pooling=pooling) as recorder, torch.no_grad():
+        for i in range(N):
+            recorder.start_batch(1)
+            model(tokens_of([i]))
+    return recorder.point_clouds()
+
+
+def test_an_encoder_that_is_called_alone_says_its_mask_as_well():
+    model = ReadsTokens("encoder").eval()
+    with ActivationRecorder(model, ["embedding", "encoder.layers.0.norm2"], n_samples=N) as recorder, torch.no_grad():
+        tokens = tokens_of(range(N))
+        recorder.start_batch(N)
+        x = model.embedding(tokens)
+        model.encoder(2 * x, src_key_padding_mask=tokens == 0)
+        recorder.end_batch()
+    expected = alone_in(model, ["embedding", "encoder.layers.0.norm2"], "auto")
+    assert_close(recorder.point_clouds(), expected)
+
+
+def test_a_second_call_takes_the_place_of_a_first_one_that_waits():
+    model = ReadsTokens("encoder").eval()
+    for calls, expected in (("first", 1.0), ("last", 2.0)):
+        with ActivationRecorder(model, "embedding", n_samples=2, calls=calls) as recorder, torch.no_grad():
+            model.embedding.weight.fill_(1.0)
+            recorder.start_batch(2)
+            model.embedding(torch.tensor([[1, 2], [3, 4]]))
+            model.embedding.weight.fill_(2.0)
+            model.embedding(torch.tensor([[1, 2], [3, 4]]))
+            recorder.end_batch()
+        assert (recorder.point_clouds().clouds["embedding"] == expected).all()
+
+
 def test_padding_that_nothing_tells_is_said():
     loader = DataLoader(range(N), batch_size=6, collate_fn=list)
     model = Encoder()

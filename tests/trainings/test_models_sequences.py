@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 from own_clouds import Learns, Own, mean, of_largest_norm, raw, train_and_compare, up_to
@@ -213,8 +215,19 @@ class Transformer(Learns):
 class FindsPadding(Transformer):
     """Reads the padding off the tokens."""
 
+    def __init__(self, padding_idx: int | None = None) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(WORDS, 8, padding_idx=padding_idx)
+
     def padding(self, batch):
         return batch["input_ids"] == 0
+
+
+class Unmasked(FindsPadding):
+    """Lets padding in."""
+
+    def padding(self, batch):
+        return None
 
 
 def token_loader(*, mask: bool = True, left: bool = False) -> DataLoader:
@@ -250,8 +263,9 @@ def test_an_attention_mask_in_the_batch_masks_the_padding(tmp_path):
 
 @pytest.mark.scenario("a transformer that makes its `src_key_padding_mask` inside of the step")
 def test_a_mask_that_a_layer_is_given_masks_its_padding(tmp_path):
-    own = {name: TOKENS[name] for name in ("layers.0", "layers.1", "head")}
-    assert train_and_compare(tmp_path, FindsPadding, token_loader(mask=False), own).warnings == []
+    for folder, padding_idx in (("told", None), ("known", 0)):
+        make = functools.partial(FindsPadding, padding_idx)
+        assert train_and_compare(tmp_path / folder, make, token_loader(mask=False), TOKENS).warnings == []
 
 
 @pytest.mark.scenario("padding on the left, by the last token (`pooling='last'`)")
@@ -276,9 +290,9 @@ def test_the_first_token_behind_padding_on_the_left_is_the_first_that_is_none(tm
 @pytest.mark.scenario("padding that nothing in the batch tells: it is said, and which option is for it")
 def test_padding_that_is_not_masked_is_said(tmp_path):
     own = {"embedding": mean("embedding")}
-    watched = train_and_compare(tmp_path, FindsPadding, token_loader(mask=False), own)
+    watched = train_and_compare(tmp_path, Unmasked, token_loader(mask=False), own)
     assert ["padding counts in the clouds of layer 'embedding'" in message for message in watched.warnings] == [True]
-    watched = train_and_compare(tmp_path, FindsPadding, token_loader(mask=False), own, mask=None)
+    watched = train_and_compare(tmp_path, Unmasked, token_loader(mask=False), own, mask=None)
     assert watched.warnings == []
 
 

@@ -13,15 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from topocallback.activations.arguments import (
-    PADDING_ARGUMENTS,
-    arguments_by_name,
-    counts_of_nodes,
-    packed_in,
-    takes_padding,
-)
+from topocallback.activations.arguments import counts_of_nodes, mask_in, mask_of_tokens, packed_in
 from topocallback.activations.batches import tensors_in
-from topocallback.activations.masks import data_positions
+from topocallback.activations.layer_output import WaitingOutputs
 from topocallback.activations.outputs import RowsOfBatch
 from topocallback.activations.samples import Sample
 from topocallback.activations.views import find_arrangement, is_reordered, is_transposed
@@ -62,6 +56,7 @@ class CurrentBatch:
         slots: (n,) the slots of those.
         rows: What is known of the rows that layers give.
         content: What the data loader gave.
+        waiting: Outputs that came before anything told of padding.
     """
 
     def __init__(
@@ -77,6 +72,7 @@ class CurrentBatch:
         self.kept = self.slots = np.empty(0, dtype=np.intp)
         self.rows = RowsOfBatch(0)
         self.content = content
+        self.waiting = WaitingOutputs()
         self._mask = mask
         self._others = others
         self._found = arrangements
@@ -169,7 +165,7 @@ class CurrentBatch:
             kwargs: Its named ones.
         """
         self.rows.packed = next(packed_in(args), self.rows.packed)
-        self._told = self._mask_told(module, args, kwargs)
+        self._told = mask_in(module, args, kwargs, self.rows.size)
         if self.rows.inside is None:
             self.rows.inside = self._told
 
@@ -183,15 +179,10 @@ class CurrentBatch:
         """
         with contextlib.suppress(Exception):  # a forward pass must never fail because it is watched
             if self.rows.inside is None:
-                self.rows.inside = self._mask_told(module, args, kwargs)
-
-    def _mask_told(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
-        named = arguments_by_name(module, args, kwargs) if len(args) > 1 and takes_padding(module) else kwargs
-        mask = next((named[name] for name in PADDING_ARGUMENTS if named.get(name) is not None), None)
-        is_of_keys = "query" in named and named.get("key") is not named["query"]
-        if not isinstance(mask, Tensor) or mask.ndim != 2 or len(mask) != self.rows.size or is_of_keys:
-            return None
-        return data_positions(mask, true_is_padding=True)
+                self.rows.inside = mask_in(module, args, kwargs, self.rows.size)
+            if self.rows.inside is None:
+                transposed = self.rows.transposed
+                self.rows.inside = mask_of_tokens(module, args, kwargs, self.rows.size, transposed=transposed)
 
     @property
     def masks(self) -> list[Tensor]:

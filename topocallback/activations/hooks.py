@@ -172,6 +172,8 @@ class CallHooks:
         self._depth -= 1
         if self._depth <= 0:
             with self.clock(RECORDING):
+                if any(module is one for one in self._told):  # before its call, it did not have the hook yet
+                    self._on_input(module, args, kwargs)
                 self.end_call()
 
 

@@ -187,7 +187,8 @@ def may_be_padded(batch: Any, size: int | None) -> bool:
 
     Returns:
         Whether at least two sequences end in two or more equal tokens, or in two or more rows of zeros, all of one
-        value, and not all runs are of one length.
+        value, and not all runs are of one length. A token that stands before the end of a sequence as well, such as
+        the space in pieces of text, pads nothing.
 
     Example:
         >>> may_be_padded(torch.tensor([[5, 3, 0, 0], [2, 0, 0, 0], [1, 2, 3, 4]]), 3)
@@ -200,7 +201,12 @@ def may_be_padded(batch: Any, size: int | None) -> bool:
     runs = sequences.shape[1] - _last_change(sequences)
     ends = sequences[:, -1].flatten(1) if sequences.ndim == 3 else sequences[:, -1:]
     padded = (runs >= 2) & (ends == (0 if sequences.ndim == 3 else ends[runs.argmax()])).all(dim=1)
-    return bool(padded.sum() >= 2) and len(set(runs[padded].tolist())) > 1
+    if bool(padded.sum() < 2) or len(set(runs[padded].tolist())) < 2:
+        return False
+    if sequences.ndim == 3:
+        return True
+    before_the_end = torch.arange(sequences.shape[1], device=sequences.device) < sequences.shape[1] - runs[:, None]
+    return not bool(((sequences == sequences[runs.argmax(), -1]) & before_the_end).any())
 
 
 def _may_be_sequences(tensor: Tensor) -> bool:

@@ -6,7 +6,8 @@ vector of it are in ``POOLINGS``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -157,8 +158,9 @@ def to_vectors(
             - ``"random"``: the channel vector at one position, drawn from the sample's own hash, hence the same for
               every layer of that size, step and batch size;
             - ``"mean"``: the mean channel vector;
-            - ``"token"``: the channel vector at the first position;
-            - ``"last"``: the channel vector at the last position;
+            - ``"token"``: the channel vector at the first position, as a vision transformer's class token is;
+            - ``"last"``: the channel vector at the last position. Images with channels first have no tokens: of these,
+              such as the patches that a convolution makes, both take ``"max_norm"``;
             - ``"flatten"``: all C * P values, zeros at positions that do not count;
             - ``"rows"``: the row as it is; every row of the layer's output counts as a sample of its own (graph nodes);
             - ``"auto"``: ``"max_norm"`` where channels come first (images), ``"mean"`` where they come last;
@@ -194,7 +196,7 @@ def to_vectors(
     if values.ndim <= 2 or pooling in ("flatten", "rows"):
         return values.reshape(len(values), values.numel() // max(1, len(values)))
     positions = values.movedim(axis, 1).flatten(2)  # (n, C, P)
-    pooling = resolve_pooling(pooling, axis)
+    pooling = resolve_pooling(pooling, axis, values.ndim - 2)
     if inside is not None:
         return _pool_inside(positions, inside.flatten(1), pooling, ids, seed)
     if pooling == "mean":
@@ -202,20 +204,34 @@ def to_vectors(
     return _at(positions, _chosen_position(positions, pooling, ids, seed))
 
 
-def resolve_pooling(pooling: str, axis: int) -> str:
-    """What ``"auto"`` stands for: ``"max_norm"`` where channels come first, ``"mean"`` where they come last."""
-    if pooling != "auto":
-        return pooling
-    return "max_norm" if axis == 1 else "mean"
+def resolve_pooling(pooling: str, axis: int, n_axes: int = 1) -> str:
+    """What a way to pool comes to in a layer.
+
+    ``"auto"`` stands for ``"max_norm"`` where channels come first, and for ``"mean"`` where they come last. A corner of
+    an image is no token: it would be the same in all samples whose margins are.
+
+    Args:
+        pooling: The way.
+        axis: Where the channels are: 1 or -1.
+        n_axes: How many axes of positions there are.
+
+    Example:
+        >>> resolve_pooling("auto", -1), resolve_pooling("token", 1, n_axes=2), resolve_pooling("last", 1)
+        ('mean', 'max_norm', 'last')
+    """
+    if pooling == "auto":
+        return "max_norm" if axis == 1 else "mean"
+    return "max_norm" if pooling in ("token", "last") and axis == 1 and n_axes > 1 else pooling
 
 
-def describe_pooling(pooling: Pooling | Positions, axis: int, n_positions: int, *, masked: bool) -> str:
+def describe_pooling(pooling: Pooling | Positions, axis: int, positions: Sequence[int], *, masked: bool) -> str:
     """What is done with a layer's positions, in words.
 
     Example:
-        >>> describe_pooling("auto", -1, 40, masked=True)
+        >>> describe_pooling("auto", -1, (40,), masked=True)
         'mean over 40 positions, masked'
     """
+    n_positions = math.prod(positions)
     if not isinstance(pooling, str):
         if isinstance(pooling, Positions):
             return f"up to {pooling.per_sample} of {n_positions} positions" + (", masked" if masked else "")
@@ -224,7 +240,8 @@ def describe_pooling(pooling: Pooling | Positions, axis: int, n_positions: int, 
         return "every row is a point"
     if n_positions <= 1:
         return "one vector"
-    return f"{resolve_pooling(pooling, axis)} over {n_positions} positions" + (", masked" if masked else "")
+    way = resolve_pooling(pooling, axis, len(positions))
+    return f"{way} over {n_positions} positions" + (", masked" if masked else "")
 
 
 def _chosen_position(positions: Tensor, pooling: str, ids: NDArray[np.int64], seed: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -20,12 +19,13 @@ from topocallback.activations.compiled import EagerStance, is_compiled
 from topocallback.activations.current_batch import Arrangements, CurrentBatch
 from topocallback.activations.hooks import CallHooks, Hook
 from topocallback.activations.labels import take_labels
+from topocallback.activations.layer_output import LayerOutput, VectorMaker
 from topocallback.activations.layer_record import LayerRecord, cloud_names, layer_notes, layer_records
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.masks import MaskFinder, told_size
 from topocallback.activations.options import check_recorded
-from topocallback.activations.outputs import Arranged, arrange
-from topocallback.activations.pooling import Pooling, check_pooling, describe_pooling, rows_to_vectors
+from topocallback.activations.outputs import arrange
+from topocallback.activations.pooling import Pooling, check_pooling
 from topocallback.activations.positions import Positions
 from topocallback.activations.recording import Recording
 from topocallback.activations.samples import start_sample
@@ -112,14 +112,16 @@ class ActivationRecorder:
         self._sample = start_sample(n_samples, None if pooling == "rows" else length, seed)
         slots = len(self._sample.ids)
         chosen = choose_layers(module, layers)
+        told = told_of_padding(module, chosen.values())
+        self._is_told = bool(told)
         self._layers = layer_records(module, chosen, slots)
         self._labels = Slots(slots)
         self._select = select or first_tensor
-        self._channels = channels
+        self._make_vectors = VectorMaker(pooling, channels, seed)
         self._calls = calls
         self._is_compiled = is_compiled(module)
         self._hooks = CallHooks(
-            module, chosen, self._on_call, self._on_output, self._on_input, told_of_padding(module, chosen.values()),
+            module, chosen, self._on_call, self._on_output, self._on_input, told,
             by_module=automatic_batches or self._is_compiled,
         )  # fmt: skip
         self._root_hook: RemovableHandle | None = None
@@ -183,6 +185,7 @@ class ActivationRecorder:
         if self._eager:
             self._eager = False
             EagerStance.leave()
+        self._settle()
         self._batch = None
 
     @property
@@ -226,6 +229,7 @@ class ActivationRecorder:
     def end_batch(self) -> None:
         """Say that a batch is over: what the layers do until the next ``start_batch`` is not recorded."""
         self._automatic = False
+        self._settle()
         self._batch = None
         self._hooks.end_call()
 
@@ -239,6 +243,7 @@ class ActivationRecorder:
             The recording. A layer that did not run in every batch, or gave something that is no vector per sample, is
             not in it, but named in its ``problems``.
         """
+        self._settle()
         complete: dict[str, Tensor] = {}
         problems: dict[str, str] = {}
         ids = arrived(self._sample, (table for layer in self._layers.values() for table in layer.slots))
@@ -288,6 +293,7 @@ class ActivationRecorder:
     def _begin(
         self, content: Any, mask: Tensor | None = None, others: Sequence[Tensor] = (), labels: Tensor | None = None
     ) -> CurrentBatch:
+        self._settle()
         self._of_samples = False
         self._batch = CurrentBatch(content, mask, others, labels, self._arrangements)
         for layer in self._layers.values():
@@ -380,11 +386,13 @@ class ActivationRecorder:
         if batch.is_empty:
             layer.next_call()
             return
+        assert batch.ids is not None
         for arranged in arrange(selected, batch.rows, axes, layer.samples_axis):
             call = layer.next_call()
             layer.samples_axis = arranged.samples_axis
             if call == 0 or self._calls != "first":
-                self._write(layer, call if self._calls == "each" else 0, batch, arranged)
+                kept = batch.kept, batch.slots, batch.ids[batch.kept]
+                self._write(LayerOutput(layer, call if self._calls == "each" else 0, arranged, *kept), batch)
 
     def _samples_axes(
         self, layer: LayerRecord, batch: CurrentBatch, output: Tensor | PackedSequence
@@ -401,15 +409,14 @@ class ActivationRecorder:
             self._admit(batch, np.arange(self.samples_seen, self.samples_seen + shape[axes[0]]))
         return axes
 
-    def _write(self, layer: LayerRecord, call: int, batch: CurrentBatch, arranged: Arranged) -> None:
-        assert batch.ids is not None
-        ids = batch.ids[batch.kept]
-        channels, positions = layer.axes_of(arranged, self._channels)
-        inside = layer.mask_of(arranged, positions, batch.masks)
-        vectors = rows_to_vectors(
-            arranged.values, batch.kept, self.pooling, channels, ids, self.seed,
-            samples_axis=arranged.samples_axis, inside=inside,
-        )  # fmt: skip
-        masked = inside is not None or arranged.values.is_nested  # a nested tensor has no padding
-        layer.pooled = describe_pooling(self.pooling, channels, math.prod(positions), masked=masked)
-        layer.write(call, batch.slots, ids, vectors)
+    def _write(self, output: LayerOutput, batch: CurrentBatch) -> None:
+        """Make vectors of an output, at the end of the batch if it may still be told what in it is padding."""
+        batch.waiting.drop(output)
+        if self._is_told and not batch.masks and output.may_be_padded and self.pooling != "rows":
+            batch.waiting.add(output)
+        else:
+            self._make_vectors(output, batch.masks)
+
+    def _settle(self) -> None:
+        if self._batch is not None:
+            self._batch.waiting.settle(self._batch.rows.inside, self._make_vectors)

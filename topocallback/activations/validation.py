@@ -287,7 +287,8 @@ class ValidationRecorder:
         pooled = Counter(self._activations.pooled.values())
         pooling = ", ".join(f"{how} ({count} layers)" for how, count in pooled.most_common(3)) or "nothing"
         samples = self._unidentified() or "indices into the data set"
-        found = f"labels = {self._labels_from}; mask = {self._find_mask.place}"
+        told = "as layers are told" if any("masked" in how for how in pooled) else None
+        found = f"labels = {self._labels_from}; mask = {self._find_mask.place or told}"
         return f"{found}; points = {self._points()}; pooling = {pooling}; samples = {samples}"
 
     def _look_at_fetched(self) -> None:

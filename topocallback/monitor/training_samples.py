@@ -62,11 +62,6 @@ class TrainingSamples:
         clouds, self._clouds = self._clouds, None
         return clouds
 
-    @property
-    def n_bytes(self) -> int:
-        """How much what was recorded takes."""
-        return self._clouds.nbytes if self._clouds else 0
-
     def take_copy(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Copy the model, before the first batch of a validation that is recorded.
 

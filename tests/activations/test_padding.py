@@ -40,6 +40,23 @@ def test_masks_are_confirmed_on_either_side_and_either_way_round(lengths, left, 
     assert look(PaddingEvidence(), x, ~inside if pads else inside) == Where(1, pads)
 
 
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("pads", [False, True])
+def test_truth_values_that_run_from_one_end_are_a_mask_whatever_is_in_the_padding(left, pads):
+    inside = torch.arange(6) < torch.tensor([[2], [6], [3], [5]])
+    inside = inside.flip(1) if left else inside
+    x = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(0))
+    assert look(PaddingEvidence(), x, ~inside if pads else inside) == Where(1, pads)
+
+
+def test_truth_values_that_do_not_run_from_one_end_or_all_end_alike_are_no_mask_of_what_is_no_padding():
+    x = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(0))
+    runs = torch.arange(6) < torch.tensor([[2], [6], [3], [5]])
+    for classes in (runs ^ (torch.arange(6) == 4), torch.arange(6).expand(4, 6) < 3, runs.long(), runs[:, :3]):
+        assert look(PaddingEvidence(), x, classes) is None
+    assert look(PaddingEvidence(), x[:3], runs[:3]) is None  # so few samples may agree by chance
+
+
 def test_one_padded_sequence_is_no_proof_but_two_are():
     evidence = PaddingEvidence()
     assert look(evidence, padded([3]), torch.tensor([3])) is None

@@ -67,10 +67,20 @@ def test_every_way_is_what_a_plain_loop_gives(way, shape, axis):
 
 
 @pytest.mark.parametrize(("shape", "axis"), SHAPES.values(), ids=SHAPES)
-def test_auto_is_max_norm_of_channels_first_and_mean_of_channels_last(shape, axis):
+def test_auto_is_max_norm_of_channels_first_and_mean_of_channels_last_and_all_of_a_single_channel(shape, axis):
     values, ids = activations(shape), np.arange(shape[0])
-    expected = to_vectors(values, "max_norm" if axis == 1 else "mean", axis, ids)
+    of_channels_first = "flatten" if shape[1] == 1 else "max_norm"
+    expected = to_vectors(values, of_channels_first if axis == 1 else "mean", axis, ids)
     assert torch.equal(to_vectors(values, "auto", axis, ids), expected)
+
+
+def test_auto_keeps_one_position_of_a_channel_that_is_padded_or_too_long_to_keep():
+    values, ids = activations((3, 1, 5)), np.arange(3)
+    inside = torch.arange(5) < torch.tensor([[2], [5], [3]])
+    expected = to_vectors(values, "max_norm", 1, ids, inside=inside)
+    assert torch.equal(to_vectors(values, "auto", 1, ids, inside=inside), expected)
+    assert to_vectors(torch.ones(2, 1, 1 << 14), "auto", 1, ids[:2]).shape == (2, 1 << 14)
+    assert to_vectors(torch.ones(2, 1, (1 << 14) + 1), "auto", 1, ids[:2]).shape == (2, 1)
 
 
 @pytest.mark.parametrize("way", POOLINGS)

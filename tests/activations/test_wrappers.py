@@ -267,3 +267,61 @@ def test_a_recorder_takes_a_model_that_fabric_has_set_up():
     clouds = recorder.point_clouds()
     assert clouds.layers == tuple(AUTOMATIC)
     assert not clouds.problems
+
+
+# -- Quantised by torch.ao ---------------------------------------------------------------------------------------------
+
+
+def dynamically_quantised():
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+    return torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+
+
+def statically_quantised():
+    model = Net().eval()
+    model.qconfig = torch.ao.quantization.get_default_qconfig(torch.backends.quantized.engine)
+    prepared = torch.ao.quantization.prepare(model)
+    prepared(torch.randn(8, 1, 6, 6))
+    return torch.ao.quantization.convert(prepared)
+
+
+def test_quantised_layers_have_weights_and_what_packs_these_is_no_layer():
+    model = dynamically_quantised()
+    assert layer_names(model) == ["0", "1", "2"]
+    assert list(choose_layers(model)) == list(choose_layers(model, nn.Linear)) == ["0", "2"]
+    assert list(choose_layers(model, "Linear")) == ["0", "2"]
+
+
+def test_a_statically_quantised_network_has_the_layers_of_its_original():
+    model = statically_quantised()
+    assert list(choose_layers(model)) == AUTOMATIC
+    assert list(choose_layers(model, nn.Conv2d)) == ["stem", "stage.0.conv1", "stage.1.conv1"]
+
+
+def test_a_layer_whose_weights_are_buffers_is_chosen_and_one_without_weights_is_not():
+    class Rounded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("weight_int8", torch.ones(2, 2, dtype=torch.int8))
+
+        def forward(self, x):
+            return x @ self.weight_int8.float()
+
+    model = nn.Sequential(Rounded(), nn.BatchNorm1d(2, affine=False), Rounded())
+    assert list(choose_layers(model)) == ["0", "2"]
+
+
+def test_a_quantised_recurrent_layer_has_its_samples_where_its_original_has_them():
+    model = nn.Sequential(nn.LSTM(3, 5))  # steps first
+    quantised = torch.ao.quantization.quantize_dynamic(model, {nn.LSTM}, dtype=torch.qint8)
+    x = torch.randn(4, 4, 3, generator=torch.Generator().manual_seed(0))
+    found = []
+    for one in (model, quantised):
+        with ActivationRecorder(one, "0", pooling="last") as recorder, torch.no_grad():
+            recorder.start_batch(4)
+            outputs = one(x)[0]
+            recorder.end_batch()
+        cloud = torch.from_numpy(recorder.point_clouds().clouds["0"])
+        assert torch.equal(cloud, outputs[-1])
+        found.append(cloud)
+    torch.testing.assert_close(*found, atol=0.05, rtol=0)

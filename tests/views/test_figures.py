@@ -98,6 +98,17 @@ def test_nothing_that_is_written_is_cut_off(draw, names):
     assert max(box.y1 for box in letters) <= height
 
 
+def test_of_many_layers_a_heatmap_names_as_many_as_can_be_read(labels):
+    names = [f"stages.{i // 50}.blocks.{i % 50}" for i in range(200)]
+    heatmap_figure(example(names))
+    written = [label for label in labels if label.text in names]
+    assert [label.text for label in written if label.right - label.left > label.top - label.bottom] == names[::2]
+    assert sorted({label.text for label in written}) == sorted(names[::2])
+    heights = [min(label.right - label.left, label.top - label.bottom) for label in written]
+    assert min(heights) > 3.4  # of letters of 5 points
+    assert any("1 layer in 2 is named" in label.text for label in labels)
+
+
 @pytest.mark.parametrize("draw", FIGURES)
 @NAMES
 def test_nothing_that_is_written_overlaps(labels, draw, names):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
-from topocallback.activations.layers import unwrap
+from topocallback.activations.wrappers import is_kind, unwrap
 
 __all__ = ["ChannelAxis", "SampleAxes", "batch_first", "channel_axis", "sample_axes"]
 
@@ -65,9 +65,9 @@ def channel_axis(module: nn.Module, shape: Sequence[int], around: Sequence[nn.Mo
         -1
     """
     inner = unwrap(module)
-    if len(shape) < 3 or isinstance(inner, _CHANNELS_LAST):
+    if len(shape) < 3 or is_kind(inner, _CHANNELS_LAST):
         return ChannelAxis(-1, True)
-    if isinstance(inner, _CHANNELS_FIRST):
+    if is_kind(inner, _CHANNELS_FIRST):
         return ChannelAxis(1, True)
     for asked in (inner, *around):
         widths = set(_widths(asked))
@@ -86,23 +86,24 @@ def _widths(module: nn.Module) -> Iterator[int]:
         yield from (width for name in _WIDTHS if isinstance(width := getattr(layer, name, None), int))
         if isinstance(layer, nn.LayerNorm | nn.RMSNorm):
             yield layer.normalized_shape[-1]
-        if isinstance(layer, nn.RNNBase):
-            yield (layer.proj_size or layer.hidden_size) * (2 if layer.bidirectional else 1)
+        if is_kind(layer, nn.RNNBase):
+            recurrent: Any = layer
+            yield (recurrent.proj_size or recurrent.hidden_size) * (2 if recurrent.bidirectional else 1)
 
 
 def _kinds(layer: nn.Module) -> Iterator[int]:
-    if isinstance(layer, _CHANNELS_FIRST):
+    if is_kind(layer, _CHANNELS_FIRST):
         yield 1
-    if isinstance(layer, _CHANNELS_LAST):
+    if is_kind(layer, _CHANNELS_LAST):
         yield -1
 
 
 def _by_kinds(module: nn.Module, ndim: int) -> int:
-    has_last = any(isinstance(layer, _CHANNELS_LAST) for layer in module.modules())
-    convolutions = [layer for layer in module.modules() if isinstance(layer, nn.modules.conv._ConvNd)]
+    has_last = any(is_kind(layer, _CHANNELS_LAST) for layer in module.modules())
+    convolutions = [layer for layer in module.modules() if is_kind(layer, nn.modules.conv._ConvNd)]
     if ndim >= 4:
         return 1 if convolutions or not has_last else -1
-    return 1 if any(isinstance(layer, nn.Conv1d) for layer in convolutions) and not has_last else -1
+    return 1 if any(is_kind(layer, nn.Conv1d) for layer in convolutions) and not has_last else -1
 
 
 def batch_first(module: nn.Module) -> bool:
@@ -118,7 +119,7 @@ def batch_first(module: nn.Module) -> bool:
         >>> batch_first(nn.Linear(2, 2)), batch_first(nn.LSTM(2, 2))
         (True, False)
     """
-    layers = (layer for layer in unwrap(module).modules() if isinstance(layer, _ATTENTION_OR_RECURRENCE))
+    layers = (layer for layer in unwrap(module).modules() if is_kind(layer, _ATTENTION_OR_RECURRENCE))
     return all(layer.batch_first for layer in layers)
 
 
@@ -150,10 +151,10 @@ def sample_axes(module: nn.Module, around: Sequence[nn.Module] = ()) -> SampleAx
     """
     inner = unwrap(module)
     if not batch_first(inner):
-        return SampleAxes((1, 0), isinstance(inner, (*_ATTENTION_OR_RECURRENCE, *_TRANSFORMERS)))
-    if not isinstance(inner, _CHANNELS_FIRST):
+        return SampleAxes((1, 0), is_kind(inner, (*_ATTENTION_OR_RECURRENCE, *_TRANSFORMERS)))
+    if not is_kind(inner, _CHANNELS_FIRST):
         for holder in around:
-            children = [child for child in holder.children() if isinstance(child, _ATTENTION_OR_RECURRENCE)]
+            children = [child for child in holder.children() if is_kind(child, _ATTENTION_OR_RECURRENCE)]
             if not all(map(batch_first, children)):
                 return SampleAxes((1, 0), isinstance(holder, _TRANSFORMER_LAYERS))
     return SampleAxes((0,), True)

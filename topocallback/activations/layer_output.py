@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +15,7 @@ from topocallback.activations.layer_record import LayerRecord
 from topocallback.activations.outputs import Arranged
 from topocallback.activations.pooling import Pooling, describe_pooling, rows_to_vectors
 from topocallback.activations.positions import Positions
-from topocallback.activations.tensors import take_rows
+from topocallback.activations.tensors import padded_shape, take_rows
 
 __all__ = ["LayerOutput", "VectorMaker", "WaitingOutputs"]
 
@@ -84,7 +85,9 @@ class VectorMaker:
             samples_axis=arranged.samples_axis, inside=inside,
         )  # fmt: skip
         masked = inside is not None or arranged.values.is_nested  # a nested tensor has no padding
-        layer.pooled = describe_pooling(self.pooling, channels, positions, masked=masked)
+        shape = padded_shape(arranged.values)
+        n_channels = math.prod(shape) // max(1, shape[arranged.samples_axis] * math.prod(positions))
+        layer.pooled = describe_pooling(self.pooling, channels, n_channels, positions, masked=masked)
         layer.write(output.call, output.slots, output.ids, vectors)
 
 

@@ -11,7 +11,15 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import nn
 
-from topocallback.activations.wrappers import changes_nothing, inner_layers, is_quantiser, named_layers, unwrap
+from topocallback.activations.wrappers import (
+    changes_nothing,
+    has_weights,
+    inner_layers,
+    is_kind,
+    is_quantiser,
+    named_layers,
+    unwrap,
+)
 
 __all__ = ["LayerSpec", "choose_layers", "layer_names", "unwrap"]
 
@@ -55,7 +63,7 @@ def choose_layers(module: nn.Module, layers: LayerSpec = "auto") -> dict[str, nn
               (``"net.blocks.*"``: the blocks themselves; ``"**.conv1"``: all of that name, at any depth). Layers that
               change nothing in evaluation (dropout, identities, stochastic depth) are not chosen by globs, but by
               their exact name or their class;
-            - a module class (``nn.Conv2d``), or its name (``"Conv2d"``), subclasses included;
+            - a module class (``nn.Conv2d``), or its name (``"Conv2d"``), subclasses and quantised ones included;
             - any of the string forms behind ``"!"``, which takes layers out again (``["Conv2d", "!**shortcut**"]``);
             - ``"auto"``: the model's repeated blocks (residual blocks, transformer layers) together with the first and
               the last layer with parameters outside of them; in a model without repeated blocks, every leaf layer
@@ -103,7 +111,7 @@ def _select(named: dict[str, nn.Module], item: str | type, root: nn.Module) -> s
 def _matches(named: dict[str, nn.Module], item: str | type, of_glob: Collection[str] | None = None) -> set[str]:
     """The layers that one part of a specification stands for; a glob those of ``of_glob``."""
     if isinstance(item, type):
-        return {name for name, layer in named.items() if isinstance(unwrap(layer), item)}
+        return {name for name, layer in named.items() if is_kind(unwrap(layer), item)}
     if of_glob is None:
         of_glob = {name for name, layer in named.items() if not changes_nothing(layer)}
     by_name = {name for name in named if name == item or (name in of_glob and _as_pattern(item).fullmatch(name))}
@@ -151,9 +159,9 @@ def _repeated_blocks(named: dict[str, nn.Module]) -> list[str]:
     candidates = {
         name: unwrap(layer)
         for name, layer in named.items()
-        if not isinstance(unwrap(layer), (*_CONTAINERS, *_OF_ONE_PIECE))
+        if not is_kind(unwrap(layer), (*_CONTAINERS, *_OF_ONE_PIECE))
         and _has_layers(unwrap(layer))
-        and any(True for _ in layer.parameters())
+        and has_weights(layer)
     }
     counts = Counter(type(layer) for layer in candidates.values())
     blocks: list[str] = []
@@ -167,9 +175,9 @@ def _leaves(named: dict[str, nn.Module]) -> list[str]:
     leaves: list[str] = []
     for name, layer in named.items():
         inner = unwrap(layer)
-        is_leaf = isinstance(inner, _OF_ONE_PIECE) or not _has_layers(inner)
+        is_leaf = is_kind(inner, _OF_ONE_PIECE) or not _has_layers(inner)
         inside = any(name.startswith(f"{leaf}.") for leaf in leaves[-1:])
-        if is_leaf and not inside and not changes_nothing(layer) and any(True for _ in inner.parameters()):
+        if is_leaf and not inside and not changes_nothing(layer) and has_weights(inner):
             leaves.append(name)
     return leaves
 

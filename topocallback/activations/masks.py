@@ -16,7 +16,9 @@ from topocallback.activations.sequences import packed_lengths
 
 __all__ = ["MaskFinder", "data_positions", "told_size"]
 
-_TRUE_IS_DATA = ("attention_mask", "input_mask", "token_mask", "sequence_mask", "valid_mask", "pixel_mask")
+_TRUE_IS_DATA = (
+    "attention_mask", "input_mask", "token_mask", "sequence_mask", "valid_mask", "pixel_mask", "node_mask", "atom_mask",
+)  # fmt: skip
 _TRUE_IS_PADDING = ("padding_mask", "pad_mask", "key_padding_mask", "src_key_padding_mask", "src_padding_mask")
 _LENGTHS = (
     "lengths", "length", "lens", "seq_lens", "seq_lengths", "sequence_lengths", "input_lengths", "src_lengths",
@@ -32,8 +34,9 @@ class MaskFinder:
         mask: An index or a key into the batch; ``None``: nothing is padded; ``"auto"``: what is there under a usual
             name (``attention_mask``, ``padding_mask``, ``lengths`` and kin), packed sequences, or a part of the batch
             that the padding itself confirms: lengths behind which every sequence is constant, or truth values of that
-            form. True values are data: a name with "pad" in it says that the batch has it the other way round. Real
-            numbers none of which is positive are added to attention: 0 is data.
+            form; or truth values that run from one end, over other numbers of positions in other samples, whatever the
+            padding holds. True values are data: a name with "pad" in it says that the batch has it the other way round.
+            Real numbers none of which is positive are added to attention: 0 is data.
 
     Attributes:
         place: Where the mask is, as far as is known.

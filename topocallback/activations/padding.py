@@ -17,6 +17,7 @@ __all__ = ["PaddingEvidence", "Where", "as_lengths", "is_table", "may_be_padded"
 
 _MOST_TRIES = 8
 _AGAINST_CHANCE = 100  # classes agree with where data end as well, once in so many times as there are positions
+_FEWEST_POSITIONS = 4  # of truth values that say for themselves where data end
 _LONG = 256  # positions of a table's row that can be nothing but steps
 
 
@@ -30,8 +31,9 @@ class Where(NamedTuple):
 class PaddingEvidence:
     """Finds the part of batches that says where padding begins, by what the padding says itself.
 
-    Truth values are confirmed by one padded sequence, lengths by as many as classes would hardly agree with; in the
-    meantime one will do where a third part of the batch can be the labels. What data beyond a length contradicts is
+    Truth values are confirmed by one padded sequence, or by running from one end over other numbers of positions in
+    other samples, whatever there is in the padding; lengths by as many sequences as classes would hardly agree with. In
+    the meantime one will do where a third part of the batch can be the labels. What data beyond a length contradicts is
     never taken for lengths again.
 
     Example:
@@ -122,10 +124,12 @@ class _Form:
         if said is None:
             return _NOTHING_SAID
         ends, true_is_padding = said[0].to(self._begins.device), said[1]
-        if bool((self._begins > ends).any()):
-            return _Agreement(-1, 0, true_is_padding)
         padded = ends < self._sequences.shape[1]
         n_padding, n_padded = int((self._sequences.shape[1] - ends).sum()), int(padded.sum())
+        if bool((self._begins > ends).any()):
+            # There may be anything in padding; what padding of one value confirms is the better reading.
+            says_for_itself = _says_for_itself(value, ends) and not (true_is_padding and bool(padded.all()))
+            return _Agreement(1 if says_for_itself else -1, 0, true_is_padding, 1, _AGAINST_CHANCE)
         # A sequence may end with the value that pads: its padding seems to begin earlier than it does.
         exact = (
             (self._begins == ends) & padded & (ends > 0) & (self._ends_in_zeros | (self._sequences.shape[1] - ends > 1))
@@ -149,6 +153,12 @@ class _Form:
         data = ~data if true_is_padding else data
         is_prefix = bool(data[:, 0].all()) and not bool((data[:, 1:] & ~data[:, :-1]).any())
         return (data.sum(dim=1), true_is_padding) if is_prefix else None
+
+
+def _says_for_itself(value: Any, ends: Tensor) -> bool:
+    """Whether truth values can be nothing but a mask: classes hardly come in runs from one end in every sample."""
+    is_long = isinstance(value, Tensor) and value.dtype == torch.bool and value.shape[1] >= _FEWEST_POSITIONS
+    return is_long and len(ends) >= _FEWEST_POSITIONS and len(set(ends.tolist())) > 1
 
 
 def is_table(tensor: Tensor) -> bool:

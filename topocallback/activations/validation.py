@@ -285,7 +285,8 @@ class ValidationRecorder:
     def summary(self) -> str:
         """What was chosen, in a line."""
         pooled = Counter(self._activations.pooled.values())
-        pooling = ", ".join(f"{how} ({count} layers)" for how, count in pooled.most_common(3)) or "nothing"
+        counts = (f"{how} ({count} layer{'s' if count > 1 else ''})" for how, count in pooled.most_common(3))
+        pooling = ", ".join(counts) or "nothing"
         samples = self._unidentified() or "indices into the data set"
         told = "as layers are told" if any("masked" in how for how in pooled) else None
         found = f"labels = {self._labels_from}; mask = {self._find_mask.place or told}"

@@ -14,13 +14,24 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["changes_nothing", "inner_layers", "is_quantiser", "named_layers", "unwrap", "wrapped"]
+__all__ = [
+    "changes_nothing",
+    "has_weights",
+    "inner_layers",
+    "is_kind",
+    "is_quantiser",
+    "named_layers",
+    "unwrap",
+    "wrapped",
+]
 
 # What compile, FSDP, activation checkpointing and Lightning Fabric call what they wrap.
 _WRAPPED_ATTRIBUTES = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
 _WRAPPERS_WITH_MODULE = (nn.parallel.DistributedDataParallel, nn.DataParallel, AveragedModel)
 # Of torch.ao and torchao: those that watch or round what passes between layers, or their weights.
 _QUANTISERS = {"ObserverBase", "FakeQuantizeBase"}
+# Where quantised layers of torch.ao keep their weights, which are no parameters, and no layers that are called.
+_PACKED_WEIGHTS = ("_packed_params", "_all_weight_values")
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _FORWARDS_THAT_CHANGE_NOTHING = {kind.forward for kind in (nn.Identity, *_DROPOUTS)}
 # Of torchvision, timm and torch.ao.
@@ -92,8 +103,9 @@ def wrapped(module: nn.Module) -> nn.Module | None:
 def inner_layers(module: nn.Module) -> dict[str, nn.Module]:
     """A module's children that a forward pass can call: name to module, dotted where what is between is not called.
 
-    Without parametrisations (weight norm and kin), whose outputs are weights, and without what is in a scripted module,
-    which runs no hooks. A graph of ``torch.fx`` calls those of its modules that its nodes name.
+    Without parametrisations (weight norm and kin), whose outputs are weights, without the weights of quantised layers,
+    and without what is in a scripted module, which runs no hooks. A graph of ``torch.fx`` calls those of its modules
+    that its nodes name.
 
     Example:
         >>> list(inner_layers(nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(1, 1)))))
@@ -104,10 +116,35 @@ def inner_layers(module: nn.Module) -> dict[str, nn.Module]:
     if isinstance(module, torch.fx.GraphModule):
         called = {node.target for node in module.graph.nodes if node.op == "call_module"}
         return {name: layer for name, layer in module.named_modules() if name in called}
-    children = dict(module.named_children())
+    children = {name: child for name, child in module.named_children() if name not in _PACKED_WEIGHTS}
     if is_parametrized(module):
         children.pop("parametrizations")
     return children
+
+
+def is_kind(module: nn.Module, kinds: type | tuple[type, ...]) -> bool:
+    """Whether a layer is of some classes, or what quantisation has put in the place of one that was.
+
+    Example:
+        >>> is_kind(nn.Linear(1, 1), nn.Linear), is_kind(nn.ReLU(), (nn.Linear, nn.LSTM))
+        (True, False)
+    """
+    stands_for = getattr(type(module), "_FLOAT_MODULE", ())  # of torch.ao: a class, or several
+    floats = stands_for if isinstance(stands_for, tuple) else (stands_for,)
+    return isinstance(module, kinds) or any(isinstance(kind, type) and issubclass(kind, kinds) for kind in floats)
+
+
+def has_weights(module: nn.Module) -> bool:
+    """Whether a layer has parameters, or weights that quantisation has packed or made buffers of.
+
+    Example:
+        >>> has_weights(nn.Linear(1, 1)), has_weights(nn.BatchNorm1d(1, affine=False))
+        (True, False)
+    """
+    if any(True for _ in module.parameters()):
+        return True
+    holds_packed = any(hasattr(layer, name) for layer in module.modules() for name in _PACKED_WEIGHTS)
+    return holds_packed or any("weight" in name.rpartition(".")[2] for name, _ in module.named_buffers())
 
 
 def is_quantiser(module: nn.Module) -> bool:

@@ -23,6 +23,7 @@ from topocallback.measures.similarity.neighbours import NeighbourOverlap
 from topocallback.measures.similarity.rtd import RTD
 from topocallback.measures.similarity.shapes import EuclideanShapeMetric, Procrustes, ShapeMetric
 from topocallback.measures.similarity.trees import NTSE, NTSM, MaxRTDLite, RTDLite, SRTDLite
+from topocallback.measures.similarity.versions import SQNR, Cosine
 from topocallback.measures.table import MEASURES, MeasureLike, resolve, resolve_all, resolve_distance
 from topocallback.measures.topology.betti_curve import BettiCurve
 from topocallback.measures.topology.bottleneck import Bottleneck
@@ -49,6 +50,7 @@ __all__ = [
     "PWCCA",
     "RSA",
     "RTD",
+    "SQNR",
     "SVCCA",
     "AlphaReQ",
     "Bars",
@@ -56,6 +58,7 @@ __all__ = [
     "BlockInfluence",
     "Bottleneck",
     "ClassPersistence",
+    "Cosine",
     "DeadUnits",
     "DiagramDistance",
     "DiagramStatistic",

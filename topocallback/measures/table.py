@@ -25,6 +25,7 @@ from topocallback.measures.similarity.neighbours import NeighbourOverlap
 from topocallback.measures.similarity.rtd import RTD
 from topocallback.measures.similarity.shapes import EuclideanShapeMetric, Procrustes, ShapeMetric
 from topocallback.measures.similarity.trees import NTSE, NTSM, MaxRTDLite, RTDLite, SRTDLite
+from topocallback.measures.similarity.versions import SQNR, Cosine
 from topocallback.measures.topology.betti_curve import BettiCurve
 from topocallback.measures.topology.bottleneck import Bottleneck
 from topocallback.measures.topology.persistence_image import PersistenceImage
@@ -70,6 +71,8 @@ _ALL: tuple[type[Measure], ...] = (
     NTSE,
     NTSM,
     BlockInfluence,
+    SQNR,
+    Cosine,
     # Statistics of one layer.
     Bars,
     TotalPersistence,

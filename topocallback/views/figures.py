@@ -16,7 +16,7 @@ from topocallback.records.results import Key
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.canvas import QUIET, canvas, columns_of, heading
 from topocallback.views.captions import how_sure, with_unit
-from topocallback.views.heatmap import Heatmap, draw_panel, note
+from topocallback.views.heatmap import Heatmap, draw_panel, named_every, note
 from topocallback.views.lettering import Lettering
 from topocallback.views.short_names import short_layer_names, short_names
 
@@ -116,7 +116,9 @@ def heatmap_figure(snapshot: Snapshot, limits: Limits | None = None) -> Figure:
         lettering.write(left + side / 2, bottom + side + 15, about, size=9)
         lettering.write(left + side / 2, bottom + side + 5.5, how_sure(table), size=7, colour=QUIET)
     lettering.write(width / 2, height - 14, title, size=11)
-    lettering.write(width / 2, 10, note(heatmaps), size=8, colour=QUIET)
+    every = named_every(side / len(snapshot.layers))
+    said = [note(heatmaps), f"1 layer in {every} is named" if every > 1 else ""]
+    lettering.write(width / 2, 10, "; ".join(filter(None, said)), size=8, colour=QUIET)
     lettering.draw(axis)
     return figure
 

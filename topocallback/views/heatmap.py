@@ -6,6 +6,7 @@ a metric's have axes of their own (``draw_on_axes``), which a user may have give
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from topocallback.views.captions import at_level
 from topocallback.views.lettering import Lettering
 from topocallback.views.plain_text import PLAIN, fitted, fitted_layers
 
-__all__ = ["Heatmap", "draw_on_axes", "draw_panel", "note"]
+__all__ = ["Heatmap", "draw_on_axes", "draw_panel", "named_every", "note"]
 
 _COLOUR_MAP = "viridis"
 _BRIGHT = 0.6  # the share of the colour range above which black is easier to read than white
@@ -29,6 +30,7 @@ _MOST_ROWS_HATCHED = 60  # strokes in smaller cells would only be a haze
 _MOST_LARGE_NAMES = 30
 _LONGEST_UNIT = 50  # letters
 _QUARTERS = np.linspace(0, 1, 5)
+_SMALLEST_LETTERS = 5.0  # points
 _BAR_GAP, _BAR_WIDTH = 8.0, 10.0  # in points
 
 # The strokes of a hatched cell, in shares of it: (8, start and end, row and column). None is in the number's way.
@@ -128,6 +130,19 @@ def note(heatmaps: Iterable[Heatmap]) -> str:
     return "; ".join(said)
 
 
+def named_every(cell: float) -> int:
+    """Every how many rows have a name, so that what is written can be read: 200 names were 2.8 points high.
+
+    Args:
+        cell: The height of a row, in points.
+
+    Example:
+        >>> named_every(12.0), named_every(3.1)
+        (1, 2)
+    """
+    return max(1, math.ceil(_SMALLEST_LETTERS / (0.9 * cell)))
+
+
 def draw_panel(
     axis: Axes, lettering: Lettering, heatmap: Heatmap, corner: tuple[float, float], side: float, *, name_rows: bool
 ) -> None:
@@ -146,8 +161,9 @@ def draw_panel(
     _paint(axis, heatmap, square)
     for x, y, text, colour in _numbers(heatmap, square):
         lettering.write(x, y, text, size=6.5, colour=colour)
-    size = min(7.0, 0.9 * square.cell)
-    for x, y, name in _names(heatmap, square):
+    every = named_every(square.cell)
+    size = min(7.0, 0.9 * square.cell * every)
+    for x, y, name in _names(heatmap, square, every):
         lettering.write(x, bottom - 4, name, size=size, align=1, up=True)
         if name_rows:
             lettering.write(left - 4, y, name, size=size, align=1)
@@ -228,10 +244,11 @@ def _numbers(heatmap: Heatmap, square: _Square) -> Iterator[tuple[float, float, 
         yield float(square.x(j + 0.5)), float(square.y(i + 0.5)), _number(value), colour
 
 
-def _names(heatmap: Heatmap, square: _Square) -> Iterator[tuple[float, float, str]]:
-    """Where the middle of each name's columns and rows is: x, y and the name."""
-    middles = (heatmap.edges[:-1] + heatmap.edges[1:]) / 2
-    yield from zip(square.x(middles).tolist(), square.y(middles).tolist(), heatmap.names, strict=True)
+def _names(heatmap: Heatmap, square: _Square, every: int = 1) -> Iterator[tuple[float, float, str]]:
+    """Where the middle of each name's columns and rows is: x, y and the name. Of many, of every so many."""
+    every = every if not heatmap.counts else 1
+    middles = ((heatmap.edges[:-1] + heatmap.edges[1:]) / 2)[::every]
+    yield from zip(square.x(middles).tolist(), square.y(middles).tolist(), heatmap.names[::every], strict=True)
 
 
 def _number(value: float) -> str:

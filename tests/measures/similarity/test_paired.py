@@ -14,8 +14,9 @@ from topocallback.records.point_clouds import PointClouds
 from topocallback.records.snapshot import Snapshot
 
 PAIRED = [key for key, kind in MEASURES.items() if issubclass(kind, Distance) and kind.paired]
-BY_ROTATION = set(PAIRED) - {"rsa", "block_influence", "pwcca"}  # those that pass over rotations and shifts
-BY_FACTOR = set(PAIRED) - {"euclidean_shape_metric"}
+BY_VALUES = {"block_influence", "cosine", "sqnr"}  # of layers of one width
+BY_ROTATION = set(PAIRED) - {"rsa", "pwcca"} - BY_VALUES  # those that pass over rotations and shifts
+BY_FACTOR = set(PAIRED) - {"euclidean_shape_metric", "sqnr"}
 OF_FEW_VALUES = {"svcca", "pwcca"}  # those that need more than twice as many samples as values
 ROUNDING = {"shape_metric": 1e-6, "euclidean_shape_metric": 1e-6}  # roots of what is left of 1e-16
 
@@ -29,7 +30,7 @@ def two_clouds(key, seed):
 
 
 def test_there_are_as_many_as_the_table_says():
-    assert len(PAIRED) == 16
+    assert len(PAIRED) == 18
 
 
 @every_paired
@@ -80,7 +81,7 @@ def snapshot(reference_clouds, reference_labels):
 def test_a_snapshot_holds_it_with_its_error_and_a_dead_layer_costs_that_layer(snapshot, key):
     table = snapshot.distances[key]
     alive = np.ix_(range(3), range(3))
-    wanted = np.ones((3, 3), dtype=bool) if key != "block_influence" else np.eye(3, dtype=bool)
+    wanted = np.ones((3, 3), dtype=bool) if key not in BY_VALUES else np.eye(3, dtype=bool)
     assert (np.isfinite(table.matrix[alive]) == wanted).all()
     off_diagonal = wanted & ~np.eye(3, dtype=bool)
     if key in OF_FEW_VALUES:  # a twelfth of the samples is too few for them
@@ -89,7 +90,7 @@ def test_a_snapshot_holds_it_with_its_error_and_a_dead_layer_costs_that_layer(sn
     else:
         assert (table.errors[alive][off_diagonal] >= 0).all()
     assert np.isnan(table.p_values).all()
-    if key not in ("knn_overlap", "block_influence"):  # of equal points all are neighbours, and at right angles
+    if key not in {"knn_overlap"} | BY_VALUES:  # of equal points all are neighbours, and at right angles
         assert np.isnan(table.matrix[3]).all()
         said = f"It has no {table.about.title}. ValueError: Expected points that differ for {key}"
         assert said in snapshot.problems["dead"]

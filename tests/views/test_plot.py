@@ -93,7 +93,9 @@ def test_a_comparison_is_drawn_whichever_way():
 
 @pytest.mark.parametrize("record", [None, "runs", example])
 def test_what_is_no_record_is_refused(record):
-    with pytest.raises(TypeError, match="Expected `record` to be a Comparison or a Snapshot"):
+    with pytest.raises(
+        TypeError, match="Expected `record` to be a Comparison, a Snapshot or a NeighbourhoodPersistence"
+    ):
         plot(record)
 
 

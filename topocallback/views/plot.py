@@ -8,17 +8,19 @@ from collections.abc import Callable, Mapping
 from matplotlib.figure import Figure
 
 from topocallback.records.comparison import Comparison
+from topocallback.records.neighbourhoods import NeighbourhoodPersistence
 from topocallback.records.results import Results, UnknownResultError
 from topocallback.records.snapshot import Snapshot
 from topocallback.views.comparison import FIGURES
 from topocallback.views.figures import diagrams_figure, heatmap_figure
 from topocallback.views.mapper_figure import mapper_figure
+from topocallback.views.neighbourhoods import persistence_figure
 
 __all__ = ["plot"]
 
 
 def plot(
-    record: Comparison | Snapshot,
+    record: Comparison | NeighbourhoodPersistence | Snapshot,
     what: str | None = None,
     measure: str | None = None,
     homology_dim: int | None = None,
@@ -28,11 +30,12 @@ def plot(
     Args:
         record: What was measured.
         what: Of a ``Comparison`` ``"distances"``, ``"map"``, ``"specificity"`` or ``"settling"``, of a ``Snapshot``
-            ``"heatmap"``, ``"diagrams"`` or ``"mapper"``; by default the first of them.
-        measure: A measure's name. Of a comparison, by default the first one; in a heatmap, by default all. Diagrams and
-            Mapper graphs have none.
+            ``"heatmap"``, ``"diagrams"`` or ``"mapper"``, of a ``NeighbourhoodPersistence`` ``"persistence"``; by
+            default the first of them.
+        measure: A measure's name. Of a comparison, by default the first one; in a heatmap, by default all. Diagrams,
+            Mapper graphs and neighbourhoods have none.
         homology_dim: A homology dimension. Of a comparison, by default 1, or the measure's first if it has no H1; of a
-            snapshot, by default all are shown. Mapper graphs have none.
+            snapshot, by default all are shown. Mapper graphs and neighbourhoods have none.
 
     Returns:
         A matplotlib figure, which pyplot does not know of: ``figure.savefig("layers.pdf")`` writes it.
@@ -40,7 +43,7 @@ def plot(
     Raises:
         ValueError: If there is no such figure, measure or homology dimension, there is nothing to draw, or the figure
             has no measure or homology dimension to choose.
-        TypeError: If ``record`` is neither a ``Comparison`` nor a ``Snapshot``.
+        TypeError: If ``record`` is no ``Comparison``, ``Snapshot`` or ``NeighbourhoodPersistence``.
 
     Example:
         >>> import numpy as np
@@ -60,12 +63,16 @@ def plot(
         raise ValueError(str(error)) from error
 
 
-def _figures_of(record: Comparison | Snapshot) -> Mapping[str, Callable[..., Figure]]:
+def _figures_of(record: Comparison | NeighbourhoodPersistence | Snapshot) -> Mapping[str, Callable[..., Figure]]:
     if isinstance(record, Comparison):
         return FIGURES
     if isinstance(record, Snapshot):
         return {"heatmap": _heatmap, "diagrams": _diagrams, "mapper": _mapper}
-    raise TypeError(f"Expected `record` to be a Comparison or a Snapshot, got {type(record).__name__}.")
+    if isinstance(record, NeighbourhoodPersistence):
+        return {"persistence": _persistence}
+    raise TypeError(
+        f"Expected `record` to be a Comparison, a Snapshot or a NeighbourhoodPersistence, got {type(record).__name__}."
+    )
 
 
 def _heatmap(snapshot: Snapshot, measure: str | None, homology_dim: int | None) -> Figure:
@@ -92,6 +99,11 @@ def _mapper(snapshot: Snapshot, measure: str | None, homology_dim: int | None) -
     if not snapshot.mappers:
         raise ValueError("Expected a snapshot with Mapper graphs, got one without: analyse with `mapper=True`.")
     return mapper_figure(snapshot)
+
+
+def _persistence(found: NeighbourhoodPersistence, measure: str | None, homology_dim: int | None) -> Figure:
+    _refuse("persistence", measure=measure, homology_dim=homology_dim)
+    return persistence_figure(found)
 
 
 def _refuse(what: str, **choices: object) -> None:

@@ -11,7 +11,29 @@ from numpy.typing import NDArray
 from topocallback.measures.base import Distance, check_option, is_count
 from topocallback.measures.facts import LayerFacts
 
-__all__ = ["NeighbourOverlap"]
+__all__ = ["NeighbourOverlap", "nearest_first"]
+
+
+def nearest_first(distances: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The other samples of each one, from the nearest to the furthest.
+
+    Of equally near samples the one that was recorded first counts as nearer.
+
+    Args:
+        distances: (n, n) distances between n samples.
+
+    Returns:
+        (n, n - 1) which samples.
+
+    Example:
+        >>> nearest_first(np.array([[0.0, 2, 1], [2, 0, 2], [1, 2, 0]]))
+        array([[2, 1],
+               [0, 2],
+               [0, 1]])
+    """
+    others = distances.copy()
+    np.fill_diagonal(others, np.inf)
+    return np.asarray(np.argsort(others, axis=1, kind="stable")[:, :-1])
 
 
 @dataclass(frozen=True)
@@ -53,11 +75,8 @@ class NeighbourOverlap(Distance):
         """(n, n) which samples are among the k nearest of which."""
         if facts.n_points <= self.k:
             raise ValueError(f"Expected more than k={self.k} points for {self.key}, got {facts.n_points}.")
-        others = facts.distances.copy()
-        np.fill_diagonal(others, np.inf)
-        nearest = np.argsort(others, axis=1, kind="stable")[:, : self.k]
-        is_near = np.zeros(others.shape, dtype=bool)
-        np.put_along_axis(is_near, nearest, True, axis=1)
+        is_near = np.zeros(facts.distances.shape, dtype=bool)
+        np.put_along_axis(is_near, nearest_first(facts.distances)[:, : self.k], True, axis=1)
         return is_near
 
     def between(self, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

@@ -120,7 +120,7 @@ def main(epochs: int = 5, samples: int = 800, out: str = "runs") -> TopologyMoni
     trainer.fit(SkeletonNet(), train, DataLoader(make_skeletons(max(samples // 3, 8), seed=2), 64))
     first, last = monitor.history[0], monitor.history[-1]
     print(f"Validation accuracy {float(trainer.callback_metrics['val_accuracy']):.2f}.")
-    moved = last.distances.choose().drift_from_first / last.distances.choose().noise
+    moved = last.distances.choose().drift_from_reference / last.distances.choose().noise
     for i, layer in enumerate(last.layers):
         before, now = (each.statistics["knn_accuracy"].values[i] for each in (first, last))
         print(f"  {layer}: moved {moved[i]:.1f} x noise; neighbours of one action {before:.2f} before, {now:.2f} now")

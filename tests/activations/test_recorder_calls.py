@@ -52,6 +52,16 @@ def test_one_of_several_calls_is_recorded(calls, place):
     assert any("ran several times" in note for note in recorder.notes()) is (calls == "first")
 
 
+def test_calls_together_are_one_cloud_with_as_many_points_of_each_sample():
+    model = Weighted()
+    clouds = record(model, "together").point_clouds()
+    assert clouds.layers == ("block", "head")
+    expected = np.stack(outputs_of_block(model, X, 3), axis=1)[clouds.sample_ids]
+    np.testing.assert_allclose(clouds["block"].reshape(9, 3, 4), expected, atol=1e-6)
+    np.testing.assert_array_equal(clouds.owners_of("block"), np.repeat(np.arange(9), 3))
+    assert "head" not in clouds.owners
+
+
 def test_each_call_is_a_cloud_of_its_own():
     model = Weighted()
     clouds = record(model, "each").point_clouds()

@@ -3,6 +3,9 @@
 import numpy as np
 from examples_as_run import load, run
 from own_clouds import of_largest_norm, raw, train_and_compare
+from small_trainings import fit
+
+from topocallback import TopologyMonitor
 
 self_supervised = load("self_supervised")
 LAYERS = ("encoder.0", "encoder.2", "encoder.5", "predictor.0", "predictor.2")
@@ -33,6 +36,20 @@ def test_a_collapse_shows_in_rank_and_cosine(tmp_path, caplog):
     assert now["rankme"] < before["rankme"] / 2
     assert 1 - now["mean_cosine"] < (1 - before["mean_cosine"]) / 10
     assert np.isfinite(list(now.values())).all()
+
+
+def test_both_views_together_have_what_lidar_needs(tmp_path):
+    monitor = TopologyMonitor(
+        ("encoder.5", "predictor.2"), calls="together", labels=None, measures=("sliced_wasserstein", "lidar"),
+        n_samples=100, mapper=False, figures=False, on_error="raise",
+    )  # fmt: skip
+    train, val = self_supervised.view_loaders(800)
+    fit(tmp_path, monitor, model=self_supervised.SimSiam(), train=train, val=val, max_epochs=1)
+    (snapshot,) = monitor.history
+    assert snapshot.n_points.tolist() == [200, 200]
+    assert snapshot.recording["points"] == "calls of samples"
+    lidar = snapshot.statistics["lidar"].values
+    assert ((lidar > 1) & (lidar < 32)).all()
 
 
 def test_the_first_call_is_the_first_view(tmp_path):

@@ -56,13 +56,19 @@ def test_a_run_that_is_gone_on_with_has_the_drift_of_one_that_was_not_interrupte
 
 
 def test_clouds_are_kept_in_two_files_and_only_where_a_distance_needs_them(tmp_path):
-    measured = [run_of(tmp_path / "a").measure(clouds_at(0), step=0, epoch=0)]
+    measure(run_of(tmp_path / "a"), 0)
     measure(run_of(tmp_path / "b", OF_DIAGRAMS), 0)
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
         "last_clouds.npz", "reference_clouds.npz", "step=0.npz",
     ]  # fmt: skip
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["step=0.npz"]
-    (note,) = measured[0].notes
+
+
+def test_what_the_clouds_take_is_said_where_it_is_much(tmp_path, monkeypatch):
+    few, many = run_of(tmp_path / "few"), run_of(tmp_path / "many")
+    assert few.measure(clouds_at(0), step=0, epoch=0).notes == []
+    monkeypatch.setattr("topocallback.monitor.run._WORTH_A_WORD", 500)
+    (note,) = many.measure(clouds_at(0), step=0, epoch=0).notes
     assert note.startswith("distances that need more than diagrams take 576 bytes beside the archive")
 
 

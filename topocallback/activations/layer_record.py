@@ -18,7 +18,7 @@ from topocallback.activations.slots import Slots
 from topocallback.activations.tensors import padded_shape
 from topocallback.records.wording import layers_in_words
 
-__all__ = ["LayerRecord", "cloud_names", "holders_in", "layer_notes", "layer_records"]
+__all__ = ["LayerRecord", "cloud_names", "holders_in", "layer_notes", "layer_records", "names_of_calls"]
 
 # Of one layer: 4 GiB in single precision.
 _MOST_VALUES = 1 << 30
@@ -221,6 +221,20 @@ def cloud_names(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
     ]
 
 
+def names_of_calls(counts: Mapping[str, int]) -> dict[str, list[str]]:
+    """The layers that give several clouds, and what these are called.
+
+    Args:
+        counts: Layer name to how many clouds it gives.
+
+    Example:
+        >>> names_of_calls({"stem": 1, "block": 2})
+        {'block': ['block@0', 'block@1']}
+    """
+    several = {name: count for name, count in counts.items() if count > 1}
+    return {name: [cloud for of, cloud, _ in cloud_names(several) if of == name] for name in several}
+
+
 def _without_ones(shape: Sequence[int]) -> list[int]:
     return [length for length in shape if length != 1]
 
@@ -240,7 +254,7 @@ def layer_notes(layers: Mapping[str, LayerRecord], *, takes_first: bool) -> list
     if several:
         notes.append(
             f"{layers_in_words(several)} ran several times in one batch, and the first output is recorded. "
-            "`calls='each'` makes a cloud of each, `calls='last'` takes the last."
+            "`calls='each'` makes a cloud of each, `calls='together'` one of all, `calls='last'` takes the last."
         )
     if doubtful:
         notes.append(

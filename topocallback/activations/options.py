@@ -16,7 +16,7 @@ from topocallback.activations.positions import Positions
 
 __all__ = ["CALLS", "ValidationOptions", "by_name", "check_integer", "check_recorded", "check_seconds", "check_share"]
 
-CALLS = ("first", "last", "each")
+CALLS = ("first", "last", "each", "together")
 
 
 @dataclass(frozen=True)

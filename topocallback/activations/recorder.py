@@ -20,7 +20,7 @@ from topocallback.activations.current_batch import Arrangements, CurrentBatch
 from topocallback.activations.hooks import CallHooks, Hook
 from topocallback.activations.labels import take_labels
 from topocallback.activations.layer_output import LayerOutput, VectorMaker
-from topocallback.activations.layer_record import LayerRecord, cloud_names, layer_notes, layer_records
+from topocallback.activations.layer_record import LayerRecord, cloud_names, layer_notes, layer_records, names_of_calls
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.activations.masks import MaskFinder, told_size
 from topocallback.activations.options import check_recorded
@@ -62,8 +62,8 @@ class ActivationRecorder:
         channels: Where channels are in outputs with three and more axes: 1, -1, or ``None`` to tell from what the
             layer is made of (see ``channel_axis``).
         calls: Which output of a layer that runs several times in a batch: the ``"first"``, the ``"last"``, or
-            ``"each"`` as a cloud of its own, ``layer@0``, ``layer@1`` and so on. Several views of the samples in one
-            call count as calls.
+            ``"each"`` as a cloud of its own, ``layer@0``, ``layer@1`` and so on; ``"together"`` makes one cloud of all
+            calls, several points of each sample. Several views of the samples in one call count as calls.
         automatic_batches: Whether each call of ``module`` is a batch until ``start_batch`` or ``end_batch`` is called.
 
     Attributes:
@@ -119,6 +119,7 @@ class ActivationRecorder:
         self._select = select or first_tensor
         self._make_vectors = VectorMaker(pooling, channels, seed)
         self._calls = calls
+        self._keeps_all = calls in ("each", "together")
         self._is_compiled = is_compiled(module)
         self._hooks = CallHooks(
             module, chosen, self._on_call, self._on_output, self._on_input, told,
@@ -237,7 +238,7 @@ class ActivationRecorder:
         """What was recorded so far, one row per slot; see ``Recording``.
 
         Args:
-            calls: How often each layer runs in a batch, under ``calls="each"``: other processes may know of more.
+            calls: How often each layer runs in a batch, where all calls are kept: other processes may know of more.
 
         Returns:
             The recording. A layer that did not run in every batch, or gave something that is no vector per sample, is
@@ -256,7 +257,7 @@ class ActivationRecorder:
                 complete[of_call] = rows
         labels = self._labels.rows if (self._labels.held == ids)[ids >= 0].all() else None
         positions = self.pooling if isinstance(self.pooling, Positions) else None
-        return Recording(ids, complete, labels, problems, positions)
+        return Recording(ids, complete, labels, problems, positions, together=self.calls_together(calls))
 
     def let_go(self) -> None:
         """Let go of all vectors: what was recorded is elsewhere, or not wanted.
@@ -265,6 +266,10 @@ class ActivationRecorder:
         """
         for layer in self._layers.values():
             layer.let_go()
+
+    def calls_together(self, calls: Mapping[str, int] | None = None) -> dict[str, list[str]]:
+        """The layers whose calls are points of one cloud, and the names of these calls; see ``recording``."""
+        return names_of_calls(calls or self.calls_per_batch) if self._calls == "together" else {}
 
     def modules(self, calls: Mapping[str, int]) -> dict[str, nn.Module]:
         """Some layers under the names of their clouds, in their order; see ``recording``."""
@@ -286,7 +291,7 @@ class ActivationRecorder:
         return [name for name, layer in self._layers.items() if layer.counts_positions]
 
     def _counts(self, calls: Mapping[str, int], layers: Iterable[str]) -> dict[str, int]:
-        return {name: calls.get(name, 1) if self._calls == "each" else 1 for name in layers}
+        return {name: calls.get(name, 1) if self._keeps_all else 1 for name in layers}
 
     # -- Batches ----------------------------------------------------------------------------------------------------
 
@@ -392,7 +397,7 @@ class ActivationRecorder:
             layer.samples_axis = arranged.samples_axis
             if call == 0 or self._calls != "first":
                 kept = batch.kept, batch.slots, batch.ids[batch.kept]
-                self._write(LayerOutput(layer, call if self._calls == "each" else 0, arranged, *kept), batch)
+                self._write(LayerOutput(layer, call if self._keeps_all else 0, arranged, *kept), batch)
 
     def _samples_axes(
         self, layer: LayerRecord, batch: CurrentBatch, output: Tensor | PackedSequence

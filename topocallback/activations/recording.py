@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,7 @@ class Recording:
         about: How it was recorded, as JSON can hold it.
         weights: Layer name to its own weights, where they were asked for and it has any.
         edges: (m, 2) slots of nodes that are joined by an edge; ``None`` where that is not known.
+        together: Layer to the names of its calls, whose vectors are points of one cloud, several of each sample.
     """
 
     ids: NDArray[np.int64]
@@ -44,6 +46,7 @@ class Recording:
     about: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, LayerWeights] = field(default_factory=dict)
     edges: NDArray[np.int64] | None = None
+    together: dict[str, list[str]] = field(default_factory=dict)
 
     def to_point_clouds(self, *, hand_over: bool = False) -> PointClouds:
         """The filled slots in the order of their sample indices, on the CPU.
@@ -56,22 +59,55 @@ class Recording:
         slots = filled[np.argsort(self.ids[filled])]
         index = torch.from_numpy(slots)
         in_order = hand_over and np.array_equal(slots, np.arange(len(self.ids)))
-        clouds, owners = {}, {}
+        clouds: dict[str, NDArray[Any]] = {}
+        owners: dict[str, NDArray[np.int64]] = {}
         for name in list(self.vectors):
             values = self.vectors.pop(name) if hand_over else self.vectors[name]
             clouds[name] = values.cpu().numpy() if in_order else values.cpu()[index].numpy()
             if self.positions is not None:
                 clouds[name], owners[name] = self.positions.unpack(clouds[name])
+        problems, weights = dict(self.problems), dict(self.weights)
+        if self.together:
+            clouds, owners = _joined(clouds, owners, self.together, len(slots), problems)
+            weights |= {layer: weights[calls[0]] for layer, calls in self.together.items() if calls[0] in weights}
         return PointClouds(
             clouds=clouds,
             owners=owners,
             sample_ids=self.ids[slots],
             labels=None if self.labels is None else self._readable(self.labels.cpu()[index]),
-            problems=dict(self.problems),
+            problems=problems,
             recording=self.about,
-            weights={name: self.weights[name] for name in clouds if name in self.weights},
+            weights={name: weights[name] for name in clouds if name in weights},
             edges=None if self.edges is None else edges_among(self.edges, slots, len(self.ids)),
         )
 
     def _readable(self, labels: Tensor) -> NDArray[Any]:
         return known_labels(labels.numpy()) if self.text is None else self.text.decode(labels)
+
+
+def _joined(
+    clouds: dict[str, NDArray[Any]],
+    owners: dict[str, NDArray[np.int64]],
+    together: Mapping[str, Sequence[str]],
+    n_samples: int,
+    problems: dict[str, str],
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.int64]]]:
+    """One cloud of each layer in the place of those of its calls, a sample's points after one another."""
+    layer_of = {call: layer for layer, calls in together.items() for call in calls}
+    calls_of: dict[str, list[str]] = {}
+    for name in clouds:
+        calls_of.setdefault(layer_of.get(name, name), []).append(name)
+    joined, of_points = {}, {}
+    for layer, calls in calls_of.items():
+        widths = sorted({clouds[call].shape[1] for call in calls})
+        if len(widths) > 1:
+            problems[layer] = f"its calls give vectors of different lengths ({', '.join(map(str, widths))})."
+        elif layer in together:
+            whose = np.concatenate([owners.get(call, np.arange(n_samples)) for call in calls])
+            order = np.argsort(whose, kind="stable")
+            joined[layer] = np.concatenate([clouds[call] for call in calls])[order]
+            of_points[layer] = whose[order]
+        else:
+            joined[layer] = clouds[layer]
+            of_points |= {layer: owners[layer]} if layer in owners else {}
+    return joined, of_points

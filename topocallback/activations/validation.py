@@ -207,7 +207,7 @@ class ValidationRecorder:
             return self._own_recording(calls)
         layers, lacking = common_layers(self._activations.layers, device)
         calls = {layer: calls[layer] for layer in layers}
-        if self._options.calls == "each":
+        if self._options.calls in ("each", "together"):
             calls = agree_on_calls(calls, device)
         self._problem_elsewhere = any_text(self._unidentified(), device)
         names = tuple(self._activations.modules(calls))
@@ -219,6 +219,7 @@ class ValidationRecorder:
             )
         gathered = gather_recordings(own, names, self._options.seed, device)
         gathered.problems.update(lacking)
+        gathered.together = self._activations.calls_together(calls)
         return gathered
 
     def _own_recording(self, calls: Mapping[str, int]) -> Recording:
@@ -319,6 +320,7 @@ class ValidationRecorder:
         if self._options.pooling == "rows":
             return "rows"
         samples = "graphs" if self._activations.sees_graphs else "samples"
+        samples = f"calls of {samples}" if self._options.calls == "together" else samples
         return f"positions of {samples}" if isinstance(self._options.pooling, Positions) else samples
 
     def _unidentified(self) -> str | None:

@@ -69,7 +69,7 @@ class CompareOptions:
     pooling: str | Callable[[Tensor], Tensor] = "auto"
     labels: str | int | None = "auto"
     mask: str | int | None = "auto"
-    calls: Literal["first", "last", "each"] = "first"
+    calls: Literal["first", "last", "each", "together"] = "first"
     channels: Literal[1, -1] | None = None
     select: Callable[[Any], Tensor] | None = None
     dataloader_idx: int = 0

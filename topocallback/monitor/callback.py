@@ -94,8 +94,9 @@ class TopologyMonitor(Callback):
         labels: Where a batch has its labels: ``"auto"``, an index, a key, or ``None``; see ``find_labels``.
         mask: Where a batch says which positions are padding, which then never count: ``"auto"``, an index or a key of a
             mask or of lengths, or ``None``: nothing is padded; see ``MaskFinder``.
-        calls: Which output of a layer that runs several times in a batch: ``"first"``, ``"last"``, or ``"each"`` as a
-            layer of its own, ``block@0``, ``block@1`` and so on. Several views of the samples count as calls.
+        calls: Which output of a layer that runs several times in a batch: ``"first"``, ``"last"``, ``"each"`` as a
+            layer of its own, ``block@0``, ``block@1`` and so on, or ``"together"``: points of one cloud, several of each
+            sample, as ``lidar`` needs them. Several views of the samples count as calls.
         channels: Where outputs with positions have their channels, 1 or -1; ``None`` tells from each layer's parts.
         select: Takes the tensor out of a layer's output; by default the first tensor in it.
         background: Whether to analyse in a background thread while training goes on. ``False`` waits for the result,
@@ -141,7 +142,7 @@ class TopologyMonitor(Callback):
         dataloader_idx: int = 0,
         labels: str | int | None = "auto",
         mask: str | int | None = "auto",
-        calls: Literal["first", "last", "each"] = "first",
+        calls: Literal["first", "last", "each", "together"] = "first",
         channels: Literal[1, -1] | None = None,
         select: Callable[[Any], Tensor] | None = None,
         background: bool = True,

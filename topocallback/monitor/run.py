@@ -32,6 +32,8 @@ from topocallback.views.sprite import Sprite, make_sprite
 
 __all__ = ["MeasuredStep", "Run"]
 
+_WORTH_A_WORD = 10_000_000  # bytes
+
 
 @dataclass
 class MeasuredStep:
@@ -193,11 +195,12 @@ class Run:
             self.archive.keep_clouds(LAST_CLOUDS, last)
             if first is not None and first.step == last.step:  # which it is once
                 self.archive.keep_clouds(REFERENCE_CLOUDS, first)
-        size = size_in_words(last.n_bytes)
-        measured.notes.append(
-            f"distances that need more than diagrams take {size} beside the archive for the clouds of the last "
-            f"snapshot, and as much for those of the reference ({self.archive.folder})."
-        )
+        if last.n_bytes >= _WORTH_A_WORD:
+            size = size_in_words(last.n_bytes)
+            measured.notes.append(
+                f"distances that need more than diagrams take {size} beside the archive for the clouds of the last "
+                f"snapshot, and as much for those of the reference ({self.archive.folder})."
+            )
 
     def _pack(self, measured: MeasuredStep, inputs: SampledInputs | None) -> None:
         """What the tab shows."""

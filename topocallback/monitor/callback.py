@@ -95,8 +95,8 @@ class TopologyMonitor(Callback):
         mask: Where a batch says which positions are padding, which then never count: ``"auto"``, an index or a key of a
             mask or of lengths, or ``None``: nothing is padded; see ``MaskFinder``.
         calls: Which output of a layer that runs several times in a batch: ``"first"``, ``"last"``, ``"each"`` as a
-            layer of its own, ``block@0``, ``block@1`` and so on, or ``"together"``: points of one cloud, several of each
-            sample, as ``lidar`` needs them. Several views of the samples count as calls.
+            layer of its own, ``block@0``, ``block@1`` and so on, or ``"together"``: points of one cloud, several of
+            each sample, as ``lidar`` needs them. Several views of the samples count as calls.
         channels: Where outputs with positions have their channels, 1 or -1; ``None`` tells from each layer's parts.
         select: Takes the tensor out of a layer's output; by default the first tensor in it.
         background: Whether to analyse in a background thread while training goes on. ``False`` waits for the result,

@@ -31,7 +31,7 @@ def test_a_padded_transformer(tmp_path, monkeypatch, capsys):
         "words": (160, 64), "encoder.layers.0": (160, 64), "encoder.layers.1": (160, 64), "encoder.layers.2": (160, 64),
         "head": (160, 5),
     }  # fmt: skip
-    pooling = "mean over 40 positions, masked (4 layers), one vector (1 layers)"
+    pooling = "mean over 40 positions, masked (4 layers), one vector (1 layer)"
     mask = "as layers are told"
     assert ran.told == [FOUND.format(labels="batch[1]", mask=mask, points="samples", pooling=pooling)]
     assert ran.warnings == []
@@ -66,7 +66,7 @@ def test_a_vision_transformer(tmp_path, monkeypatch, capsys):
     ran = run_small("vision_transformer", tmp_path, monkeypatch, capsys)
     blocks = [f"blocks.{i}" for i in range(4)]
     assert shapes(ran) == {"patches": (160, 64), **dict.fromkeys(blocks, (160, 64)), "head": (160, 10)}
-    pooling = "token over 17 positions (4 layers), max_norm over 16 positions (1 layers), one vector (1 layers)"
+    pooling = "token over 17 positions (4 layers), max_norm over 16 positions (1 layer), one vector (1 layer)"
     assert ran.told == [FOUND.format(labels="batch[1]", mask=None, points="samples", pooling=pooling)]
     assert ran.warnings == []
     assert len(set(ran.monitor.history[-1].labels)) == 10
@@ -89,7 +89,7 @@ def test_a_language_model(points, count, tmp_path, monkeypatch, capsys):
 def test_an_lstm_on_packed_sequences(tmp_path, monkeypatch, capsys):
     ran = run_small("packed_lstm", tmp_path, monkeypatch, capsys)
     assert shapes(ran) == {"columns": (160, 64), "lstm": (160, 64), "head": (160, 10)}
-    pooling = "last over 20 positions, masked (2 layers), one vector (1 layers)"
+    pooling = "last over 20 positions, masked (2 layers), one vector (1 layer)"
     assert ran.told == [FOUND.format(labels="batch[2]", mask="batch[1]", points="samples", pooling=pooling)]
     assert ran.warnings == []
     assert len(set(ran.monitor.history[-1].labels)) == 10
@@ -124,7 +124,7 @@ def test_padding_of_an_lstm_enters_no_cloud():
 def test_convolutions_over_time(tmp_path, monkeypatch, capsys):
     ran = run_small("time_series", tmp_path, monkeypatch, capsys)
     assert shapes(ran) == {"stages.0": (150, 32), "stages.1": (150, 64), "stages.2": (150, 32), "head": (150, 2)}
-    pooling = "max_norm over 150 positions (3 layers), one vector (1 layers)"
+    pooling = "max_norm over 150 positions (3 layers), one vector (1 layer)"
     assert ran.told == [FOUND.format(labels="batch[1]", mask=None, points="samples", pooling=pooling)]
     assert ran.warnings == []
     assert set(ran.monitor.history[-1].labels) == {0, 1}

@@ -83,7 +83,7 @@ def test_images_and_sequences_become_vectors():
         "flatten": (images.flatten(1), sequences.flatten(1)),
         "rows": (images.flatten(1), sequences.flatten(1)),
         "mean": (images.mean(dim=(2, 3)), sequences.mean(dim=1)),
-        "token": (images[:, :, 0, 0], sequences[:, 0]),
+        "token": (chosen, sequences[:, 0]),
         "auto": (chosen, sequences.mean(dim=1)),
         "max_norm": (chosen, sequences[torch.arange(25), sequences.norm(dim=2).argmax(dim=1)]),
     }

@@ -155,7 +155,7 @@ class BreaksTheRecorder(pl.Callback):
 
     def on_validation_epoch_start(self, trainer, pl_module):
         if trainer.global_rank == 1 and trainer.current_epoch == 0 and not trainer.sanity_checking:
-            self.monitor._recorder.start_batch = lambda *args, **kwargs: 1 / 0
+            self.monitor._watch._recorder.start_batch = lambda *args, **kwargs: 1 / 0
 
 
 def train_with_one_failure(folder: Path) -> None:

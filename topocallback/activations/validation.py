@@ -289,8 +289,10 @@ class ValidationRecorder:
         counts = (f"{how} ({count} layer{'s' if count > 1 else ''})" for how, count in pooled.most_common(3))
         pooling = ", ".join(counts) or "nothing"
         samples = self._unidentified() or "indices into the data set"
-        told = "as layers are told" if any("masked" in how for how in pooled) else None
-        found = f"labels = {self._labels_from}; mask = {self._find_mask.place or told}"
+        # Nodes of graphs are always counted for each graph by itself.
+        is_told = any("masked" in how for how in pooled) and not self._activations.sees_graphs
+        mask = self._find_mask.place or ("as layers are told" if is_told else None)
+        found = f"labels = {self._labels_from}; mask = {mask}"
         return f"{found}; points = {self._points()}; pooling = {pooling}; samples = {samples}"
 
     def _look_at_fetched(self) -> None:

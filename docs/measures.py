@@ -74,7 +74,7 @@ TopologyMonitor(measures=["sliced_wasserstein", mean_norm])
 A measure that fails on a layer costs that number and nothing else, and is named in `Snapshot.problems`. To be compared
 on other processes a measure has to be importable there. What needs more than diagrams (`from_diagrams = False`) is
 measured while the activations are there: its drift is measured from clouds that are kept in half precision
-([what drift is measured from](guide.md#what-drift-is-measured-from)), and recorded runs cannot be compared by it
+([what drift is measured from](guide.md)), and recorded runs cannot be compared by it
 afterwards; checkpoints can.
 """
 

@@ -79,7 +79,7 @@ def loaders() -> tuple[DataLoader[Any], DataLoader[Any]]:
 def main(arguments: Sequence[str] | None = None) -> TopologyMonitor:
     """Train, and say what was seen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--samples", type=int, default=128)
     parser.add_argument("--points", choices=["characters", "last", "mean"], default="characters")
     parser.add_argument("--out", default="runs")

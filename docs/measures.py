@@ -38,6 +38,10 @@ MEASURES["sliced_wasserstein"]()(x, y)  # two clouds, (n, c) and (m, d); in H1, 
 MEASURES["mapper_majority"]()(x, labels)
 ```
 
+What a number is *unchanged by* may be done to all points of a cloud, and of a distance to those of either one: a
+rotation, a shift, a scale (one factor); of statistics of weights, to these. Under `scale="quantile"`, distances between
+diagrams are unchanged by scale as well. That all of this holds, and nothing else does, is tested for every entry.
+
 This page is written by `python docs/measures.py` from the code; a test holds the two together.
 
 """
@@ -89,7 +93,18 @@ def page() -> str:
 
 
 def _table(title: str, kinds: list[type[Measure]]) -> str:
-    headings = ("Name", "What it is", "Options", "Unit", "Range", "Samples", "Cost", "Paper")
+    headings = (
+        "Name",
+        "What it is",
+        "Question",
+        "Unit",
+        "Range",
+        "Samples",
+        "Unchanged by",
+        "Options",
+        "Cost",
+        "Paper",
+    )
     rows = [headings, ("---",) * len(headings), *map(_row, kinds)]
     return f"## {title}\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
@@ -100,10 +115,12 @@ def _row(kind: type[Measure]) -> tuple[str, ...]:
     return (
         f"`{kind.key}`",
         kind.label,
-        ", ".join(f"`{name}`" for name in options),
+        kind.question,
         {LENGTH: "that of the cloud"}.get(kind.unit, kind.unit) or "none",
         f"{low:g} to {high:g}" if high < float("inf") else f"from {low:g}",
         "the same on both sides" if issubclass(kind, Distance) and kind.paired else "any",
+        ", ".join(kind.unchanged_by) or "nothing",
+        ", ".join(f"`{name}`" for name in options),
         getattr(kind, "cost", ""),
         kind.paper,
     )

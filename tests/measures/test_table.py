@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.stats
 from own_measures import LongBars, NearestAgree, Procrustes
 
 from topocallback import measures
@@ -60,6 +61,7 @@ def test_every_entry_says_what_it_is(key):
     assert about.unit or np.isfinite(about.range[1])
     assert type(measure) is getattr(measures, type(measure).__name__)
     assert about.more or about.kind == "distance"
+    assert measure.question.endswith("?")
     assert isinstance(measure, Distance) is (about.kind == "distance")
 
 
@@ -79,6 +81,29 @@ def test_every_entry_is_called_on_plain_arrays(key):
         assert measure(x, *others) == measure(x.tolist(), *[each.tolist() for each in others])
         if not (measure.needs_labels or measure.needs_weights or measure.needs_edges):
             assert measure(x, sample_ids=others[1]) == measure(x, *others)
+
+
+CHANGES = {
+    "rotation": lambda x: x @ scipy.stats.ortho_group.rvs(x.shape[1], random_state=3),
+    "shift": lambda x: x + np.array([9.0, -4.0, 1.0, 5.0, 2.0]),
+    "scale": lambda x: 2 * x,  # exact, so that what is equally large stays so
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@every_entry
+def test_every_entry_is_unchanged_by_what_it_says_and_by_nothing_else(key, change):
+    rng = np.random.default_rng(0)
+    measure, labels = MEASURES[key](), rng.integers(3, size=60)
+    x = np.maximum(rng.normal(size=(60, 5)) * [1, 2, 3, 4, 0], 0)
+    x[:, :4] += 0.3 * labels[:, None]  # which leaves the last unit dead
+    y = x + 0.5 * rng.normal(size=x.shape)
+    others = (y,) if isinstance(measure, Distance) else beside(measure, labels)
+    before, after = measure(x, *others), measure(CHANGES[change](x), *others)
+    if change in measure.unchanged_by:
+        assert after == pytest.approx(before, rel=1e-6, abs=1e-6)
+    else:
+        assert after != pytest.approx(before, rel=1e-6, abs=1e-6)
 
 
 @every_entry

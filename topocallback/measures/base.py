@@ -46,6 +46,10 @@ class Measure:
     Attributes:
         key: The name in the table of measures; by default the class's own in lower case.
         label: What people call it, beginning with a capital.
+        question: The question that it answers.
+        unchanged_by: What may be done to all points of a cloud, of a distance to those of either one, without changing
+            the number: ``"rotation"``, ``"shift"``, ``"scale"`` (one positive factor). Of statistics of weights, what
+            may be done to these.
         unit: The unit of its numbers; ``LENGTH`` for lengths in the cloud, empty for plain numbers.
         range: The smallest and the largest value there can be.
         from_diagrams: Whether it needs nothing but persistence diagrams, which a record holds: then it can be taken
@@ -58,6 +62,8 @@ class Measure:
 
     key: ClassVar[str] = ""
     label: ClassVar[str] = ""
+    question: ClassVar[str] = ""
+    unchanged_by: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""
     range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
     from_diagrams: ClassVar[bool] = False

@@ -35,6 +35,8 @@ class Sparsity(Statistic):
     """
 
     label: ClassVar[str] = "Sparsity of activations"
+    question: ClassVar[str] = "How many activations are 0?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("scale",)
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "fewer active units at a time"
 
@@ -63,6 +65,8 @@ class DeadUnits(Statistic):
         True
     """
 
+    question: ClassVar[str] = "How many units say nothing?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("shift", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "fewer units that tell samples apart"
     on_parts: ClassVar[bool] = False
@@ -85,6 +89,8 @@ class MeanNorm(Statistic):
         3.0
     """
 
+    question: ClassVar[str] = "How large are the activations?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation",)
     unit: ClassVar[str] = "activations' units"
     more: ClassVar[str] = "larger activations"
 
@@ -120,6 +126,8 @@ class NeuronActivitySparsity(Statistic):
     """
 
     label: ClassVar[str] = "Units quiet for a class"
+    question: ClassVar[str] = "How many units are quiet for a class?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("scale",)
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "fewer units active for a class"
     needs_labels: ClassVar[bool] = True

@@ -42,6 +42,8 @@ class NeighbourAccuracy(Statistic):
 
     key: ClassVar[str] = "knn_accuracy"
     label: ClassVar[str] = "Accuracy of nearest neighbours"
+    question: ClassVar[str] = "Would a sample's neighbours name its class?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "classes further apart"
     needs_labels: ClassVar[bool] = True
@@ -83,6 +85,8 @@ class Silhouette(Statistic):
     """
 
     label: ClassVar[str] = "Silhouette of classes"
+    question: ClassVar[str] = "Are samples nearer to their own class than to any other?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     more: ClassVar[str] = "classes further apart"
     needs_labels: ClassVar[bool] = True
@@ -136,6 +140,8 @@ class ClassPersistence(Statistic):
     """
 
     label: ClassVar[str] = "Persistence within classes"
+    question: ClassVar[str] = "How complex is the shape of each class?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("shift", "scale")
     unit: ClassVar[str] = "ranges of units"
     more: ClassVar[str] = "classes that are less compact"
     on_parts: ClassVar[bool] = False

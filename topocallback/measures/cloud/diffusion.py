@@ -73,6 +73,8 @@ class DiffusionSpectralEntropy(_OfDiffusion):
 
     key: ClassVar[str] = "diffusion_spectral_entropy"
     label: ClassVar[str] = "Diffusion spectral entropy"
+    question: ClassVar[str] = "How many places do the points keep apart?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     more: ClassVar[str] = "more places apart"
 
     def value(self, facts: LayerFacts) -> float:
@@ -111,6 +113,8 @@ class DiffusionSpectralMutualInformation(_OfDiffusion):
     """
 
     label: ClassVar[str] = "Diffusion spectral mutual information with labels"
+    question: ClassVar[str] = "What do labels say of where a point is?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
     more: ClassVar[str] = "classes in places of their own"
     on_parts: ClassVar[bool] = False

@@ -45,6 +45,8 @@ class TwoNN(Statistic):
 
     key: ClassVar[str] = "two_nn"
     label: ClassVar[str] = "Intrinsic dimension (TwoNN)"
+    question: ClassVar[str] = "How many dimensions has the cloud, seen from each point?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "dimensions"
     more: ClassVar[str] = "more dimensions"
     paper: ClassVar[str] = "Facco et al. (2017)"
@@ -101,6 +103,8 @@ class PHDimension(Statistic):
 
     key: ClassVar[str] = "ph_dimension"
     label: ClassVar[str] = "Intrinsic dimension (persistent homology)"
+    question: ClassVar[str] = "How many dimensions has the cloud, by how its trees grow?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "dimensions"
     more: ClassVar[str] = "more dimensions"
     paper: ClassVar[str] = "Birdal et al. (NeurIPS 2021)"

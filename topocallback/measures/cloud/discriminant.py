@@ -45,6 +45,8 @@ class LiDAR(Statistic):
 
     key: ClassVar[str] = "lidar"
     label: ClassVar[str] = "LiDAR"
+    question: ClassVar[str] = "How many directions tell samples apart better than their views?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     unit: ClassVar[str] = "directions"
     more: ClassVar[str] = "samples told apart in more directions"
     paper: ClassVar[str] = "Thilak et al. (ICLR 2024)"

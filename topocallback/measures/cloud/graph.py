@@ -41,6 +41,8 @@ class DirichletEnergy(Statistic):
 
     key: ClassVar[str] = "dirichlet_energy"
     label: ClassVar[str] = "Dirichlet energy"
+    question: ClassVar[str] = "Are the vectors of neighbouring nodes still apart?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 2.0)
     more: ClassVar[str] = "neighbours less alike"
     needs_edges: ClassVar[bool] = True

@@ -36,6 +36,8 @@ class RankMe(Statistic):
 
     key: ClassVar[str] = "rankme"
     label: ClassVar[str] = "RankMe"
+    question: ClassVar[str] = "Has the representation collapsed to few directions?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "scale")
     unit: ClassVar[str] = "directions"
     more: ClassVar[str] = "more directions filled"
     paper: ClassVar[str] = "Garrido et al. (ICML 2023)"
@@ -62,6 +64,8 @@ class EffectiveRank(Statistic):
     """
 
     key: ClassVar[str] = "effective_rank"
+    question: ClassVar[str] = "How many directions does the spread of the samples fill?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "directions"
     more: ClassVar[str] = "more directions filled"
     paper: ClassVar[str] = "Roy and Vetterli (2007)"
@@ -89,6 +93,8 @@ class ParticipationRatio(Statistic):
     """
 
     key: ClassVar[str] = "participation_ratio"
+    question: ClassVar[str] = "How many directions hold the variance?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "directions"
     range: ClassVar[tuple[float, float]] = (1.0, float("inf"))
     more: ClassVar[str] = "variance in more directions"
@@ -134,6 +140,8 @@ class AlphaReQ(Statistic):
 
     key: ClassVar[str] = "alpha_req"
     label: ClassVar[str] = "Decay of eigenvalues (alpha-ReQ)"
+    question: ClassVar[str] = "How fast does the variance fall from direction to direction?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "exponent"
     more: ClassVar[str] = "variance in fewer directions"
     paper: ClassVar[str] = "Agrawal et al. (NeurIPS 2022)"
@@ -171,6 +179,8 @@ class MeanCosine(Statistic):
     """
 
     key: ClassVar[str] = "mean_cosine"
+    question: ClassVar[str] = "Have all samples come to one direction?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "scale")
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     more: ClassVar[str] = "vectors of one direction"
 

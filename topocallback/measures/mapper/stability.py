@@ -49,6 +49,8 @@ class MapperStability(MapperStatistic):
     """
 
     label: ClassVar[str] = "Mapper stability"
+    question: ClassVar[str] = "Would other samples give the same graph?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "scale")
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     more: ClassVar[str] = "graphs of parts of the samples more alike"
     paper: ClassVar[str] = "Cohen (1960)"

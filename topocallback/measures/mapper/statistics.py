@@ -38,6 +38,8 @@ class MapperCoverage(MapperStatistic):
     """
 
     label: ClassVar[str] = "Mapper coverage"
+    question: ClassVar[str] = "Does the Mapper graph show all samples?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "more samples in a node"
 
@@ -61,6 +63,8 @@ class MapperMajority(MapperStatistic):
     """
 
     label: ClassVar[str] = "Mapper majority share"
+    question: ClassVar[str] = "Are its nodes of one class each?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "nodes more of one class"
     needs_labels: ClassVar[bool] = True
@@ -87,6 +91,8 @@ class MapperPurity(MapperStatistic):
     """
 
     label: ClassVar[str] = "Mapper purity"
+    question: ClassVar[str] = "Is any other class in a node, as the paper counts?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "classes further apart"
     needs_labels: ClassVar[bool] = True

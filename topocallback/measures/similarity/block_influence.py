@@ -27,4 +27,6 @@ class BlockInfluence(Cosine):
 
     key: ClassVar[str] = "block_influence"
     label: ClassVar[str] = "Block influence (0 same directions, 1 right angles)"
+    question: ClassVar[str] = "How far does a block turn its input?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("scale",)
     paper: ClassVar[str] = "Men et al. (2024)"

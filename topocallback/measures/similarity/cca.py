@@ -84,6 +84,8 @@ class SVCCA(_CanonicalCorrelations):
 
     key: ClassVar[str] = "svcca"
     label: ClassVar[str] = "SVCCA distance (0 alike, 1 uncorrelated)"
+    question: ClassVar[str] = "Do the main directions of two layers follow each other?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     paper: ClassVar[str] = "Raghu et al. (NeurIPS 2017)"
 
     variance: float = 0.99
@@ -134,6 +136,8 @@ class PWCCA(_CanonicalCorrelations):
 
     key: ClassVar[str] = "pwcca"
     label: ClassVar[str] = "PWCCA distance (0 alike, 1 uncorrelated)"
+    question: ClassVar[str] = "Do the directions that matter to two layers follow each other?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("shift", "scale")
     paper: ClassVar[str] = "Morcos et al. (NeurIPS 2018)"
 
     def prepare(self, facts: LayerFacts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -45,6 +45,8 @@ class CKA(Distance):
 
     key: ClassVar[str] = "cka"
     label: ClassVar[str] = "CKA distance (0 alike, 1 unlike)"
+    question: ClassVar[str] = "Are the same samples alike in two layers?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     paired: ClassVar[bool] = True
     direction: ClassVar = "similarity"
@@ -113,6 +115,8 @@ class UnbiasedCKA(CKA):
 
     key: ClassVar[str] = "unbiased_cka"
     label: ClassVar[str] = "Unbiased CKA distance (0 alike, 1 unlike)"
+    question: ClassVar[str] = "Are the same samples alike in two layers, also among few of them?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 2.0)
     paper: ClassVar[str] = "Nguyen et al. (ICLR 2021)"
 

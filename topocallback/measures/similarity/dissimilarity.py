@@ -38,6 +38,8 @@ class RSA(Distance):
 
     key: ClassVar[str] = "rsa"
     label: ClassVar[str] = "RSA distance (0 alike, 1 unrelated)"
+    question: ClassVar[str] = "Are the same pairs of samples the unlike ones in two layers?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("scale",)
     range: ClassVar[tuple[float, float]] = (0.0, 2.0)
     paired: ClassVar[bool] = True
     direction: ClassVar = "similarity"

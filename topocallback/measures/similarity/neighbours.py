@@ -61,6 +61,8 @@ class NeighbourOverlap(Distance):
 
     key: ClassVar[str] = "knn_overlap"
     label: ClassVar[str] = "Other neighbours (0 none, 1 all)"
+    question: ClassVar[str] = "Do samples keep their neighbours?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     paired: ClassVar[bool] = True
     direction: ClassVar = "similarity"

@@ -67,6 +67,8 @@ class RTD(Distance):
 
     key: ClassVar[str] = "rtd"
     label: ClassVar[str] = "RTD"
+    question: ClassVar[str] = "Which clusters and loops has one layer that the other lacks?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "0.9 quantiles of the distances"
     paired: ClassVar[bool] = True
     is_metric: ClassVar[bool] = False

@@ -78,6 +78,8 @@ class ShapeMetric(_ShapeMetric):
 
     key: ClassVar[str] = "shape_metric"
     label: ClassVar[str] = "Angular shape metric"
+    question: ClassVar[str] = "What is left between two layers after the best rotation, as an angle?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "rad"
     range: ClassVar[tuple[float, float]] = (0.0, np.pi / 2)
 
@@ -112,6 +114,8 @@ class EuclideanShapeMetric(_ShapeMetric):
 
     key: ClassVar[str] = "euclidean_shape_metric"
     label: ClassVar[str] = "Euclidean shape metric"
+    question: ClassVar[str] = "What is left between two layers after the best rotation, as a length?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     unit: ClassVar[str] = LENGTH
 
     def _in_shape(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -144,6 +148,8 @@ class Procrustes(_AfterRotation):
 
     key: ClassVar[str] = "procrustes"
     label: ClassVar[str] = "Procrustes distance (0 alike, 2 unlike)"
+    question: ClassVar[str] = "What is left between two layers after the best rotation, as a share?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 2.0)
     is_metric: ClassVar[bool] = False
     paper: ClassVar[str] = "Ding et al. (NeurIPS 2021)"

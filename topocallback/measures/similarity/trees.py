@@ -94,6 +94,8 @@ class RTDLite(_OfLengths):
 
     key: ClassVar[str] = "rtd_lite"
     label: ClassVar[str] = "RTD-lite"
+    question: ClassVar[str] = "Which clusters has one layer that the other lacks?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
 
     def between(self, first: _Tree, second: _Tree) -> float:
         """The difference of lengths."""
@@ -114,6 +116,8 @@ class MaxRTDLite(_OfLengths):
 
     key: ClassVar[str] = "max_rtd_lite"
     label: ClassVar[str] = "Max-RTD-lite"
+    question: ClassVar[str] = "Which clusters does one layer tear apart?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
 
     def between(self, first: _Tree, second: _Tree) -> float:
         """The difference of lengths."""
@@ -132,6 +136,8 @@ class SRTDLite(_OfLengths):
 
     key: ClassVar[str] = "srtd_lite"
     label: ClassVar[str] = "SRTD-lite"
+    question: ClassVar[str] = "Which clusters differ in either way?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
 
     def between(self, first: _Tree, second: _Tree) -> float:
         """The difference of lengths."""
@@ -175,6 +181,8 @@ class NTSE(_OfCommonEdges):
 
     key: ClassVar[str] = "nts_e"
     label: ClassVar[str] = "NTS-E distance (0 alike, 1 unrelated)"
+    question: ClassVar[str] = "Are the edges that join clusters of the same lengths?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
 
     def _values(self, tree: _Tree) -> NDArray[np.float64]:
         return tree.distances
@@ -191,6 +199,8 @@ class NTSM(_OfCommonEdges):
 
     key: ClassVar[str] = "nts_m"
     label: ClassVar[str] = "NTS-M distance (0 alike, 1 unrelated)"
+    question: ClassVar[str] = "Do clusters merge in the same order?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
 
     def _values(self, tree: _Tree) -> NDArray[np.float64]:
         return tree.merges

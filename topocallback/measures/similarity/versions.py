@@ -40,6 +40,8 @@ class SQNR(Distance):
 
     key: ClassVar[str] = "sqnr"
     label: ClassVar[str] = "Noise over signal (0 equal; SQNR in dB is -10 log10 of it)"
+    question: ClassVar[str] = "How much noise does another version of a layer have, as after quantisation?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ()
     range: ClassVar[tuple[float, float]] = (0.0, 4.0)
     paired: ClassVar[bool] = True
     direction: ClassVar = "similarity"
@@ -77,6 +79,8 @@ class Cosine(Distance):
 
     key: ClassVar[str] = "cosine"
     label: ClassVar[str] = "Cosine distance (0 same directions, 1 right angles)"
+    question: ClassVar[str] = "Do the vectors of two versions of a layer point the same way?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("scale",)
     range: ClassVar[tuple[float, float]] = (0.0, 2.0)
     paired: ClassVar[bool] = True
     direction: ClassVar = "similarity"

@@ -38,6 +38,8 @@ class BettiCurve(DiagramDistance):
 
     key: ClassVar[str] = "betti_curve"
     label: ClassVar[str] = "Betti curve distance"
+    question: ClassVar[str] = "Do two layers have as many clusters and loops at every size?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     cost: ClassVar[str] = "n log n"
     paper: ClassVar[str] = "Chung and Lawson (2022)"
 

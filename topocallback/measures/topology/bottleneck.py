@@ -36,6 +36,8 @@ class Bottleneck(DiagramDistance):
     """
 
     label: ClassVar[str] = "Bottleneck distance"
+    question: ClassVar[str] = "How much does the one cluster or loop differ that differs most?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     cost: ClassVar[str] = "n^1.5 log n"
     paper: ClassVar[str] = "Kerber, Morozov and Nigmetov (2017)"
 

@@ -48,6 +48,8 @@ class PersistenceImage(DiagramDistance):
 
     key: ClassVar[str] = "persistence_image"
     label: ClassVar[str] = "Persistence image distance"
+    question: ClassVar[str] = "Do two layers have the same bars, seen on one grid?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     cost: ClassVar[str] = "n"
     paper: ClassVar[str] = "Adams et al. (2017)"
 

@@ -48,6 +48,8 @@ class SlicedWasserstein(DiagramDistance):
     """
 
     label: ClassVar[str] = "Sliced Wasserstein distance"
+    question: ClassVar[str] = "Do two layers have clusters and loops of the same sizes?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     cost: ClassVar[str] = "n log n"
     paper: ClassVar[str] = "Carriere, Cuturi and Oudot (ICML 2017)"
 

@@ -53,6 +53,8 @@ class Bars(DiagramStatistic):
     """
 
     label: ClassVar[str] = "Number of bars"
+    question: ClassVar[str] = "How many clusters or loops are there?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "bars"
     more: ClassVar[str] = "more features"
 
@@ -70,6 +72,8 @@ class TotalPersistence(DiagramStatistic):
     """
 
     label: ClassVar[str] = "Total persistence"
+    question: ClassVar[str] = "How long do all clusters or loops last together?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     unit: ClassVar[str] = LENGTH
     more: ClassVar[str] = "more or longer bars"
 
@@ -87,6 +91,8 @@ class LongestBar(DiagramStatistic):
     """
 
     label: ClassVar[str] = "Longest bar"
+    question: ClassVar[str] = "How long does the most persistent one last?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     unit: ClassVar[str] = LENGTH
     more: ClassVar[str] = "a feature that lasts longer"
 
@@ -109,6 +115,8 @@ class PersistentEntropy(DiagramStatistic):
     """
 
     label: ClassVar[str] = "Persistent entropy"
+    question: ClassVar[str] = "Do they last equally long?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "bits"
     more: ClassVar[str] = "bars of more even length"
     paper: ClassVar[str] = "Rucco et al. (2016)"

@@ -44,6 +44,8 @@ class Wasserstein(DiagramDistance):
     """
 
     label: ClassVar[str] = "Wasserstein distance"
+    question: ClassVar[str] = "What does it take to make one layer's clusters and loops the other's?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     cost: ClassVar[str] = "n^3"
     paper: ClassVar[str] = "Cohen-Steiner et al. (2010)"
 

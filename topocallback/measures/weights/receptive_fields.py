@@ -27,6 +27,8 @@ class WeightParticipationRatio(WeightStatistic):
         2.5
     """
 
+    question: ClassVar[str] = "Are receptive fields localised?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("scale",)
     unit: ClassVar[str] = "weights"
     range: ClassVar[tuple[float, float]] = (1.0, float("inf"))
     more: ClassVar[str] = "receptive fields less localised"
@@ -52,6 +54,8 @@ class WeightNorm(WeightStatistic):
     """
 
     label: ClassVar[str] = "Norm of the weights"
+    question: ClassVar[str] = "How large are the weights?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("rotation",)
     unit: ClassVar[str] = "weights' units"
     more: ClassVar[str] = "larger weights"
 

@@ -34,6 +34,8 @@ class NodeStrengthFluctuation(WeightStatistic):
     """
 
     label: ClassVar[str] = "Fluctuation of node strengths"
+    question: ClassVar[str] = "How unequal are a layer's units?"
+    unchanged_by: ClassVar[tuple[str, ...]] = ("shift",)
     unit: ClassVar[str] = "weights' units"
     more: ClassVar[str] = "units more unequal"
     paper: ClassVar[str] = "La Malfa et al. (2021, 2024)"

@@ -18,7 +18,7 @@ def bright(activations, sample_ids):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("all", None, None), r"`calls` to be one of \('first', 'last', 'each'\), got 'all'"),
+        (("all", None, None), r"`calls` to be one of \('first', 'last', 'each', 'together'\), got 'all'"),
         ((None, None, None), "`calls` to be one of .*, got None"),
         (("first", 0, None), "`channels` to be 1, -1 or None, got 0"),
         (("first", "last", None), "`channels` to be 1, -1 or None, got 'last'"),

@@ -60,6 +60,14 @@ def test_the_untrained_network_is_the_reference_whatever_the_sanity_check_sees(t
         np.testing.assert_allclose(from_reference(monitor.history[0]), 0, atol=1e-12)
 
 
+def test_a_folder_that_is_called_as_the_word_is_not_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "untrained").mkdir()
+    monitor = TopologyMonitor(reference="untrained", **OPTIONS)
+    fit(tmp_path, monitor, max_epochs=1)
+    assert monitor.history[-1].reference == "the untrained network"
+
+
 @pytest.mark.scenario("`reference=` with a checkpoint")
 def test_a_checkpoint_is_the_reference(tmp_path):
     first = fit(tmp_path / "pretrained", model=model_of_seed(1), max_epochs=2)

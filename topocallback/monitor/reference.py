@@ -18,7 +18,7 @@ from topocallback.records.point_clouds import PointClouds
 from topocallback.records.recorded import Recorded, differences, told
 from topocallback.records.runs import load_history
 
-__all__ = ["FIRST", "UNTRAINED", "RecordedReference", "Reference", "check_reference", "name_of"]
+__all__ = ["FIRST", "UNTRAINED", "RecordedReference", "Reference", "check_reference", "is_run", "name_of"]
 
 FIRST, UNTRAINED = "first", "untrained"
 _WORDS = "'first', 'untrained', a checkpoint or a run's folder"
@@ -45,6 +45,16 @@ def check_reference(reference: str | os.PathLike[str]) -> str:
     if name not in (FIRST, UNTRAINED) and not as_path(name).exists():
         raise ValueError(f"Expected `reference` to be {_WORDS}, got {name!r}: there is no such file or folder.")
     return name
+
+
+def is_run(reference: str) -> bool:
+    """Whether the reference is another run's folder. A folder that is called as one of the words is not meant.
+
+    Example:
+        >>> is_run("first"), is_run("."), is_run("last.ckpt")
+        (False, True, False)
+    """
+    return reference not in (FIRST, UNTRAINED) and as_path(reference).is_dir()
 
 
 def name_of(reference: str) -> str:
@@ -88,12 +98,6 @@ class Reference:
         self._problem = ""
         self._is_sought = given != FIRST
 
-    @property
-    def needs_recording(self) -> bool:
-        """Whether a network has to be recorded for it, because nothing else has it."""
-        is_of_run = as_path(self._given).is_dir()
-        return self._is_sought and not is_of_run and self._archive.reference_name() != name_of(self._given)
-
     def seek(self, recorded: RecordedReference | None, n_threads: int) -> None:
         """Have it ready before the first step that is measured; what fails is told by ``of_step``.
 
@@ -105,7 +109,7 @@ class Reference:
             return
         self._is_sought = False
         try:
-            if as_path(self._given).is_dir():
+            if is_run(self._given):
                 self._analysed = self._of_run()
             elif recorded is None:
                 self._analysed = self._kept()

@@ -16,10 +16,9 @@ from topocallback.activations.indices import flatten_loaders
 from topocallback.activations.options import ValidationOptions
 from topocallback.activations.training_items import sampled_loader
 from topocallback.monitor.model_copy import copy_of, free, is_ready_everywhere, run_through
-from topocallback.monitor.reference import FIRST, UNTRAINED, RecordedReference, name_of
+from topocallback.monitor.reference import FIRST, UNTRAINED, RecordedReference, is_run, name_of
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.trainer import is_rehearsal
-from topocallback.records.paths import as_path
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.wording import layers_in_words
 
@@ -58,7 +57,7 @@ class ReferenceSamples:
 
     def begin(self) -> None:
         """Say that a call of ``fit`` begins."""
-        self._is_due = self._reference != FIRST and not as_path(self._reference).is_dir()
+        self._is_due = self._reference != FIRST and not is_run(self._reference)
         self._weights = None
 
     def take_weights(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -116,7 +115,8 @@ class ReferenceSamples:
             self._recorded = RecordedReference(None, problem or "Another process could not copy the model.")
             return
         try:
-            self._recorded = self._without_lacking(self._run(trainer, model))
+            found = self._without_lacking(self._run(trainer, model))
+            self._recorded = found if trainer.is_global_zero else None
         except Exception as error:
             self._recorded = RecordedReference(None, f"{type(error).__name__}: {error}")
         finally:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from topocallback.analysis.analyse import analyse
     from topocallback.analysis.options import AnalysisOptions
     from topocallback.compare.functions import compare_checkpoints, compare_models, compare_runs
+    from topocallback.findings.table import findings_of
     from topocallback.measures.mapper.options import MapperOptions
     from topocallback.metrics import LayerDistanceMatrix, PersistenceDistance
     from topocallback.monitor.callback import TopologyMonitor
     from topocallback.records.comparison import Comparison
+    from topocallback.records.finding import Finding
     from topocallback.records.history import History
     from topocallback.records.mapper_graph import MapperGraph
     from topocallback.records.point_clouds import PointClouds
@@ -34,6 +36,7 @@ __all__ = [
     "ActivationRecorder",
     "AnalysisOptions",
     "Comparison",
+    "Finding",
     "History",
     "LayerDistanceMatrix",
     "MapperGraph",
@@ -47,6 +50,7 @@ __all__ = [
     "compare_checkpoints",
     "compare_models",
     "compare_runs",
+    "findings_of",
     "layer_names",
     "load_history",
     "plot",
@@ -57,6 +61,7 @@ _HOMES = {
     "ActivationRecorder": "activations.recorder",
     "AnalysisOptions": "analysis.options",
     "Comparison": "records.comparison",
+    "Finding": "records.finding",
     "History": "records.history",
     "LayerDistanceMatrix": "metrics.layer_distance_matrix",
     "MapperGraph": "records.mapper_graph",
@@ -70,6 +75,7 @@ _HOMES = {
     "compare_checkpoints": "compare.functions",
     "compare_models": "compare.functions",
     "compare_runs": "compare.functions",
+    "findings_of": "findings.table",
     "layer_names": "activations.layers",
     "load_history": "records.runs",
     "plot": "views.plot",

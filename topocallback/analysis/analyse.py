@@ -188,6 +188,11 @@ def analyse_next(
         mappers={
             name: layer.mapper for name, layer in zip(clouds.layers, measured, strict=True) if layer.mapper is not None
         },
+        nearest={
+            name: layer.nearest
+            for name, layer in zip(clouds.layers, measured, strict=True)
+            if name not in clouds.owners and layer.n_points > 1
+        },
         problems=problems,
         seconds=dict(clock.seconds),
         options=options.describe(),

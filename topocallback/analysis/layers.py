@@ -18,6 +18,7 @@ from topocallback.measures.noise import N_QUARTERS, PreparedLayer, error_of, pre
 from topocallback.measures.sign_flips import N_PARTS
 from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
+from topocallback.records.nearest import NearestSamples
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = [
@@ -42,6 +43,7 @@ class LayerMeasurements:
         scale: The length by which its cloud was divided.
         facts: What a record keeps of it: its diagrams, and those of parts of its samples.
         mapper: Its Mapper graph, if one was made.
+        nearest: Which of its recorded points are nearest to each one.
         prepared: The position of a distance among the options' to what it compares.
         values: The position of a statistic to its value and its standard error.
         problems: What went wrong, in sentences.
@@ -52,6 +54,7 @@ class LayerMeasurements:
     scale: float
     facts: LayerFacts
     mapper: MapperGraph | None
+    nearest: NearestSamples
     prepared: Mapping[int, PreparedLayer]
     values: Mapping[int, tuple[float, float]]
     problems: list[str]
@@ -111,7 +114,9 @@ def not_measured(problem: str, options: AnalysisOptions) -> LayerMeasurements:
     """
     nothing = LayerFacts(np.empty((0, 0)), homology_dims=options.homology_dims, backend=options.backend)
     nothing.diagrams = [np.empty((0, 2)) for _ in options.homology_dims]
-    return LayerMeasurements(0, nothing.sample_ids, 1.0, nothing.without_cloud(), None, {}, {}, [problem])
+    return LayerMeasurements(
+        0, nothing.sample_ids, 1.0, nothing.without_cloud(), None, _nearest(nothing), {}, {}, [problem]
+    )
 
 
 def _measured(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> LayerMeasurements:
@@ -134,8 +139,12 @@ def _measured(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> Laye
     with clock("noise"):
         of_record = facts.without_cloud()
     return LayerMeasurements(
-        facts.n_points, facts.sample_ids, facts.scale, of_record, mapper, prepared, values, problems
+        facts.n_points, facts.sample_ids, facts.scale, of_record, mapper, _nearest(facts), prepared, values, problems
     )
+
+
+def _nearest(facts: LayerFacts) -> NearestSamples:
+    return NearestSamples.of_points(*facts.nearest, facts.rows, len(facts.recorded))
 
 
 def _points_left_out(facts: LayerFacts) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topocallback.hashing import sample_priorities
-from topocallback.measures.euclidean import distance_matrix, finite_rows
+from topocallback.measures.euclidean import distance_matrix, finite_rows, k_nearest
 from topocallback.measures.mapper.graph import undrawn_graph
 from topocallback.measures.mapper.layout import lay_out
 from topocallback.measures.mapper.neighbours import MatrixNeighbours
@@ -22,6 +22,7 @@ from topocallback.measures.topology.rips import rips_diagrams
 from topocallback.records.classes import as_labels, name_classes
 from topocallback.records.edges import check_edges, edges_among
 from topocallback.records.mapper_graph import MapperGraph
+from topocallback.records.nearest import N_NEAREST
 from topocallback.records.parts import LayerParts
 from topocallback.records.weights import LayerWeights
 
@@ -220,6 +221,11 @@ class LayerFacts:
         if homology_dim not in self.homology_dims:
             raise ValueError(f"Expected `homology_dim` to be one of {self.homology_dims}, got {homology_dim}.")
         return self.diagrams[self.homology_dims.index(homology_dim)]
+
+    @computed_once
+    def nearest(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """(m, k) which points are nearest to each one, and how far away they are; k is ``N_NEAREST``, or m - 1."""
+        return k_nearest(self.distances, min(N_NEAREST, max(self.n_points - 1, 0)))
 
     @computed_once
     def neighbours(self) -> MatrixNeighbours:

@@ -88,7 +88,7 @@ def load_record(
         OSError: If the file cannot be opened.
 
     Warns:
-        UserWarning: For every table, Mapper graph or layer's parts left out because they cannot be read.
+        UserWarning: For every table, Mapper graph, layer's parts or neighbours left out because they cannot be read.
     """
     arrays = read_arrays(path, what)
     try:

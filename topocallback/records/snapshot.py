@@ -20,6 +20,7 @@ from topocallback.records.expected import Expected, take, take_all, take_diagram
 from topocallback.records.html import html_table
 from topocallback.records.mapper_arrays import GRAPH
 from topocallback.records.mapper_graph import MapperGraph
+from topocallback.records.nearest import NearestSamples
 from topocallback.records.parts import LayerParts
 from topocallback.records.recorded import in_words
 from topocallback.records.results import LayerDistances, Results, StatisticTable
@@ -69,6 +70,8 @@ class Snapshot:
             ``owners``.
         owners: Layer to (m,) positions in ``sample_ids``: which sample each point comes from, for the layers that have
             several points per sample.
+        nearest: Layer to the samples that are nearest to each one; see ``NearestSamples``. Not of layers that have
+            several points per sample, nor in archives of earlier versions.
         problems: Layer to a sentence, for the layers that are missing or were measured on fewer points.
         seconds: Stage to processor seconds, and under ``"total"`` those of all; what came after the record was written,
             as loggers do, is not in it.
@@ -104,6 +107,7 @@ class Snapshot:
     parts: Mapping[str, LayerParts] = field(default_factory=dict)
     mappers: Mapping[str, MapperGraph] = field(default_factory=dict)
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    nearest: Mapping[str, NearestSamples] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -184,8 +188,8 @@ class Snapshot:
 
         Warns:
             UserWarning: For every table of distances or statistics that is damaged or of a kind unknown to this version
-                of the package, and for a layer's Mapper graph or parts that are damaged. They are left out, and the
-                rest is there.
+                of the package, and for a layer's Mapper graph, parts or neighbours that are damaged. They are left out,
+                and the rest is there.
         """
         return load_record(path, "a snapshot", cls._from_stored, snapshot_from_schema1)
 
@@ -202,6 +206,9 @@ class Snapshot:
                 arrays |= {f"parts/{index}/{name}": value for name, value in parts.items()}
             if layer in self.owners:
                 arrays[f"owners/{index}"] = self.owners[layer]
+            if layer in self.nearest:
+                nearest = self.nearest[layer].to_arrays()
+                arrays |= {f"nearest/{index}/{name}": value for name, value in nearest.items()}
             if layer in self.mappers:
                 graph = self.mappers[layer].to_arrays()
                 arrays |= {f"mappers/{index}/{name}": value for name, value in graph.items()}
@@ -229,6 +236,7 @@ class Snapshot:
             distances=LAYER_DISTANCES.put_together(facts["distances"], arrays, count, stored.left_out),
             statistics=STATISTICS.put_together(facts["statistics"], arrays, count, stored.left_out),
             scales=found["scales"],
+            nearest=_nearest(stored, layers, len(found["sample_ids"])),
             parts=_parts(stored, layers, dims),
             owners={
                 layer: take(arrays, key, _OWNERS, dict(n_samples)) for key, layer in places.items() if key in arrays
@@ -266,6 +274,11 @@ def _with_missing(labels: NDArray[Any] | None, missing: NDArray[np.bool_] | None
 def _parts(stored: Stored, layers: Sequence[str], dims: Sequence[int]) -> dict[str, LayerParts]:
     names = ["n_points", *[name for dim in dims for name in (f"H{dim}", f"H{dim}/ends")]]
     return _of_layers("parts", names, layers, stored, lambda layer, arrays: LayerParts.from_arrays(arrays, dims))
+
+
+def _nearest(stored: Stored, layers: Sequence[str], n_samples: int) -> dict[str, NearestSamples]:
+    names = ["positions", "distances"]
+    return _of_layers("nearest", names, layers, stored, lambda _, arrays: NearestSamples.from_arrays(arrays, n_samples))
 
 
 def _mappers(stored: Stored, snapshot: Snapshot) -> dict[str, MapperGraph]:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from topocallback.hashing import sample_priorities
 from topocallback.measures.base import Statistic, check_option, is_count
-from topocallback.measures.euclidean import distance_matrix
+from topocallback.measures.euclidean import distance_matrix, k_nearest
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.topology.diagrams import that_die
 from topocallback.measures.topology.rips import rips_diagrams
 from topocallback.records.classes import name_classes
+from topocallback.records.nearest import N_NEAREST
 
 __all__ = ["ClassPersistence", "NeighbourAccuracy", "Silhouette"]
 
@@ -60,9 +61,8 @@ class NeighbourAccuracy(Statistic):
         if facts.n_points <= self.k:
             raise ValueError(f"Expected more than k={self.k} points for {self.key}, got {facts.n_points}.")
         codes, classes = name_classes(facts.labels)
-        others = facts.distances.copy()
-        np.fill_diagonal(others, np.inf)
-        nearest = codes[np.argsort(others, axis=1, kind="stable")[:, : self.k]]
+        points = facts.nearest[0] if self.k <= N_NEAREST else k_nearest(facts.distances, self.k)[0]
+        nearest = codes[points[:, : self.k]]
         cells = np.arange(len(codes))[:, None] * len(classes) + nearest
         votes = np.bincount(cells.ravel(), minlength=len(codes) * len(classes)).reshape(len(codes), len(classes))
         return float(np.mean(votes.argmax(axis=1) == codes))

@@ -1,0 +1,41 @@
+"""Words that the sentences of findings share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from topocallback.records.wording import layers_in_words, shown
+
+__all__ = ["about_layers", "per_layer", "sentence"]
+
+
+def about_layers(layers: Sequence[str]) -> str:
+    """A few layers by name, and how many more there are; what cannot be seen in a name is escaped.
+
+    Example:
+        >>> about_layers(("stem",)), about_layers(("a", "b"))
+        ("layer 'stem'", "layers 'a', 'b'")
+    """
+    return layers_in_words([shown(layer) for layer in layers])
+
+
+def sentence(text: str) -> str:
+    """A text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def per_layer(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One number per layer, as the evidence of a finding holds them: what is not finite as ``None``.
+
+    Example:
+        >>> per_layer({"stem": np.float64(0.5), "head": np.nan})
+        [{'layer': 'stem', 'value': 0.5}, {'layer': 'head', 'value': None}]
+    """
+    plain = {layer: value.item() if isinstance(value, np.generic) else value for layer, value in values.items()}
+    return [
+        {"layer": layer, "value": value if not isinstance(value, float) or np.isfinite(value) else None}
+        for layer, value in plain.items()
+    ]

@@ -1,0 +1,85 @@
+"""Which samples are nearest to each one in a layer: what says that a sample is odd, and beside which ones it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topocallback.records.expected import Expected, take_all
+
+__all__ = ["N_NEAREST", "NearestSamples"]
+
+N_NEAREST = 10
+"""How many neighbours of a sample a record keeps."""
+
+_EXPECTED = {
+    "positions": Expected("i", ("samples", "neighbours"), low=-1),
+    "distances": Expected("f", ("samples", "neighbours"), low=0, unknown=True),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class NearestSamples:
+    """The k samples that are nearest to each of n in one layer, from the nearest on.
+
+    Of equally near samples the one that was recorded first counts as nearer. A sample whose activations are not finite
+    is nobody's neighbour and has none: -1 and NaN.
+
+    Attributes:
+        positions: (n, k) which samples, as positions among the n.
+        distances: (n, k) how far away they are, in the activations' units.
+
+    Example:
+        >>> nearest = NearestSamples(np.array([[1], [0], [-1]]), np.array([[0.5], [0.5], [np.nan]]))
+        >>> nearest, nearest.is_known
+        (NearestSamples(3 samples, 1 nearest), array([ True,  True, False]))
+    """
+
+    positions: NDArray[np.signedinteger]
+    distances: NDArray[np.floating]
+
+    def __repr__(self) -> str:
+        return f"NearestSamples({len(self.positions)} samples, {self.positions.shape[1]} nearest)"
+
+    @classmethod
+    def of_points(
+        cls, positions: NDArray[np.integer], distances: NDArray[np.floating], rows: NDArray[np.integer], n_samples: int
+    ) -> NearestSamples:
+        """The same of finite points only, put where their samples stand.
+
+        Args:
+            positions: (m, k) which points are nearest to each of m.
+            distances: (m, k) how far away they are.
+            rows: (m,) which sample each point is.
+            n_samples: How many samples there are.
+        """
+        shape = n_samples, positions.shape[1]
+        small = np.int16 if n_samples <= np.iinfo(np.int16).max else np.int32
+        of_samples = np.full(shape, -1, dtype=small), np.full(shape, np.nan, dtype=np.float32)
+        of_samples[0][rows], of_samples[1][rows] = rows[positions], distances
+        return cls(*of_samples)
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """(n,) which samples have neighbours."""
+        return np.asarray((self.positions >= 0).all(axis=1) & (self.positions.shape[1] > 0))
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays for a file."""
+        return {"positions": self.positions, "distances": self.distances}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_samples: int) -> NearestSamples:
+        """The neighbours from what ``to_arrays`` gave.
+
+        Raises:
+            ValueError: If an array is missing, or they do not fit together or to so many samples.
+        """
+        found = take_all(arrays, _EXPECTED, {"samples": n_samples})
+        if (found["positions"] >= n_samples).any():
+            raise ValueError(f"its neighbours reach {found['positions'].max()}, but there are {n_samples} samples")
+        return cls(found["positions"], found["distances"])

@@ -22,10 +22,10 @@ from topocallback.measures.parallel import map_threads
 from topocallback.measures.sign_flips import N_PARTS
 from topocallback.memory import available_memory
 from topocallback.records.point_clouds import PointClouds
-from topocallback.records.results import Description, Results, StatisticTable
+from topocallback.records.results import Description, Key, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["gap_descriptions", "with_gap"]
+__all__ = ["gap_descriptions", "key_of_gap", "key_of_gap_p", "with_gap"]
 
 _KEY = "train_gap"
 
@@ -44,6 +44,28 @@ def gap_descriptions(options: AnalysisOptions) -> list[Description]:
     of_statistics = [_of_statistic(each.describe(options.length)) for each in _statistics(options).values()]
     distances = [each.describe(options.length) for each in _distances(options)]
     return of_statistics + [about for each in distances for about in (_of_distance(each), _of_p(each))]
+
+
+def key_of_gap(about: Description) -> Key:
+    """Under which key the table of a measure's gap is.
+
+    Args:
+        about: What the measure's own table is.
+
+    Example:
+        >>> key_of_gap(Description("sliced_wasserstein", 1))
+        ('train_gap_sliced_wasserstein', 1)
+    """
+    return f"{_KEY}_{about.measure}", about.homology_dim
+
+
+def key_of_gap_p(about: Description) -> Key:
+    """Under which key the table of the p-values of a distance's gap is.
+
+    Args:
+        about: What the distance's own table is.
+    """
+    return f"{_KEY}_p_{about.measure}", about.homology_dim
 
 
 def with_gap(
@@ -138,7 +160,7 @@ def _of_statistic(about: Description) -> Description:
     low, high = about.range
     return dataclasses.replace(
         about,
-        measure=f"{_KEY}_{about.measure}",
+        measure=key_of_gap(about)[0],
         label=f"Training minus validation: {_in_a_sentence(about.label)}",
         range=(low - high, high - low),
         more=f"{about.more} in training data" if about.more else "more in training data",
@@ -148,7 +170,7 @@ def _of_statistic(about: Description) -> Description:
 def _of_distance(about: Description) -> Description:
     return dataclasses.replace(
         about,
-        measure=f"{_KEY}_{about.measure}",
+        measure=key_of_gap(about)[0],
         label=f"Training from validation: {_in_a_sentence(about.label)}",
         kind="statistic",
         more="training and validation data further apart; two samples of one kind are about as far apart as the noise",
@@ -158,7 +180,7 @@ def _of_distance(about: Description) -> Description:
 def _of_p(about: Description) -> Description:
     return dataclasses.replace(
         about,
-        measure=f"{_KEY}_p_{about.measure}",
+        measure=key_of_gap_p(about)[0],
         label=f"Training from validation: p-value of the {_in_a_sentence(about.label)}",
         unit="",
         range=(0.0, 1.0),

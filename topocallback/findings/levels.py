@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from topocallback.records.results import LEVEL
 
-__all__ = ["surely"]
+__all__ = ["surely", "surely_in_any"]
 
 
 def surely(p_values: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.bool_]:
@@ -38,3 +40,15 @@ def surely(p_values: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.bo
     if is_tested.any():
         found[is_tested] = false_discovery_control(np.asarray(p_values)[is_tested]) <= level
     return found
+
+
+def surely_in_any(p_values: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Which layers differ in one homology dimension or more, so that of those that are said at most a share is wrong.
+
+    Args:
+        p_values: (L,) p-values for each homology dimension; see ``surely``.
+
+    Returns:
+        (L,) truth values.
+    """
+    return np.asarray(surely(np.array(p_values)).any(axis=0))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 
+from topocallback.findings.apart import from_reference, train_gap
 from topocallback.findings.broken import nan_layers
+from topocallback.findings.collapse import cosine_collapse, dead_units, rank_collapse
 from topocallback.findings.course import Course
+from topocallback.findings.movement import settled, still_moving, unmoved
+from topocallback.findings.redundancy import redundant
 from topocallback.records.finding import Finding
 from topocallback.records.snapshot import Snapshot
 
@@ -14,6 +18,15 @@ __all__ = ["KINDS", "findings_of"]
 
 KINDS: Mapping[str, Callable[[Course], list[Finding]]] = {
     "nan_layers": nan_layers,
+    "rank_collapse": rank_collapse,
+    "cosine_collapse": cosine_collapse,
+    "dead_units": dead_units,
+    "unmoved": unmoved,
+    "settled": settled,
+    "still_moving": still_moving,
+    "redundant": redundant,
+    "from_reference": from_reference,
+    "train_gap": train_gap,
 }
 """Name to what asks a run for the findings of that kind, in the order in which they are shown."""
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topocallback.records.wording import layers_in_words, shown
 
-__all__ = ["about_layers", "per_layer", "sentence"]
+__all__ = ["about_layers", "per_layer", "sentence", "times_noise"]
 
 
 def about_layers(layers: Sequence[str]) -> str:
@@ -39,3 +40,21 @@ def per_layer(values: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"layer": layer, "value": value if not isinstance(value, float) or np.isfinite(value) else None}
         for layer, value in plain.items()
     ]
+
+
+def times_noise(distances: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:
+    """The largest of several distances, each over its noise: as one speaks of it where there are homology dimensions.
+
+    Args:
+        distances: (L,) distances and (L,) noise, for each homology dimension.
+
+    Returns:
+        (L,) multiples; nothing over no noise is 0, and NaN stands where none is known.
+
+    Example:
+        >>> times_noise([(np.array([2.0, 0.0]), np.array([1.0, 0.0])), (np.array([3.0, np.nan]), np.array([1.0, 1.0]))])
+        array([3., 0.])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = [np.where(moved == 0, 0.0, moved / noise) for moved, noise in distances]
+    return np.asarray(np.fmax.reduce(shares))

@@ -68,6 +68,35 @@ class NearestSamples:
         """(n,) which samples have neighbours."""
         return np.asarray((self.positions >= 0).all(axis=1) & (self.positions.shape[1] > 0))
 
+    def shared_with(self, other: NearestSamples) -> float:
+        """The share of nearest neighbours that the same samples have in common in two layers, or at two steps.
+
+        Args:
+            other: The neighbours of the same n samples.
+
+        Returns:
+            The mean over the samples that have neighbours in both, in [0, 1]; NaN if there is none.
+
+        Raises:
+            ValueError: If there are not as many samples.
+
+        Example:
+            >>> first, second = (NearestSamples(np.array(p), np.ones((3, 2))) for p in (
+            ...     [[1, 2], [0, 2], [0, 1]], [[2, 1], [0, 2], [0, -1]]))
+            >>> first.shared_with(second)
+            1.0
+        """
+        if len(self.positions) != len(other.positions):
+            raise ValueError(
+                f"Expected neighbours of the same {len(self.positions)} samples, got {len(other.positions)} samples."
+            )
+        both = self.is_known & other.is_known
+        ours, theirs = self.positions[both], other.positions[both]
+        if not both.any():
+            return float("nan")
+        k = min(ours.shape[1], theirs.shape[1])
+        return float((ours[:, :k, None] == theirs[:, None, :k]).any(axis=2).mean())
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays for a file."""
         return {"positions": self.positions, "distances": self.distances}

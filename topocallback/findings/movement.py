@@ -1,0 +1,165 @@
+"""Which layers have settled, which do not move at all, and which still move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topocallback.findings.course import Course
+from topocallback.findings.evidence import curve, evidence
+from topocallback.findings.levels import surely_in_any
+from topocallback.findings.wording import about_layers, per_layer, sentence, times_noise
+from topocallback.records.finding import Finding
+from topocallback.records.results import LEVEL, LayerDistances
+
+__all__ = ["FEWEST_VALIDATIONS", "settled", "still_moving", "unmoved"]
+
+FEWEST_VALIDATIONS = 3
+"""How many validations a layer has to have been still for, to be said to have settled."""
+
+_OF_UNMOVED = "Said where every distance from the snapshot before is exactly 0, in all homology dimensions: counted."
+_OF_SETTLED = (
+    "Said where the distances from one snapshot to the next, added up since a step, are at most the layer's noise in "
+    f"every homology dimension, over at least {FEWEST_VALIDATIONS} validations. The layer is then no further from "
+    "where it was at that step than two independent samples of it are from each other."
+)
+_OF_MOVING = (
+    "Said where the test of the last two snapshots tells the layer apart from itself: p-values of all layers and "
+    f"homology dimensions together, by Benjamini and Hochberg at {LEVEL}."
+)
+
+
+def unmoved(run: Course) -> list[Finding]:
+    """Layers whose activations are the same, to the bit, as one validation before or longer.
+
+    Args:
+        run: The run.
+
+    Returns:
+        One finding for all such layers, or none.
+    """
+    tables, layers = _drifting(run)
+    since = {layer: _since_exactly(run, tables, layer) for layer in layers}
+    still = {layer: start for layer, start in since.items() if start < len(run.steps) - 1}
+    if not still:
+        return []
+    statement = (
+        f"{_since(run, still)} {_have(still)} not moved at all since then: nothing below trains, or it is frozen."
+    )
+    numbers = {"unmoved since step": per_layer({layer: run.steps[start] for layer, start in still.items()})}
+    view = curve(tables[0].about, "drift", tuple(still))
+    question = "Which layers do not train?"
+    return [Finding(question, tuple(still), statement, evidence(_OF_UNMOVED, numbers, view), 0.0, "unmoved")]
+
+
+def settled(run: Course) -> list[Finding]:
+    """Layers that stay where they are: candidates for freezing.
+
+    By the distances between diagrams. These are metrics, so that a layer cannot be further from where it was than its
+    distances from snapshot to snapshot add up to; a layer that wanders back and forth is not said to have settled.
+
+    Args:
+        run: The run.
+
+    Returns:
+        One finding for all such layers, without those that do not move at all, or none.
+    """
+    tables, layers = _drifting(run)
+    starts, moved = {}, {}
+    for layer in layers:
+        start = max(_since_within_noise(run, table, layer) for table in tables)
+        if start <= len(run.steps) - 1 - FEWEST_VALIDATIONS and _since_exactly(run, tables, layer) > start:
+            starts[layer] = start
+            moved[layer] = times_noise([_moved(run, table, layer, start) for table in tables])[0]
+    if not starts:
+        return []
+    statement = (
+        f"{_since(run, starts)} {_have(starts)} settled: all movements since then together are within what the choice "
+        "of samples explains. Candidates for freezing."
+    )
+    numbers = {
+        "settled since step": per_layer({layer: run.steps[start] for layer, start in starts.items()}),
+        "moved since then, in multiples of noise": per_layer(moved),
+    }
+    view = curve(tables[-1].about, "drift", tuple(starts))
+    question = "Which layers have settled?"
+    return [Finding(question, tuple(starts), statement, evidence(_OF_SETTLED, numbers, view), LEVEL, "settled")]
+
+
+def still_moving(run: Course) -> list[Finding]:
+    """Layers that the last two snapshots tell apart from themselves.
+
+    Args:
+        run: The run.
+
+    Returns:
+        One finding for all such layers, or none.
+    """
+    tables, layers = _drifting(run)
+    if not layers or run.last is None:
+        return []
+    is_moving = surely_in_any([table.drift_p for table in tables])
+    moving = [layer for layer, found in zip(run.last.layers, is_moving, strict=True) if found]
+    if not moving:
+        return []
+    sizes = dict(zip(run.last.layers, times_noise([(table.drift, table.noise) for table in tables]), strict=True))
+    times = {layer: sizes[layer] for layer in moving}
+    furthest = max(moving, key=lambda layer: times[layer])
+    which = about_layers(moving) if len(moving) < len(run.last.layers) else f"all {len(moving)} layers"
+    statement = (
+        f"{sentence(which)} still moved between steps {run.steps[-2]} and {run.steps[-1]}, {about_layers([furthest])} "
+        f"furthest: {times[furthest]:.2g} times its noise."
+    )
+    numbers = {"moved, in multiples of noise": per_layer(times)}
+    view = curve(tables[-1].about, "drift", tuple(moving))
+    question = "Which layers still move?"
+    return [Finding(question, tuple(moving), statement, evidence(_OF_MOVING, numbers, view), LEVEL, "still_moving")]
+
+
+def _drifting(run: Course) -> tuple[list[LayerDistances], tuple[str, ...]]:
+    """The tables that tell movements, and the layers whose last movement is known in each of them."""
+    tables = run.diagram_distances()
+    if run.last is None or len(run.steps) < 2 or not tables:
+        return [], ()
+    is_known = np.all([~np.isnan(table.drift) for table in tables], axis=0)
+    return tables, tuple(layer for layer, known in zip(run.last.layers, is_known, strict=True) if known)
+
+
+def _since_exactly(run: Course, tables: Sequence[LayerDistances], layer: str) -> int:
+    """The first position from which on nothing has moved; the last one, if it has moved just now."""
+    drifts = np.array([run.line(table.about.key, "drift", layer) for table in tables])
+    return _after_the_last(~(drifts == 0).all(axis=0))
+
+
+def _since_within_noise(run: Course, table: LayerDistances, layer: str) -> int:
+    """The first position from which on all movements together are within noise."""
+    noise = run.line(table.about.key, "noise", layer)[-1]
+    later = np.cumsum(run.line(table.about.key, "drift", layer)[:0:-1])[::-1]  # from each position to the end
+    return _after_the_last(np.concatenate([[False], ~(later <= noise)]))
+
+
+def _after_the_last(has_moved: NDArray[np.bool_]) -> int:
+    """The position of the last movement into a snapshot: from there on there is none."""
+    found = np.flatnonzero(has_moved[1:])
+    return int(found[-1]) + 1 if len(found) else 0
+
+
+def _moved(
+    run: Course, table: LayerDistances, layer: str, start: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All movements since a position together, and the layer's noise."""
+    drift, noise = (run.line(table.about.key, name, layer) for name in ("drift", "noise"))
+    return drift[start + 1 :].sum(keepdims=True), noise[-1:]
+
+
+def _since(run: Course, starts: dict[str, int]) -> str:
+    """The layers, and since when: at once where it is the same for all."""
+    steps = sorted({run.steps[start] for start in starts.values()})
+    when = f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
+    return f"{sentence(about_layers(tuple(starts)))} (since {when})"
+
+
+def _have(layers: dict[str, int]) -> str:
+    return "has" if len(layers) == 1 else "have"

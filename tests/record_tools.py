@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from topocallback.records.archive import archive_folder, archive_path
+from topocallback.records.nearest import NearestSamples
 from topocallback.records.parts import LayerParts
 from topocallback.records.results import Description, LayerDistances, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
@@ -61,6 +62,7 @@ def example(step=3, layers=ODD_NAMES, labels=None, n=6):
             )
         },
         owners={layers[0]: np.array([0, 0, 1, 5])},
+        nearest={layers[-1]: NearestSamples.of_points(np.array([[1], [0]]), np.ones((2, 1)), np.array([1, 4]), n)},
         problems={layers[0]: "3 of 6 points hold NaN or infinity and were left out.", "gone": "“never” called"},
         seconds={"total": 0.1 + 0.2, "diagrams": 1e-300},
         options={"homology_dims": [0, 1], "measures": ["sliced_wasserstein", "a/b_H7"], "scale": "quantile"},

@@ -8,7 +8,7 @@ import pytest
 from cloud_tools import CLOUDS, exact_distances, gaussian, points_on_a_grid
 from hypothesis import given
 
-from topocallback.measures.euclidean import distance_matrix
+from topocallback.measures.euclidean import distance_matrix, k_nearest
 
 every_cloud = pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
 
@@ -148,3 +148,16 @@ def test_distances_of_wide_points_are_made_without_a_copy_of_the_cloud():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < cloud.nbytes
+
+
+@pytest.mark.parametrize("cloud", ["distinct", "many equal"])
+@pytest.mark.parametrize("k", [0, 1, 10, 59])
+def test_the_nearest_points_are_those_of_sorting_all_of_them(cloud, k):
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(60, 3)) if cloud == "distinct" else rng.integers(0, 3, size=(60, 2))
+    distances = distance_matrix(points)
+    others = distances + np.diag(np.full(60, np.inf))
+    order = np.argsort(others, axis=1, kind="stable")[:, :k]
+    found, away = k_nearest(distances, k)
+    np.testing.assert_array_equal(found, order)
+    np.testing.assert_array_equal(away, np.take_along_axis(others, order, axis=1))

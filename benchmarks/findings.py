@@ -1,0 +1,307 @@
+"""How often each kind of finding speaks where there is nothing to say, and how often it finds what was planted.
+
+Small residual networks on MNIST (seven layers, 256 validation images). In *null* cases nothing is there to be found by
+the kinds that are asked: these should speak in at most 5 % of cases. In *planted* cases something is, in a known layer
+or in known samples. A case is drawn anew for every seed.
+
+    python benchmarks/findings.py --seeds 100 --page docs/findings_rates.md
+    python benchmarks/findings.py --seeds 4 --only "identity block"
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from findings_networks import Network, clouds_of, images_of, mnist, train
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import mse_loss, normalize
+
+from topocallback import AnalysisOptions, Finding, PointClouds, Snapshot, analyse, findings_of
+from topocallback.analysis.analyse import analyse_next
+from topocallback.analysis.analysed import Analysed
+from topocallback.analysis.gap import with_gap
+
+Ids = NDArray[np.int64]
+
+OPTIONS = AnalysisOptions(mapper=False)
+SAMPLES = 256
+_TRAINED_ON = 1500  # images; the others are there to be validated on
+_OF_ALERTS = ("nan_layers", "rank_collapse", "cosine_collapse", "dead_units")
+_OF_MOVEMENT = ("still_moving", "from_reference")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Runs in which something is known.
+
+    Attributes:
+        name: What is done.
+        kinds: The kinds of findings that should be silent, or, where something is planted, the one that should speak.
+        make: From a seed to a run, and what is planted in it: layers or samples.
+        is_planted: Whether something is.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    make: Callable[[int], tuple[list[Snapshot], set[object]]]
+    is_planted: bool = False
+
+
+@dataclasses.dataclass
+class Tally:
+    """What came out for one kind in one case.
+
+    Attributes:
+        cases: How many runs there were.
+        spoken: In how many the kind spoke; where something is planted, in how many it named what is.
+        named: How many layers or samples were named in all.
+        right: How many of these are among what was planted.
+        planted: How many there are to be found.
+    """
+
+    cases: int = 0
+    spoken: int = 0
+    named: int = 0
+    right: int = 0
+    planted: int = 0
+
+    def add(self, found: Sequence[Finding], planted: set[object]) -> None:
+        """Count one run."""
+        named = {name for finding in found for name in (finding.samples or finding.layers)}
+        self.cases += 1
+        self.spoken += bool(named & planted) if planted else bool(found)
+        self.named, self.right = self.named + len(named), self.right + len(named & planted)
+        self.planted += len(planted)
+
+
+# -- Runs --------------------------------------------------------------------------------------------------------------
+
+
+def run_of(clouds: Sequence[PointClouds]) -> list[Snapshot]:
+    """The snapshots of a run, each against the one before and the first one."""
+    analysed: list[Analysed] = []
+    for step, each in enumerate(clouds):
+        before = (analysed[-1], analysed[0]) if analysed else (None, None)
+        analysed.append(analyse_next(each, OPTIONS, step, step, *before))
+    return [each.snapshot for each in analysed]
+
+
+def ids_of(seed: int, count: int = SAMPLES) -> Ids:
+    """Images to validate on: others for every seed."""
+    held_out = np.arange(_TRAINED_ON, len(mnist()[1]))
+    return np.sort(np.random.default_rng(seed).choice(held_out, count, replace=False))
+
+
+def validated(
+    seed: int,
+    epochs: int,
+    network: Network | None = None,
+    *,
+    rate: float = 2e-3,
+    at_epoch: dict[int, Callable[[Network], object]] | None = None,
+    loss: Callable[[Network, Tensor, Tensor], Tensor] | None = None,
+) -> tuple[Network, list[PointClouds]]:
+    """A network that is trained, and what its layers gave before the first epoch and after each one."""
+    network, ids = network or Network(seed), ids_of(seed)
+    images, labels = images_of(np.arange(_TRAINED_ON))
+    clouds = [clouds_of(network, ids)]
+
+    def validate(epoch: int) -> None:
+        clouds.append(clouds_of(network, ids))
+        for wanted, do in (at_epoch or {}).items():
+            if wanted == epoch:
+                do(network)
+
+    train(network, epochs, images=images, labels=labels, rate=rate, seed=seed, loss=loss, after_epoch=validate)
+    return network, clouds
+
+
+def trained(seed: int, epochs: int = 2) -> Network:
+    """A network that is trained already; one of ten, whatever the seed."""
+    if (seed % 10, epochs) not in _TRAINED:
+        images, labels = images_of(np.arange(_TRAINED_ON))
+        _TRAINED[seed % 10, epochs] = train(Network(seed % 10), epochs, images=images, labels=labels, seed=seed % 10)
+    return _TRAINED[seed % 10, epochs]
+
+
+_TRAINED: dict[tuple[int, int], Network] = {}
+
+
+# -- Where there is nothing to say -------------------------------------------------------------------------------------
+
+
+def learning_rate_0(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """The end of a training, at which nothing moves any more."""
+    clouds = clouds_of(trained(seed), ids_of(seed))
+    return run_of([clouds] * 4), set()
+
+
+def frozen(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """An untrained network that is not trained."""
+    clouds = clouds_of(Network(seed), ids_of(seed))
+    return run_of([clouds] * 4), set()
+
+
+def fresh_samples(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """One trained network, on other samples at each step."""
+    both = np.random.default_rng(seed).permutation(np.arange(_TRAINED_ON, len(mnist()[1])))[: 3 * SAMPLES]
+    return run_of([clouds_of(trained(seed), np.sort(ids)) for ids in np.split(both, 3)]), set()
+
+
+def shuffled_labels(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """A trained network whose samples have each other's labels."""
+    ids = ids_of(seed)
+    labels = np.random.default_rng(seed).permutation(mnist()[1][ids])
+    return run_of([clouds_of(trained(seed), ids, labels)]), set()
+
+
+def no_gap(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """A network that knows neither of two halves of samples."""
+    ids = np.random.default_rng(seed).permutation(ids_of(seed, 2 * SAMPLES))
+    ours, theirs = (clouds_of(trained(seed), np.sort(half)) for half in np.split(ids, 2))
+    return [with_gap(Analysed(analyse(ours, OPTIONS)), ours, theirs, OPTIONS)], set()
+
+
+def sound_training(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """A sound network that learns, at a constant rate: no layer is redundant, broken, or has settled."""
+    return run_of(validated(seed, 5)[1]), set()
+
+
+# -- What is planted ---------------------------------------------------------------------------------------------------
+
+
+def frozen_from(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """The stem and the first block are frozen after the second epoch, and looked at after the third."""
+
+    def freeze(network: Network) -> None:
+        for part in (network.stem, network.blocks[0]):
+            part.requires_grad_(False)
+            part.train = lambda mode=True, part=part: part  # type: ignore[assignment,misc]  # nor its running means
+            part.eval()
+
+    return run_of(validated(seed, 3, at_epoch={2: freeze})[1]), {"stem", "blocks.0"}
+
+
+def identity_block(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """The third block of a trained network is turned into identity."""
+    network = Network(seed)
+    network.load_state_dict(trained(seed).state_dict())
+    torch.nn.init.zeros_(network.blocks[2].norm.weight)
+    torch.nn.init.zeros_(network.blocks[2].norm.bias)
+    return run_of([clouds_of(network, ids_of(seed))]), {"blocks.1", "blocks.2"}
+
+
+def collapsed_head(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """The projection learns to be the same for an image and its mirror image, and nothing else keeps it apart."""
+
+    def same_for_both(network: Network, images: Tensor, labels: Tensor) -> Tensor:
+        views = (_projected(network, each) for each in (images, images.flip(3)))
+        return mse_loss(*(normalize(view, dim=1) for view in views))
+
+    return run_of(validated(seed, 3, rate=1e-2, loss=same_for_both)[1]), {"projection", "head"}
+
+
+def _projected(network: Network, images: Tensor) -> Tensor:
+    features: Tensor = network.projection(network.blocks(torch.relu(network.stem(images))).mean(dim=(2, 3)))
+    return features
+
+
+def dead_units(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """A tenth of the projection's units never fire."""
+    network = Network(seed)
+    network.load_state_dict(trained(seed).state_dict())
+    with torch.no_grad():
+        network.projection[0].bias[: round(0.1 * 48)] = -1e3
+    return run_of([clouds_of(network, ids_of(seed))]), {"projection"}
+
+
+def learnt_by_heart(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """Random labels of 300 images, learnt by heart."""
+    rng = np.random.default_rng(seed)
+    ids = rng.permutation(len(mnist()[1]))[:300]
+    images, _ = images_of(ids)
+    network = train(Network(seed), 40, images=images, labels=torch.from_numpy(rng.integers(0, 10, 300)), seed=seed)
+    others = np.sort(rng.choice(np.setdiff1d(np.arange(len(mnist()[1])), ids), SAMPLES, replace=False))
+    ours, theirs = clouds_of(network, others), clouds_of(network, np.sort(ids)[:SAMPLES])
+    return [with_gap(Analysed(analyse(ours, OPTIONS)), ours, theirs, OPTIONS)], {"head"}
+
+
+def not_a_number(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """One weight of the projection is NaN."""
+    network = Network(seed)
+    with torch.no_grad():
+        network.projection[0].weight[0, 0] = float("nan")
+    return run_of([clouds_of(network, ids_of(seed))]), {"projection", "head"}
+
+
+def learning(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """A network in its first epoch."""
+    return run_of(validated(seed, 1)[1]), {"head", "projection"}
+
+
+CASES = (
+    Case("learning rate 0", (*_OF_ALERTS, *_OF_MOVEMENT, "redundant"), learning_rate_0),
+    Case("untrained and frozen", (*_OF_ALERTS, *_OF_MOVEMENT, "redundant"), frozen),
+    Case("fresh samples", (*_OF_ALERTS, *_OF_MOVEMENT, "unmoved", "settled", "redundant"), fresh_samples),
+    Case("shuffled labels", ("separation", "label_suspects"), shuffled_labels),
+    Case("no gap", ("train_gap",), no_gap),
+    Case("sound training", (*_OF_ALERTS, "unmoved", "settled", "redundant", "near_duplicates", "outliers"), sound_training),
+    Case("frozen from a step on", ("unmoved",), frozen_from, is_planted=True),
+    Case("identity block", ("redundant",), identity_block, is_planted=True),
+    Case("collapsed projection", ("cosine_collapse",), collapsed_head, is_planted=True),
+    Case("a tenth of units dead", ("dead_units",), dead_units, is_planted=True),
+    Case("random labels learnt by heart", ("train_gap",), learnt_by_heart, is_planted=True),
+    Case("a weight that is NaN", ("nan_layers",), not_a_number, is_planted=True),
+    Case("the first epoch", ("still_moving",), learning, is_planted=True),
+    Case("the first epoch", ("from_reference",), learning, is_planted=True),
+)  # fmt: skip
+
+
+def tallied(case: Case, seeds: Sequence[int]) -> dict[str, Tally]:
+    """What comes out of a case, by kind."""
+    found = {kind: Tally() for kind in case.kinds}
+    for seed in seeds:
+        run, planted = case.make(seed)
+        said = findings_of(run)
+        for kind, tally in found.items():
+            tally.add([finding for finding in said if finding.kind == kind], planted)
+    return found
+
+
+def rows(cases: Sequence[Case], seeds: Sequence[int]) -> Iterator[str]:
+    """One row of a table for each case and kind."""
+    for case in cases:
+        start = time.perf_counter()
+        for kind, tally in tallied(case, seeds).items():
+            right = f"{tally.right} of {tally.named} named, {tally.planted} planted" if case.is_planted else ""
+            yield f"| {case.name} | `{kind}` | {tally.spoken} of {tally.cases} | {right} |"
+        print(f"# {case.name}: {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def main() -> None:
+    """Print the table, or write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20, help="runs of each case")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--only", default="", help="a case, by its name or a part of it")
+    parser.add_argument("--page", type=Path, help="write the table here as well")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    seeds = range(options.first, options.first + options.seeds)
+    lines = ["| Case | Kind | Spoke | What it named |", "| --- | --- | --- | --- |"]
+    for row in rows([case for case in CASES if options.only in case.name], seeds):
+        lines.append(row)
+        print(row, flush=True)
+    if options.page:
+        options.page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

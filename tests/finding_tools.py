@@ -14,7 +14,9 @@ def of_layers(value, count):
     return np.broadcast_to(np.asarray(value, dtype=np.float64), (count,)).copy()
 
 
-def snapshot(step, layers=LAYERS, *, n=100, statistics=None, nearest=None, labels=None, dims=(0, 1), **numbers):
+def snapshot(
+    step, layers=LAYERS, *, n=100, statistics=None, nearest=None, labels=None, dims=(0, 1), parameters=None, **numbers
+):
     """A snapshot of one step.
 
     Args:
@@ -24,6 +26,7 @@ def snapshot(step, layers=LAYERS, *, n=100, statistics=None, nearest=None, label
         statistics: Measure to numbers.
         nearest: Layer to (n, k) positions of nearest samples.
         labels: The samples' labels.
+        parameters: Layer to a hash of its parameters.
         dims: Homology dimensions, each with the same numbers.
         numbers: Fields of its tables of distances: one number for each layer, or for each pair.
     """
@@ -47,6 +50,7 @@ def snapshot(step, layers=LAYERS, *, n=100, statistics=None, nearest=None, label
             for measure, values in (statistics or {}).items()
         ),
         scales=np.ones(count),
+        parameters=parameters or {},
         nearest={
             layer: NearestSamples(np.asarray(positions), np.ones(np.shape(positions)))
             for layer, positions in (nearest or {}).items()

@@ -3,7 +3,7 @@ import pytest
 from finding_tools import drifting, snapshot
 
 from topocallback.findings.course import Course
-from topocallback.findings.movement import settled, still_moving, unmoved
+from topocallback.findings.movement import frozen, settled, still_moving, unmoved
 
 
 def test_layers_that_are_the_same_to_the_bit_do_not_train_since_the_step_from_which_on_they_are():
@@ -78,3 +78,34 @@ def test_a_layer_that_comes_later_is_looked_at_from_then_on():
     late = [snapshot(step, layers=("stem", "new"), drift=[0, d], drift_p=1) for step, d in ((20, np.nan), (30, 0))]
     (found,) = unmoved(Course([*early, *late]))
     assert found.numbers["unmoved since step"] == [{"layer": "stem", "value": 0}, {"layer": "new", "value": 20}]
+
+
+def with_parameters(*of_steps, **numbers):
+    """A run of which the parameters of its three layers at each step are given by a letter each."""
+    return [
+        snapshot(10 * i, parameters=dict(zip(("stem", "body", "head"), letters, strict=True)), **numbers)
+        for i, letters in enumerate(of_steps)
+    ]
+
+
+def test_a_layer_whose_parameters_do_not_change_is_frozen_although_it_moves():
+    run = Course(with_parameters("aaa", "bab", "bac", "bad", drift=2))
+    (found,) = frozen(run)
+    assert found.layers == ("stem", "body")
+    assert found.numbers["unchanged since step"] == [{"layer": "stem", "value": 10}, {"layer": "body", "value": 0}]
+
+
+def test_parameters_that_come_back_are_frozen_since_they_came_back():
+    (found,) = frozen(Course(with_parameters("aaa", "bbb", "abc", "acd")))
+    assert found.numbers["unchanged since step"] == [{"layer": "stem", "value": 20}]
+
+
+def test_a_frozen_layer_is_not_said_to_be_unmoved_or_settled_as_well():
+    run = Course(with_parameters("aaa", "aba", "aca", "ada", drift=[0, 0, 0.1]))
+    assert [finding.layers for finding in frozen(run)] == [("stem", "head")]
+    assert [finding.layers for finding in unmoved(run)] == [("body",)]
+    assert settled(run) == []
+
+
+def test_of_one_snapshot_and_of_unknown_parameters_nothing_is_said():
+    assert frozen(Course(with_parameters("aaa"))) == frozen(Course(drifting(0, 0))) == frozen(Course()) == []

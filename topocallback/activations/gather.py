@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -118,8 +119,8 @@ def gather_recordings(recording: Recording, layers: tuple[str, ...], seed: int, 
     edges = _all_edges(recording.edges, mine, slot[mine], slots, device) if has_edges else None
     if dist.get_rank() != 0:
         return Recording(recording.ids, {}, None, problems)
-    return Recording(
-        ids[chosen], vectors, labels, problems, recording.positions, text, recording.about, recording.weights, edges
+    return dataclasses.replace(
+        recording, ids=ids[chosen], vectors=vectors, labels=labels, problems=problems, text=text, edges=edges
     )
 
 

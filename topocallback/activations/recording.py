@@ -34,6 +34,7 @@ class Recording:
         about: How it was recorded, as JSON can hold it.
         weights: Layer name to its own weights, where they were asked for and it has any.
         edges: (m, 2) slots of nodes that are joined by an edge; ``None`` where that is not known.
+        parameters: Layer name to a hash of its parameters; see ``parameter_digests``.
         together: Layer to the names of its calls, whose vectors are points of one cloud, several of each sample.
     """
 
@@ -46,6 +47,7 @@ class Recording:
     about: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, LayerWeights] = field(default_factory=dict)
     edges: NDArray[np.int64] | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
     together: dict[str, list[str]] = field(default_factory=dict)
 
     def to_point_clouds(self, *, hand_over: bool = False) -> PointClouds:
@@ -66,10 +68,12 @@ class Recording:
             clouds[name] = values.cpu().numpy() if in_order else values.cpu()[index].numpy()
             if self.positions is not None:
                 clouds[name], owners[name] = self.positions.unpack(clouds[name])
-        problems, weights = dict(self.problems), dict(self.weights)
+        problems, weights, parameters = dict(self.problems), dict(self.weights), dict(self.parameters)
         if self.together:
             clouds, owners = _joined(clouds, owners, self.together, len(slots), problems)
-            weights |= {layer: weights[calls[0]] for layer, calls in self.together.items() if calls[0] in weights}
+            firsts = {layer: calls[0] for layer, calls in self.together.items()}
+            weights |= {layer: weights[call] for layer, call in firsts.items() if call in weights}
+            parameters |= {layer: parameters[call] for layer, call in firsts.items() if call in parameters}
         return PointClouds(
             clouds=clouds,
             owners=owners,
@@ -78,6 +82,7 @@ class Recording:
             problems=problems,
             recording=self.about,
             weights={name: weights[name] for name in clouds if name in weights},
+            parameters={name: parameters[name] for name in clouds if name in parameters},
             edges=None if self.edges is None else edges_among(self.edges, slots, len(self.ids)),
         )
 

@@ -24,6 +24,7 @@ from topocallback.activations.labels import TextLabels, find_labels
 from topocallback.activations.masks import MaskFinder
 from topocallback.activations.options import ValidationOptions
 from topocallback.activations.padding import may_be_padded
+from topocallback.activations.parameters import parameter_digests
 from topocallback.activations.positions import Positions
 from topocallback.activations.recorder import ActivationRecorder
 from topocallback.activations.recording import Recording
@@ -227,6 +228,7 @@ class ValidationRecorder:
         own = self._activations.recording(calls)
         own.text = self._text
         own.about = self.about()
+        own.parameters = parameter_digests(self._activations.modules(calls))
         own.edges = None if self._edges is None else self._edges.among(own.ids)
         if self._needs_weights:
             own.weights, unread = weights_of_layers(self._module, self._activations.modules(calls))

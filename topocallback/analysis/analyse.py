@@ -198,6 +198,7 @@ def analyse_next(
         options=options.describe(),
         versions=_versions(),
         recording=clouds.recording,
+        parameters=clouds.parameters,
     )
     needs_clouds = any(not distance.from_diagrams for distance in options.distances)
     kept = KeptClouds.of(clouds, step, digests) if needs_clouds else None

@@ -44,6 +44,7 @@ class Course:
         self.last: Snapshot | None = None
         self.steps: list[int] = []
         self._numbers: list[dict[tuple[Key, str], Mapping[str, float]]] = []
+        self._parameters: list[Mapping[str, str]] = []
         for snapshot in snapshots:
             self.add(snapshot)
 
@@ -52,10 +53,11 @@ class Course:
         if self.last is not None:
             found = differences(self.last, snapshot)
             if found.meaning or found.samples:
-                self.steps, self._numbers = [], []
+                self.steps, self._numbers, self._parameters = [], [], []
         self.last = snapshot
         self.steps.append(snapshot.step)
         self._numbers.append(dict(_numbers(snapshot)))
+        self._parameters.append(snapshot.parameters)
 
     def line(self, key: Key, name: str, layer: str) -> NDArray[np.float64]:
         """One number of a layer at every step.
@@ -70,6 +72,13 @@ class Course:
         """
         found = (numbers.get((key, name), {}) for numbers in self._numbers)
         return np.array([of_step.get(layer, np.nan) for of_step in found], dtype=np.float64)
+
+    def same_parameters(self, layer: str) -> int | None:
+        """The first position from which on a layer's parameters are what they are now; ``None`` if not known."""
+        found = [of_step.get(layer) for of_step in self._parameters]
+        if not found or found[-1] is None:
+            return None
+        return next(i for i in range(len(found)) if all(each == found[-1] for each in found[i:]))
 
     def diagram_distances(self) -> list[LayerDistances]:
         """The last snapshot's tables of distances between diagrams, of the first measure that has a noise."""

@@ -14,11 +14,15 @@ from topocallback.findings.wording import about_layers, per_layer, sentence, tim
 from topocallback.records.finding import Finding
 from topocallback.records.results import LEVEL, LayerDistances
 
-__all__ = ["FEWEST_VALIDATIONS", "settled", "still_moving", "unmoved"]
+__all__ = ["FEWEST_VALIDATIONS", "frozen", "settled", "still_moving", "unmoved"]
 
 FEWEST_VALIDATIONS = 3
 """How many validations a layer has to have been still for, to be said to have settled."""
 
+_OF_FROZEN = (
+    "Said where none of a layer's parameters, those of the modules in it included, has changed since the snapshot "
+    "before: counted; of a parameter of more than 16,384 values, so many of them are looked at."
+)
 _OF_UNMOVED = "Said where every distance from the snapshot before is exactly 0, in all homology dimensions: counted."
 _OF_SETTLED = (
     "Said where the distances from one snapshot to the next, added up since a step, are at most the layer's noise in "
@@ -31,8 +35,36 @@ _OF_MOVING = (
 )
 
 
+def frozen(run: Course) -> list[Finding]:
+    """Layers whose parameters are what they were one validation before or longer.
+
+    Args:
+        run: The run.
+
+    Returns:
+        One finding for all such layers, or none.
+    """
+    still = _frozen(run)
+    if run.last is None or not still:
+        return []
+    which = "" if len(still) < len(run.last.parameters) else " This is so of all layers that have any."
+    statement = f"No parameter of {_since(run, still)} has changed since then: frozen, or held by no optimiser.{which}"
+    numbers = {"unchanged since step": per_layer({layer: run.steps[start] for layer, start in still.items()})}
+    question = "Which layers do not train?"
+    return [Finding(question, tuple(still), statement, evidence(_OF_FROZEN, numbers), 0.0, "frozen")]
+
+
+def _frozen(run: Course) -> dict[str, int]:
+    """The layers whose parameters have not changed, and since which position."""
+    layers = () if run.last is None else run.last.layers
+    since = {layer: run.same_parameters(layer) for layer in layers}
+    return {layer: start for layer, start in since.items() if start is not None and start < len(run.steps) - 1}
+
+
 def unmoved(run: Course) -> list[Finding]:
-    """Layers whose activations are the same, to the bit, as one validation before or longer.
+    """Layers whose activations are the same, to the bit, as one validation before or longer, though they may train.
+
+    Not those of which ``frozen`` says it.
 
     Args:
         run: The run.
@@ -42,15 +74,17 @@ def unmoved(run: Course) -> list[Finding]:
     """
     tables, layers = _drifting(run)
     since = {layer: _since_exactly(run, tables, layer) for layer in layers}
-    still = {layer: start for layer, start in since.items() if start < len(run.steps) - 1}
+    excused = _frozen(run)
+    still = {layer: start for layer, start in since.items() if start < len(run.steps) - 1 and layer not in excused}
     if not still:
         return []
     statement = (
-        f"{_since(run, still)} {_have(still)} not moved at all since then: nothing below trains, or it is frozen."
+        f"{sentence(_since(run, still))} {_have(still)} not moved at all since then, to the bit: nothing that leads to "
+        f"{'it' if len(still) == 1 else 'them'} trains."
     )
     numbers = {"unmoved since step": per_layer({layer: run.steps[start] for layer, start in still.items()})}
     view = curve(tables[0].about, "drift", tuple(still))
-    question = "Which layers do not train?"
+    question = "Which layers do not move?"
     return [Finding(question, tuple(still), statement, evidence(_OF_UNMOVED, numbers, view), 0.0, "unmoved")]
 
 
@@ -67,8 +101,8 @@ def settled(run: Course) -> list[Finding]:
         One finding for all such layers, without those that do not move at all, or none.
     """
     tables, layers = _drifting(run)
-    starts, moved = {}, {}
-    for layer in layers:
+    starts, moved, excused = {}, {}, _frozen(run)
+    for layer in (layer for layer in layers if layer not in excused):
         start = max(_since_within_noise(run, table, layer) for table in tables)
         if start <= len(run.steps) - 1 - FEWEST_VALIDATIONS and _since_exactly(run, tables, layer) > start:
             starts[layer] = start
@@ -76,8 +110,8 @@ def settled(run: Course) -> list[Finding]:
     if not starts:
         return []
     statement = (
-        f"{_since(run, starts)} {_have(starts)} settled: all movements since then together are within what the choice "
-        "of samples explains. Candidates for freezing."
+        f"{sentence(_since(run, starts))} {_have(starts)} settled: all movements since then together are within what "
+        "the choice of samples explains. Candidates for freezing."
     )
     numbers = {
         "settled since step": per_layer({layer: run.steps[start] for layer, start in starts.items()}),
@@ -158,7 +192,7 @@ def _since(run: Course, starts: dict[str, int]) -> str:
     """The layers, and since when: at once where it is the same for all."""
     steps = sorted({run.steps[start] for start in starts.values()})
     when = f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
-    return f"{sentence(about_layers(tuple(starts)))} (since {when})"
+    return f"{about_layers(tuple(starts))} (since {when})"
 
 
 def _have(layers: dict[str, int]) -> str:

@@ -9,7 +9,7 @@ from topocallback.findings.apart import from_reference, train_gap
 from topocallback.findings.broken import nan_layers
 from topocallback.findings.collapse import cosine_collapse, dead_units, rank_collapse
 from topocallback.findings.course import Course
-from topocallback.findings.movement import settled, still_moving, unmoved
+from topocallback.findings.movement import frozen, settled, still_moving, unmoved
 from topocallback.findings.redundancy import redundant
 from topocallback.records.finding import Finding
 from topocallback.records.snapshot import Snapshot
@@ -21,6 +21,7 @@ KINDS: Mapping[str, Callable[[Course], list[Finding]]] = {
     "rank_collapse": rank_collapse,
     "cosine_collapse": cosine_collapse,
     "dead_units": dead_units,
+    "frozen": frozen,
     "unmoved": unmoved,
     "settled": settled,
     "still_moving": still_moving,

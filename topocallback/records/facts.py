@@ -143,6 +143,7 @@ _FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "problems": _TEXTS,
     "left_out": _TEXTS,
     "versions": _TEXTS,
+    "parameters": _TEXTS,
     "seconds": (_named(_is_number), "numbers by name"),
     "options": (_are_options, "options by name"),
     "recording": (_named(lambda value: True), "answers by name"),

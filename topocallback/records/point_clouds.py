@@ -33,6 +33,7 @@ class PointClouds(Mapping[str, NDArray[Any]]):
         recording: How the clouds were recorded: text to what JSON can hold, such as ``{"pooling": "mean", "seed": 0}``.
             A snapshot carries it on, and what was recorded otherwise is not compared. Empty: not known.
         weights: Layer name to its weights, for measures that need them; none for a layer that has none of its own.
+        parameters: Layer name to a hash of the layer's parameters: where it is what it was, they have not changed.
         edges: (m, 2) positions of samples that are joined by an edge, where samples are the nodes of graphs; ``None``
             where that is not known.
 
@@ -58,6 +59,7 @@ class PointClouds(Mapping[str, NDArray[Any]]):
     recording: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, LayerWeights] = field(default_factory=dict)
     edges: NDArray[np.int64] | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels is not None:

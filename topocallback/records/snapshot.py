@@ -80,6 +80,8 @@ class Snapshot:
         classes: The order of the names of the labels' classes, if the labels came with one.
         recording: How the layers were recorded, such as ``{"pooling": "mean", "n_samples": 512, "seed": 0}``; empty
             where that is not known, as in archives of earlier versions.
+        parameters: Layer to a hash of its parameters, those of the modules in it included: where it is what it was at
+            another step, they have not changed. Not of layers without parameters, nor in archives of earlier versions.
         reference: What ``drift_from_reference`` is measured from, in words; empty where there is nothing.
 
     Example:
@@ -115,6 +117,7 @@ class Snapshot:
     classes: tuple[str, ...] = ()
     recording: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels is not None:
@@ -169,6 +172,7 @@ class Snapshot:
             "classes": self.classes,
             "recording": dict(self.recording),
             "reference": self.reference,
+            "parameters": dict(self.parameters),
         }
         return save_record(path, facts, self._arrays() | arrays | more)
 
@@ -248,6 +252,7 @@ class Snapshot:
             classes=tuple(facts.get("classes", ())),
             recording=facts.get("recording", {}),  # what earlier versions wrote has none
             reference=facts.get("reference", ""),
+            parameters=facts.get("parameters", {}),
         )
         return replace(snapshot, mappers=_mappers(stored, snapshot))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from findings_networks import Network, clouds_of, images_of, mnist, train
+from findings_networks import LAYERS, Network, clouds_of, images_of, mnist, train
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import mse_loss, normalize
@@ -178,15 +178,13 @@ def sound_training(seed: int) -> tuple[list[Snapshot], set[object]]:
 
 
 def frozen_from(seed: int) -> tuple[list[Snapshot], set[object]]:
-    """The stem and the first block are frozen after the second epoch, and looked at after the third."""
+    """One layer, whichever, is frozen after the second epoch, and looked at after the third."""
+    layer = LAYERS[seed % len(LAYERS)]
 
     def freeze(network: Network) -> None:
-        for part in (network.stem, network.blocks[0]):
-            part.requires_grad_(False)
-            part.train = lambda mode=True, part=part: part  # type: ignore[assignment,misc]  # nor its running means
-            part.eval()
+        network.get_submodule(layer).requires_grad_(False)
 
-    return run_of(validated(seed, 3, at_epoch={2: freeze})[1]), {"stem", "blocks.0"}
+    return run_of(validated(seed, 3, at_epoch={2: freeze})[1]), {layer}
 
 
 def identity_block(seed: int) -> tuple[list[Snapshot], set[object]]:
@@ -252,8 +250,8 @@ CASES = (
     Case("fresh samples", (*_OF_ALERTS, *_OF_MOVEMENT, "unmoved", "settled", "redundant"), fresh_samples),
     Case("shuffled labels", ("separation", "label_suspects"), shuffled_labels),
     Case("no gap", ("train_gap",), no_gap),
-    Case("sound training", (*_OF_ALERTS, "unmoved", "settled", "redundant", "near_duplicates", "outliers"), sound_training),
-    Case("frozen from a step on", ("unmoved",), frozen_from, is_planted=True),
+    Case("sound training", (*_OF_ALERTS, "frozen", "unmoved", "settled", "redundant", "near_duplicates", "outliers"), sound_training),
+    Case("a layer frozen from a step on", ("frozen",), frozen_from, is_planted=True),
     Case("identity block", ("redundant",), identity_block, is_planted=True),
     Case("collapsed projection", ("cosine_collapse",), collapsed_head, is_planted=True),
     Case("a tenth of units dead", ("dead_units",), dead_units, is_planted=True),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from topocallback import ActivationRecorder, PointClouds
+from topocallback.activations.parameters import parameter_digests
 
 __all__ = ["LAYERS", "Network", "clouds_of", "images_of", "mnist", "train"]
 
@@ -118,5 +119,9 @@ def clouds_of(network: Network, ids: NDArray[np.int64], labels: NDArray[np.int64
     recorder = ActivationRecorder(network.eval(), LAYERS, n_samples=len(ids))
     with torch.no_grad(), recorder:
         network(images)
-    clouds = recorder.point_clouds().clouds
-    return PointClouds(clouds, sample_ids=ids, labels=true.numpy() if labels is None else labels)
+    return PointClouds(
+        recorder.point_clouds().clouds,
+        sample_ids=ids,
+        labels=true.numpy() if labels is None else labels,
+        parameters=parameter_digests({layer: network.get_submodule(layer) for layer in LAYERS}),
+    )

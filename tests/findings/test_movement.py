@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
-from finding_tools import drifting, snapshot
+from finding_tools import drifting, snapshot, walking
 
-from topocallback.findings.course import Course
+from topocallback.findings.course import LOOKS_BACK, Course
 from topocallback.findings.movement import frozen, settled, still_moving, unmoved
 
 
@@ -23,27 +25,45 @@ def test_a_layer_that_is_the_same_in_one_homology_dimension_only_has_moved():
     assert unmoved(Course([first, second])) == []
 
 
-@pytest.mark.parametrize(("step", "drift"), [(10, 0.3), (0, 0.2)], ids=["late", "from the start"])
-def test_a_layer_has_settled_since_the_step_from_which_on_its_movements_together_are_within_noise(step, drift):
-    (found,) = settled(Course(drifting([drift, 5, 5], [0.3, 5, 5], [0.2, 5, 5], [0.3, 5, 5])))
+def jitter(length, size=0.5):
+    """Places of a layer that goes to and fro."""
+    return size * (np.arange(length) % 2)
+
+
+def test_a_layer_that_jitters_within_its_noise_has_settled_since_it_does():
+    places = np.concatenate([[9, 5], jitter(5)])
+    (found,) = settled(Course(walking(*np.stack([places, 3 * np.arange(7), 3 * np.arange(7)], axis=1))))
     assert found.layers == ("stem",)
-    assert found.numbers["settled since step"] == [{"layer": "stem", "value": step}]
-    assert found.numbers["moved since then, in multiples of noise"][0]["value"] <= 1
+    assert found.numbers["settled since step"] == [{"layer": "stem", "value": 20}]
+    assert found.numbers["distance from then, in multiples of noise"][0]["value"] == pytest.approx(0, abs=1e-9)
 
 
-def test_a_layer_that_walks_on_by_less_than_its_noise_has_not_settled():
-    assert settled(Course(drifting(*[[0.4, 0.8, 0.34]] * 8))) == []
+@pytest.mark.parametrize("pace", [0.05, 0.2, 0.3, 0.8])
+def test_a_layer_that_walks_on_by_less_than_its_noise_has_not_settled(pace):
+    assert settled(Course(walking(*[[pace * i] * 3 for i in range(12)]))) == []
 
 
 def test_three_validations_have_to_be_still_before_a_layer_is_said_to_have_settled():
-    moves = [[5, 5, 5], [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]]
-    assert settled(Course(drifting(*moves))) == []
-    assert len(settled(Course(drifting(*moves, [0.1, 0.1, 0.1])))) == 1
+    places = np.concatenate([[9], jitter(4)])[:, None] * np.ones(3)
+    assert settled(Course(walking(*places[:4]))) == []
+    assert len(settled(Course(walking(*places)))) == 1
 
 
 def test_a_layer_that_does_not_move_at_all_is_not_said_to_have_settled_as_well():
-    run = Course(drifting(*[[0, 0.1, 5]] * 4))
+    run = Course(walking(*np.stack([np.zeros(5), jitter(5), 5 * np.arange(5)], axis=1)))
     assert [finding.layers for finding in (*unmoved(run), *settled(run))] == [("stem",), ("body",)]
+
+
+def test_what_is_further_back_than_diagrams_are_kept_is_not_looked_at():
+    run = Course(walking(*jitter(LOOKS_BACK + 5)[:, None] * np.ones(3)))
+    (found,) = settled(run)
+    assert found.numbers["settled since step"][0]["value"] == 50
+    assert np.isnan(run.from_earlier(run.diagram_distances()[0].about, "stem", 0))
+
+
+def test_of_a_distance_that_a_record_cannot_make_again_nothing_is_said():
+    run = [dataclasses.replace(each, options={}) for each in walking(*jitter(6)[:, None] * np.ones(3))]
+    assert settled(Course(run)) == []
 
 
 def test_a_drift_that_is_not_known_is_no_standstill():
@@ -101,7 +121,8 @@ def test_parameters_that_come_back_are_frozen_since_they_came_back():
 
 
 def test_a_frozen_layer_is_not_said_to_be_unmoved_or_settled_as_well():
-    run = Course(with_parameters("aaa", "aba", "aca", "ada", drift=[0, 0, 0.1]))
+    numbers = {"drift": [0, 0, 0.1], "bars": [9, 9, 9]}
+    run = Course(with_parameters("aaa", "aba", "aca", "ada", **numbers))
     assert [finding.layers for finding in frozen(run)] == [("stem", "head")]
     assert [finding.layers for finding in unmoved(run)] == [("body",)]
     assert settled(run) == []

@@ -3,7 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
-from finding_tools import drifting, snapshot
+from finding_tools import drifting, snapshot, walking
 
 from topocallback import PointClouds, analyse, findings_of
 from topocallback.findings import table
@@ -39,7 +39,8 @@ def test_findings_of_a_course_are_those_of_its_snapshots():
 def test_every_finding_is_json_without_nan_says_its_rule_and_its_kind():
     cloud = np.random.default_rng(0).normal(size=(40, 3))
     cloud[0] = np.nan
-    run = [*drifting([0, 0.2, 2], *[[0, 0.1, 2]] * 4, drift_p=[1, 1, 0.0005]), analyse(PointClouds({"stem": cloud}))]
+    moves = np.stack([np.zeros(6), 0.3 * (np.arange(6) % 2), 2.0 * np.arange(6)], axis=1)
+    run = [*walking(*moves, drift_p=[1, 1, 0.0005]), analyse(PointClouds({"stem": cloud}))]
     found = [finding for end in (len(run) - 1, len(run)) for finding in findings_of(run[:end])]
     assert {finding.kind for finding in found} >= {"unmoved", "settled", "still_moving", "nan_layers"}
     for finding in found:

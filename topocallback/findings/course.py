@@ -1,24 +1,32 @@
-"""A run as findings look at it: the numbers of all its snapshots, and its last snapshot as a whole."""
+"""A run as findings look at it: the numbers of all its snapshots, the diagrams of some, and the last one as a whole."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.measures.base import Distance
+from topocallback.measures.facts import LayerFacts
+from topocallback.measures.table import from_record
 from topocallback.records.recorded import differences
-from topocallback.records.results import Key, LayerDistances
+from topocallback.records.results import Description, Key, LayerDistances
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["Course"]
+__all__ = ["LOOKS_BACK", "Course"]
+
+LOOKS_BACK = 16
+"""How many snapshots a course keeps the diagrams of: about 20 kB a layer and snapshot."""
 
 _OF_DISTANCES = ("drift", "drift_p", "drift_from_reference", "drift_from_reference_p", "noise")
 _OF_STATISTICS = ("values", "errors")
 
 
 class Course:
-    """The snapshots of a run one after the other, of which only numbers are kept: some kB each.
+    """The snapshots of a run one after the other, of which numbers are kept, some kB each, and a few diagrams.
 
     A snapshot that was recorded otherwise than the one before it, with another pooling or other samples, begins the
     course anew: what was before cannot be held against what comes.
@@ -45,6 +53,7 @@ class Course:
         self.steps: list[int] = []
         self._numbers: list[dict[tuple[Key, str], Mapping[str, float]]] = []
         self._parameters: list[Mapping[str, str]] = []
+        self._recent: deque[_Diagrams] = deque(maxlen=LOOKS_BACK)
         for snapshot in snapshots:
             self.add(snapshot)
 
@@ -54,10 +63,12 @@ class Course:
             found = differences(self.last, snapshot)
             if found.meaning or found.samples:
                 self.steps, self._numbers, self._parameters = [], [], []
+                self._recent.clear()
         self.last = snapshot
         self.steps.append(snapshot.step)
         self._numbers.append(dict(_numbers(snapshot)))
         self._parameters.append(snapshot.parameters)
+        self._recent.append(_Diagrams(snapshot))
 
     def line(self, key: Key, name: str, layer: str) -> NDArray[np.float64]:
         """One number of a layer at every step.
@@ -80,11 +91,58 @@ class Course:
             return None
         return next(i for i in range(len(found)) if all(each == found[-1] for each in found[i:]))
 
+    def from_earlier(self, about: Description, layer: str, position: int) -> float:
+        """How far a layer is, at the last step, from where it was at an earlier one.
+
+        Args:
+            about: What the distance between diagrams is.
+            layer: The layer.
+            position: Of the earlier step among ``steps``.
+
+        Returns:
+            The distance; NaN where the layer was not there, or the diagrams are not kept any more.
+        """
+        back = len(self.steps) - position
+        distance = self._distance(about)
+        if back > len(self._recent) or distance is None:
+            return float("nan")
+        then, now = (self._recent[-i].prepared(distance, layer) for i in (back, 1))
+        return float("nan") if then is None or now is None else distance.between(then, now)
+
+    def _distance(self, about: Description) -> Distance | None:
+        """The distance that a table was made with; ``None`` for one of a user's own, which a record does not hold."""
+        recorded = () if self.last is None else self.last.options.get("measures", ())
+        dims = () if about.homology_dim is None else (about.homology_dim,)
+        found = [measure.by_dimension(dims) for each in recorded if (measure := from_record(each)) is not None]
+        distances = (each for measures in found for each in measures if isinstance(each, Distance))
+        return next((each for each in distances if each.describe().key == about.key), None)
+
     def diagram_distances(self) -> list[LayerDistances]:
         """The last snapshot's tables of distances between diagrams, of the first measure that has a noise."""
         tables = [] if self.last is None else list(self.last.distances.values())
         with_noise = [table for table in tables if not table.about.paired and table.about.homology_dim is not None]
         return [table for table in with_noise if table.about.measure == with_noise[0].about.measure]
+
+
+class _Diagrams:
+    """The diagrams of one snapshot, and what a distance prepares of them."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._homology_dims = snapshot.homology_dims
+        self._diagrams = {
+            layer: snapshot.diagrams[layer]
+            for layer, n_points in zip(snapshot.layers, snapshot.n_points, strict=True)
+            if n_points
+        }
+        self._prepared: dict[tuple[Key, str], Any] = {}
+
+    def prepared(self, distance: Distance, layer: str) -> Any:
+        """What the distance compares of a layer; ``None`` for one that was not there."""
+        key = distance.describe().key, layer
+        if layer in self._diagrams and key not in self._prepared:
+            facts = LayerFacts.of_diagrams(self._diagrams[layer], self._homology_dims, checked=True)
+            self._prepared[key] = distance.prepare(facts)
+        return self._prepared.get(key)
 
 
 def _numbers(snapshot: Snapshot) -> Iterable[tuple[tuple[Key, str], Mapping[str, float]]]:

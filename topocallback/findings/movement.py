@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.findings.course import Course
+from topocallback.findings.course import LOOKS_BACK, Course
 from topocallback.findings.evidence import curve, evidence
 from topocallback.findings.levels import surely_in_any
 from topocallback.findings.wording import about_layers, per_layer, sentence, times_noise
@@ -19,15 +19,21 @@ __all__ = ["FEWEST_VALIDATIONS", "frozen", "settled", "still_moving", "unmoved"]
 FEWEST_VALIDATIONS = 3
 """How many validations a layer has to have been still for, to be said to have settled."""
 
+_MOST_GROWTH = 1.5
+"""How much further than from one validation to the next a layer may be from where it settled. A layer that jitters, as
+one behind a batch norm does to the end of training by 0.2 to 0.6 of its noise, is as far from any earlier step as from
+the last; one that walks on in a straight line by as little is 3 times as far after 3 validations, one that walks at
+random 1.7 times. Movements added up would not do: the jitter adds up in the sum, and not in the network."""
+
 _OF_FROZEN = (
     "Said where none of a layer's parameters, those of the modules in it included, has changed since the snapshot "
     "before: counted; of a parameter of more than 16,384 values, so many of them are looked at."
 )
 _OF_UNMOVED = "Said where every distance from the snapshot before is exactly 0, in all homology dimensions: counted."
 _OF_SETTLED = (
-    "Said where the distances from one snapshot to the next, added up since a step, are at most the layer's noise in "
-    f"every homology dimension, over at least {FEWEST_VALIDATIONS} validations. The layer is then no further from "
-    "where it was at that step than two independent samples of it are from each other."
+    "Said where a layer is within its noise of where it was at each step since one that is at least "
+    f"{FEWEST_VALIDATIONS} validations ago, and from that one at most {_MOST_GROWTH:g} times as far as from one "
+    f"validation to the next, in every homology dimension. It looks back over {LOOKS_BACK} snapshots."
 )
 _OF_MOVING = (
     "Said where the test of the last two snapshots tells the layer apart from itself: p-values of all layers and "
@@ -91,31 +97,31 @@ def unmoved(run: Course) -> list[Finding]:
 def settled(run: Course) -> list[Finding]:
     """Layers that stay where they are: candidates for freezing.
 
-    By the distances between diagrams. These are metrics, so that a layer cannot be further from where it was than its
-    distances from snapshot to snapshot add up to; a layer that wanders back and forth is not said to have settled.
+    By the distances between diagrams of the last snapshot and of earlier ones.
 
     Args:
         run: The run.
 
     Returns:
-        One finding for all such layers, without those that do not move at all, or none.
+        One finding for all such layers, without those that do not move at all or whose parameters are frozen, or none.
     """
     tables, layers = _drifting(run)
-    starts, moved, excused = {}, {}, _frozen(run)
-    for layer in (layer for layer in layers if layer not in excused):
-        start = max(_since_within_noise(run, table, layer) for table in tables)
-        if start <= len(run.steps) - 1 - FEWEST_VALIDATIONS and _since_exactly(run, tables, layer) > start:
+    excused = _frozen(run)
+    starts, moved = {}, {}
+    for layer in layers:
+        start = None if layer in excused else _settled_from(run, tables, layer)
+        if start is not None and _since_exactly(run, tables, layer) > start:
             starts[layer] = start
-            moved[layer] = times_noise([_moved(run, table, layer, start) for table in tables])[0]
+            moved[layer] = float(np.max(_from(run, tables, layer, start) / _noise(run, tables, layer)))
     if not starts:
         return []
     statement = (
-        f"{sentence(_since(run, starts))} {_have(starts)} settled: all movements since then together are within what "
-        "the choice of samples explains. Candidates for freezing."
+        f"{sentence(_since(run, starts))} {_have(starts)} settled: no further from where {_they(starts)} then than "
+        "the choice of samples explains, and not on the way. Candidates for freezing."
     )
     numbers = {
         "settled since step": per_layer({layer: run.steps[start] for layer, start in starts.items()}),
-        "moved since then, in multiples of noise": per_layer(moved),
+        "distance from then, in multiples of noise": per_layer(moved),
     }
     view = curve(tables[-1].about, "drift", tuple(starts))
     question = "Which layers have settled?"
@@ -167,11 +173,19 @@ def _since_exactly(run: Course, tables: Sequence[LayerDistances], layer: str) ->
     return _after_the_last(~(drifts == 0).all(axis=0))
 
 
-def _since_within_noise(run: Course, table: LayerDistances, layer: str) -> int:
-    """The first position from which on all movements together are within noise."""
-    noise = run.line(table.about.key, "noise", layer)[-1]
-    later = np.cumsum(run.line(table.about.key, "drift", layer)[:0:-1])[::-1]  # from each position to the end
-    return _after_the_last(np.concatenate([[False], ~(later <= noise)]))
+def _settled_from(run: Course, tables: Sequence[LayerDistances], layer: str) -> int | None:
+    """The first position from which on a layer has settled; ``None`` if it has not."""
+    settled_from = None
+    newest = len(run.steps) - 1
+    for position in range(newest - 1, -1, -1):
+        away = _from(run, tables, layer, position)
+        if not (away <= _noise(run, tables, layer)).all():
+            break
+        drifts = np.array([run.line(table.about.key, "drift", layer)[position + 1 :] for table in tables])
+        is_there = (away <= _MOST_GROWTH * np.median(drifts, axis=1)).all()
+        if newest - position >= FEWEST_VALIDATIONS and is_there:
+            settled_from = position
+    return settled_from
 
 
 def _after_the_last(has_moved: NDArray[np.bool_]) -> int:
@@ -180,12 +194,13 @@ def _after_the_last(has_moved: NDArray[np.bool_]) -> int:
     return int(found[-1]) + 1 if len(found) else 0
 
 
-def _moved(
-    run: Course, table: LayerDistances, layer: str, start: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All movements since a position together, and the layer's noise."""
-    drift, noise = (run.line(table.about.key, name, layer) for name in ("drift", "noise"))
-    return drift[start + 1 :].sum(keepdims=True), noise[-1:]
+def _from(run: Course, tables: Sequence[LayerDistances], layer: str, position: int) -> NDArray[np.float64]:
+    """How far a layer is from where it was, in each homology dimension."""
+    return np.array([run.from_earlier(table.about, layer, position) for table in tables])
+
+
+def _noise(run: Course, tables: Sequence[LayerDistances], layer: str) -> NDArray[np.float64]:
+    return np.array([run.line(table.about.key, "noise", layer)[-1] for table in tables])
 
 
 def _since(run: Course, starts: dict[str, int]) -> str:
@@ -193,6 +208,10 @@ def _since(run: Course, starts: dict[str, int]) -> str:
     steps = sorted({run.steps[start] for start in starts.values()})
     when = f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
     return f"{about_layers(tuple(starts))} (since {when})"
+
+
+def _they(layers: dict[str, int]) -> str:
+    return "it was" if len(layers) == 1 else "they were"
 
 
 def _have(layers: dict[str, int]) -> str:

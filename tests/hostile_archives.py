@@ -97,7 +97,7 @@ def _short(value):
 
 
 # Of each kind of array one: of a layer with owners and a Mapper graph, and of one table each.
-_KINDS = ("diagrams/1", "parts/1", "mappers/1", "nearest/1", "distances/1", "statistics/0/")
+_KINDS = ("diagrams/1", "parts/1", "simplices/1", "mappers/1", "nearest/1", "distances/1", "statistics/0/")
 
 
 def with_arrays():

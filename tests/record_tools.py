@@ -61,6 +61,7 @@ def example(step=3, layers=ODD_NAMES, labels=None, n=6):
                 np.array([2, 1]), [[np.array([[0.0, 1.0]]), np.empty((0, 2))], [np.empty((0, 2))] * 2]
             )
         },
+        simplices={layers[0]: [np.array([[3, 0, 3], [0, -1, -1]], dtype=np.int8), np.empty((0, 5), dtype=np.int8)]},
         owners={layers[0]: np.array([0, 0, 1, 5])},
         nearest={layers[-1]: NearestSamples.of_points(np.array([[1], [0]]), np.ones((2, 1)), np.array([1, 4]), n)},
         problems={layers[0]: "3 of 6 points hold NaN or infinity and were left out.", "gone": "“never” called"},

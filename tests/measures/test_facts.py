@@ -12,7 +12,9 @@ from topocallback.measures.scale import scale_of
 from topocallback.measures.topology.rips import rips_diagrams
 from topocallback.records.weights import LayerWeights
 
-COSTLY = ("distance_matrix", "scale_of", "rips_diagrams", "MatrixNeighbours", "undrawn_graph", "lay_out")
+COSTLY = (
+    "distance_matrix", "scale_of", "rips_diagrams_with_simplices", "MatrixNeighbours", "undrawn_graph", "lay_out",
+)  # fmt: skip
 OPTIONS = MapperOptions(n_intervals=5, min_samples=2, radius=1.5)
 
 
@@ -21,7 +23,7 @@ def cloud_of(n=40, dim=3, seed=0):
 
 
 def ask_for_everything(facts):
-    of_distances = [facts.distances, facts.scale, facts.diagrams, facts.diagram(0), facts.neighbours]
+    of_distances = [facts.distances, facts.scale, facts.diagrams, facts.simplices, facts.neighbours]
     return [*of_distances, facts.undrawn_mapper, facts.mapper]
 
 
@@ -216,6 +218,30 @@ def test_a_part_of_a_part_stands_on_the_whole():
     part = whole.subset(np.arange(10, 30)).subset(np.array([3, 0, 7]))
     np.testing.assert_array_equal(part.labels, [13, 10, 17])
     np.testing.assert_array_equal(part.distances, whole.distances[np.ix_([13, 10, 17], [13, 10, 17])])
+
+
+# -- What makes the bars ---------------------------------------------------------------------------------------------
+
+
+def test_simplices_are_positions_among_all_recorded_points():
+    cloud = cloud_of()
+    cloud[[0, 7, 20]] = np.nan
+    facts = LayerFacts(cloud, scale="quantile")
+    assert facts.n_points == len(cloud) - 3
+    for dim, (bars, points) in enumerate(zip(facts.diagrams, facts.simplices, strict=True)):
+        assert points.dtype == np.int8
+        dies = np.isfinite(bars[:, 1])
+        ends = points[dies, dim + 1 : dim + 3]
+        between = np.linalg.norm(cloud[ends[:, 0]] - cloud[ends[:, 1]], axis=1)
+        np.testing.assert_allclose(between / facts.scale, bars[dies, 1], rtol=1e-6)
+        assert (points[~dies, dim + 1 :] == -1).all()
+
+
+def test_simplices_outlast_the_cloud_and_parts_have_none():
+    facts = LayerFacts(cloud_of(), scale="quantile")
+    assert facts.subset(np.arange(20)).simplices == []
+    assert facts.without_cloud().simplices is facts.simplices
+    assert len(facts.simplices) == 2
 
 
 # -- Of a record -----------------------------------------------------------------------------------------------------

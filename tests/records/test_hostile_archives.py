@@ -24,7 +24,7 @@ DOCUMENTED = re.compile(
     r"Expected a snapshot in .*got a damaged or foreign file \(.+\)\.$|.*update topocallback", re.DOTALL
 )
 GROUPS, MUTATIONS = 6, 3000
-LEFT_OUT = re.compile(r"Left out of .*\((distances|statistics|parts|mappers)/\d+\)", re.DOTALL)
+LEFT_OUT = re.compile(r"Left out of .*\((distances|statistics|parts|mappers|simplices)/\d+\)", re.DOTALL)
 
 
 def loaded(path):

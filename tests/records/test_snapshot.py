@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from record_tools import ODD_NAMES, arrays_in, assert_equal, example, facts_in, files_below
+from record_tools import ODD_NAMES, arrays_in, assert_equal, damage, example, facts_in, files_below, rewrite
 
 from topocallback.records.classes import name_classes
 from topocallback.records.mapper_graph import MapperGraph
@@ -141,6 +141,48 @@ def test_parts_are_kept_for_the_layers_that_have_them(tmp_path):
     assert_equal(loaded.parts[layer], snapshot.parts[layer])
     without = dataclasses.replace(snapshot, parts={})
     assert Snapshot.load(without.save(tmp_path / "step=4.npz")).parts == {}
+
+
+def test_simplices_are_kept_for_the_layers_that_have_them(tmp_path):
+    snapshot = example()
+    (layer,) = snapshot.simplices
+    loaded = Snapshot.load(snapshot.save(tmp_path / "step=3.npz"))
+    assert_equal(loaded.simplices, snapshot.simplices)
+    assert len(loaded.owners[layer]) == 4 > loaded.simplices[layer][0].max()
+    without = dataclasses.replace(snapshot, simplices={})  # as of earlier versions
+    assert_equal(Snapshot.load(without.save(tmp_path / "step=4.npz")), without)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [[4, 0, 3], [0, -1, -1]],  # the layer has four points
+        [[-1, 0, 3], [0, -1, -1]],
+        [[-2, 0, 3], [0, -1, -1]],
+        [[3, 0, -1], [0, -1, -1]],
+        [[3, -1, -1], [0, -1, -1]],
+        [[3, 0, 3], [0, 1, 2]],
+        [[3, 0, 3]],
+        [[3, 0], [0, -1]],
+        np.array([[3, 0, 3], [0, -1, -1]], dtype=np.float32),
+        np.array([[3, 0, 3], [0, 255, 255]], dtype=np.uint8),
+    ],
+    ids=str,
+)
+def test_simplices_that_do_not_go_with_the_diagram_cost_themselves(tmp_path, points):
+    path = example().save(tmp_path / "step=3.npz")
+    rewrite(path, **{"simplices/0/H0": np.asarray(points)})
+    with pytest.warns(UserWarning, match=r"Left out of .*: simplices of layer .* \(simplices/0\): its array 'H0' "):
+        found = Snapshot.load(path)
+    assert_equal(found, dataclasses.replace(example(), simplices={}))
+
+
+def test_simplices_that_are_damaged_cost_themselves(tmp_path):
+    path = example().save(tmp_path / "step=3.npz")
+    damage(path, "simplices/0/H0")
+    with pytest.warns(UserWarning, match=r"Left out of .*\(simplices/0\): .*H0.* damaged"):
+        found = Snapshot.load(path)
+    assert_equal(found, dataclasses.replace(example(), simplices={}))
 
 
 def test_saving_makes_missing_folders_and_returns_the_path(tmp_path):

@@ -200,7 +200,7 @@ def test_node_click_shows_its_inputs(tab, shots):
     node.click()
     thumbnails = tab.frame.locator(".thumbnails li")
     thumbnails.first.wait_for()
-    count = int(tab.frame.locator(".detail h3").inner_text().split()[0])
+    count = int(tab.frame.locator(".panel-mapper .detail h3").inner_text().split()[0])
     assert thumbnails.count() == min(count, 48)
     picture = thumbnails.first.locator(".picture")
     assert "inputs?" in picture.evaluate("node => getComputedStyle(node).backgroundImage")

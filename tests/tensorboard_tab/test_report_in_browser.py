@@ -85,6 +85,65 @@ def test_states_without_anything_to_draw(browser, report, tmp_path, shots):
     opened.close()
 
 
+def test_a_bar_leads_to_the_inputs_that_make_and_end_it(browser, report, shots):
+    for scheme in ("light", "dark"):
+        opened = open_report(browser, report, color_scheme=scheme)
+        opened.wait_until_ready(f"version_1@{STEPS[-1]}")
+        panel = opened.page.locator(".panel-pair")
+        chart, detail = panel.locator(".chart"), panel.locator(".bar-detail")
+        panel.get_by_role("button", name="H1").click()
+        assert detail.inner_text().startswith("Click a mark")
+        chart.focus()
+        for key in ("ArrowRight", "ArrowDown", "ArrowUp", "Enter"):
+            chart.press(key)
+        detail.locator(".picture").nth(4).wait_for()
+        assert detail.locator(".sentence").count() == 3
+        assert "blob:" in detail.locator(".picture").first.evaluate("node => getComputedStyle(node).backgroundImage")
+        told = opened.page.get_by_role("tooltip").inner_text()
+        life = detail.locator("h3").inner_text()
+        assert re.search(r"lasts \S+", told)[0] == re.search(r"lasts \S+", life)[0]
+        opened.shoot(shots / f"bar-{scheme}.png")
+        panel.get_by_role("button", name="Barcode").click()
+        ring = panel.locator(".ring.chosen").bounding_box()
+        assert detail.locator("h3").inner_text() == life
+        chart.press("Escape")
+        assert detail.inner_text().startswith("Click a mark")
+        opened.page.mouse.click(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
+        assert detail.locator("h3").inner_text() == life
+        panel.get_by_role("button", name="Betti curve").click()
+        assert detail.is_hidden()
+        slide(opened, "version_1", STEPS, 1)  # at another step it is another diagram
+        panel.get_by_role("button", name="Diagram").click()
+        assert detail.inner_text().startswith("Click a mark")
+        slide(opened, "version_1", STEPS, len(STEPS) - 1)
+        assert detail.locator("h3").inner_text() == life
+        panel.get_by_role("button", name="H0").click()
+        chart.focus()
+        for key in ("ArrowRight", "ArrowRight", " "):
+            chart.press(key)
+        assert "two clusters become one" in detail.inner_text()
+        detail.get_by_role("button", name="Hide the inputs").click()
+        assert detail.inner_text().startswith("Click a mark")
+        assert opened.errors == []
+        opened.close()
+
+
+def test_bars_without_simplices_lead_nowhere(browser, report, tmp_path):
+    def change(i, payload):
+        del payload["simplices"]
+
+    opened = open_report(browser, report_with(report, tmp_path / "report.html", change))
+    opened.wait_until_ready(f"{HOSTILE}@{STEPS[-1]}")
+    chart = opened.page.locator(".panel-pair .chart")
+    assert (chart.get_attribute("role"), chart.get_attribute("tabindex")) == ("img", None)
+    assert opened.page.locator(".bar-detail").is_hidden()
+    chart.click(position={"x": 200, "y": 200})
+    assert opened.page.locator(".bar-detail").is_hidden()
+    assert opened.page.locator(".panel-heatmap .note").inner_text() == ""
+    assert opened.errors == []
+    opened.close()
+
+
 def test_layers_and_classes_of_any_name_are_text(browser, report, tmp_path, shots):
     markup = [HOSTILE_NAMES[name] for name in ("markup", "end of script", "formula", "controls", "lone surrogate")]
 

@@ -145,6 +145,39 @@ def test_diagrams_are_the_snapshots_with_the_longest_bars_first(snapshot, conten
     assert essential == [None] * len(snapshot.layers)
 
 
+def test_the_longest_bars_lead_to_the_samples_whose_distances_they_are():
+    """Of a layer with a point per sample, and of one with several that has lost some."""
+    rng = np.random.default_rng(0)
+    owners = np.repeat(np.arange(60), 2)
+    several = rng.normal(size=(120, 3))
+    several[[0, 50]] = np.nan
+    clouds = PointClouds(
+        {"stem": rng.normal(size=(60, 2)), "head": several}, 5 * np.arange(60), owners={"head": owners}
+    )
+    snapshot = analyse(clouds, AnalysisOptions(scale="none"))
+    content = decode(encode(snapshot))
+    for layer, diagrams, simplices in zip(clouds.layers, content["diagrams"], content["simplices"], strict=True):
+        of_sample = [clouds.clouds[layer][clouds.owners_of(layer) == sample] for sample in range(60)]
+
+        def is_among(length, first, second, points=of_sample):
+            return np.isclose(np.linalg.norm(points[first][:, None] - points[second], axis=2), length, rtol=2e-5).any()
+
+        for dim, ((births, deaths), (makes, ends)) in enumerate(zip(diagrams, simplices, strict=True)):
+            assert len(ends) == min(40, len(deaths)) > 5
+            assert len(makes) == (0 if dim == 0 else len(ends))
+            for death, samples in zip(deaths, ends, strict=False):
+                assert len(samples) == (0 if death is None else dim + 2)
+                assert death is None or is_among(death, *samples[:2])
+            assert all(is_among(birth, *samples) for birth, samples in zip(births, makes, strict=False))
+
+
+def test_layers_whose_simplices_are_not_known_lead_nowhere(snapshot):
+    layer = snapshot.layers[1]
+    known = {name: found for name, found in snapshot.simplices.items() if name != layer}
+    found = decode(encode(dataclasses.replace(snapshot, simplices=known)))["simplices"]
+    assert [each is None for each in found] == [False, True, False]
+
+
 def test_labels_are_class_numbers_and_have_names(snapshot, content):
     codes, classes = name_classes(snapshot.labels)
     assert content["labels"] == codes.tolist()

@@ -177,6 +177,11 @@ def analyse_next(
         classes=clouds.classes,
         owners=clouds.owners,
         diagrams={name: layer.facts.diagrams for name, layer in zip(clouds.layers, measured, strict=True)},
+        simplices={
+            name: layer.facts.simplices
+            for name, layer in zip(clouds.layers, measured, strict=True)
+            if layer.facts.simplices
+        },
         distances=Results(tables),
         statistics=Results(statistics),
         scales=np.array([layer.scale for layer in measured]),

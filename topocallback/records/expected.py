@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "Expected", "take", "take_all", "take_diagram"]
+__all__ = ["LARGEST", "Expected", "take", "take_all", "take_diagram", "take_simplices"]
 
 LARGEST = 1e150
 """Squares of what is larger are infinite in places, so that no distance among it was ever measured."""
@@ -107,6 +107,22 @@ def take_diagram(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.fl
     if not np.isfinite(bars[:, 0]).all() or not (bars[:, 0] <= bars[:, 1]).all():  # NaN is not at most anything
         raise ValueError(f"its array {name!r} holds bars that are not born, or that die before")
     return bars
+
+
+def take_simplices(
+    arrays: Mapping[str, NDArray[Any]], name: str, homology_dim: int, diagram: NDArray[np.float64], n_points: int
+) -> NDArray[np.signedinteger]:
+    """The points that make and end the bars of a diagram: one row per bar, -1 where it never dies.
+
+    Raises:
+        ValueError: If there is none under the name that goes with the diagram.
+    """
+    expected = Expected("i", (len(diagram), 2 * homology_dim + 3), low=-1, high=n_points - 1)
+    points = take(arrays, name, expected)
+    makes, ends = np.split(points >= 0, [homology_dim + 1], axis=1)
+    if not makes.all() or (ends != np.isfinite(diagram[:, 1:])).any():
+        raise ValueError(f"its array {name!r} lacks points of a bar, or ends one that never dies")
+    return points
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.records.classes import as_labels, is_missing, name_classes
-from topocallback.records.expected import Expected, take, take_all, take_diagram
+from topocallback.records.expected import Expected, take, take_all, take_diagram, take_simplices
 from topocallback.records.html import html_table
 from topocallback.records.mapper_arrays import GRAPH
 from topocallback.records.mapper_graph import MapperGraph
@@ -68,6 +68,10 @@ class Snapshot:
             two snapshots of the same samples can be tested later, without the model.
         mappers: Layer to its Mapper graph; its point numbers are positions in ``sample_ids``, or in the layer's
             ``owners``.
+        simplices: Layer to D arrays of shape (bars, 2 dim + 3), a row per bar of its diagrams: the ``dim + 1`` points
+            that make it and the ``dim + 2`` that end it, -1 where it never dies. The first two of each are those whose
+            distance is its birth or its death. Point numbers are those of ``mappers``. Layers of which this is not
+            known are not in it, as with backends other than redzed and in archives of earlier versions.
         owners: Layer to (m,) positions in ``sample_ids``: which sample each point comes from, for the layers that have
             several points per sample.
         nearest: Layer to the samples that are nearest to each one; see ``NearestSamples``. Not of layers that have
@@ -108,6 +112,7 @@ class Snapshot:
     scales: NDArray[np.float64]
     parts: Mapping[str, LayerParts] = field(default_factory=dict)
     mappers: Mapping[str, MapperGraph] = field(default_factory=dict)
+    simplices: Mapping[str, Sequence[NDArray[np.signedinteger]]] = field(default_factory=dict)
     owners: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     nearest: Mapping[str, NearestSamples] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -192,8 +197,8 @@ class Snapshot:
 
         Warns:
             UserWarning: For every table of distances or statistics that is damaged or of a kind unknown to this version
-                of the package, and for a layer's Mapper graph, parts or neighbours that are damaged. They are left out,
-                and the rest is there.
+                of the package, and for a layer's Mapper graph, parts, neighbours or simplices that are damaged. They are
+                left out, and the rest is there.
         """
         return load_record(path, "a snapshot", cls._from_stored, snapshot_from_schema1)
 
@@ -213,6 +218,9 @@ class Snapshot:
             if layer in self.nearest:
                 nearest = self.nearest[layer].to_arrays()
                 arrays |= {f"nearest/{index}/{name}": value for name, value in nearest.items()}
+            if layer in self.simplices:
+                of_layer = zip(self.homology_dims, self.simplices[layer], strict=True)
+                arrays |= {f"simplices/{index}/H{dim}": points for dim, points in of_layer}
             if layer in self.mappers:
                 graph = self.mappers[layer].to_arrays()
                 arrays |= {f"mappers/{index}/{name}": value for name, value in graph.items()}
@@ -254,7 +262,7 @@ class Snapshot:
             reference=facts.get("reference", ""),
             parameters=facts.get("parameters", {}),
         )
-        return replace(snapshot, mappers=_mappers(stored, snapshot))
+        return replace(snapshot, mappers=_mappers(stored, snapshot), simplices=_simplices(stored, snapshot))
 
 
 def _stored_labels(labels: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -284,6 +292,19 @@ def _parts(stored: Stored, layers: Sequence[str], dims: Sequence[int]) -> dict[s
 def _nearest(stored: Stored, layers: Sequence[str], n_samples: int) -> dict[str, NearestSamples]:
     names = ["positions", "distances"]
     return _of_layers("nearest", names, layers, stored, lambda _, arrays: NearestSamples.from_arrays(arrays, n_samples))
+
+
+def _simplices(stored: Stored, snapshot: Snapshot) -> dict[str, list[NDArray[np.signedinteger]]]:
+    dims = snapshot.homology_dims
+
+    def simplices(layer: str, arrays: Mapping[str, NDArray[Any]]) -> list[NDArray[np.signedinteger]]:
+        n_points = len(snapshot.owners.get(layer, snapshot.sample_ids))
+        return [
+            take_simplices(arrays, f"H{dim}", dim, bars, n_points)
+            for dim, bars in zip(dims, snapshot.diagrams[layer], strict=True)
+        ]
+
+    return _of_layers("simplices", [f"H{dim}" for dim in dims], snapshot.layers, stored, simplices)
 
 
 def _mappers(stored: Stored, snapshot: Snapshot) -> dict[str, MapperGraph]:

@@ -85,6 +85,32 @@ test("whatever else is damaged is said, and the rest is shown", () => {
   assert.match(payload.damage, /how many points the layers had; the layers' scales; all distances\.$/);
 });
 
+test("a record without simplices leads nowhere and is not damaged", () => {
+  for (const simplices of [undefined, null]) {
+    const payload = checkPayload(record({ simplices }));
+    assert.deepEqual([payload.simplices, payload.damage], [[null, null, null], ""]);
+  }
+});
+
+for (const [name, simplices] of Object.entries({
+  "no list": 3,
+  "of one layer": [null],
+  "of no dimension": [null, [], null],
+  "of one dimension": [null, [[[], []]], null],
+  "of inputs that are not there": [null, [[[], [[], [0, 4]]], [[], []]], null],
+  "of numbers of inputs that are none": [null, [[[], [[], [0, -1]]], [[], []]], null],
+  "of text": [null, [[[], [[], ["0", "1"]]], [[], []]], null],
+  "of more bars than there are": [null, [[[], [[], [0, 1], [0, 2]]], [[], []]], null],
+  "of loops that nothing makes": [null, [[[], []], [[], [[1, 3, 0]]]], null],
+})) {
+  test(`simplices ${name} cost themselves, and that is said`, () => {
+    const payload = checkPayload(record({ simplices }));
+    assert.equal(payload.simplices[1], null);
+    assert.match(payload.damage, /damaged there: which inputs make and end bars\.$/);
+    assert.equal(payload.diagrams.length, 3);
+  });
+}
+
 test("a newer record says what to do", () => {
   assert.throws(() => checkPayload(record({ version: 4 })), /newer version.*record version 4, this page reads up to 3.*Update/);
 });

@@ -31,6 +31,7 @@ export function record(changes = {}) {
     problems: {},
     seconds: {},
     diagrams: [0.1, 0.2, 0.3].map((size) => [[[0, 0], [null, size]], [[size], [2 * size]]]),
+    simplices: [null, [[[], [[], [0, 1]]], [[[2, 3]], [[1, 3, 0]]]], [[[], []], [[], []]]],
     mappers: [null, null, null],
     ...changes,
   };

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topocallback.measures.topology.diagrams import Diagram
+from topocallback.measures.topology.simplices import Pairs, Simplices, longest_edge_first
 from topocallback.records.distance_matrix import as_distance_matrix
 
-__all__ = ["BACKENDS", "check_homology_dims", "resolve_backend", "rips_diagrams"]
+__all__ = ["BACKENDS", "check_homology_dims", "resolve_backend", "rips_diagrams", "rips_diagrams_with_simplices"]
 
 
 def rips_diagrams(
@@ -59,16 +60,62 @@ def rips_diagrams(
         >>> h1.round(4)
         array([[1.    , 1.4142]])
     """
-    matrix = np.ascontiguousarray(distances, dtype=np.float64) if checked else as_distance_matrix(distances)
-    if checked and not np.isfinite(matrix).all():  # a finite cloud can be so wide that its distances are not
-        raise ValueError("Expected `distances` to be finite, got NaN or infinity. Drop such points first.")
-    dims = check_homology_dims(homology_dims)
+    matrix, dims = _finite(distances, checked), check_homology_dims(homology_dims)
     highest = max(dims)
     compute = BACKENDS[resolve_backend(backend, highest)]
     # On fewer than three points nothing but H0 can live, and the backends disagree on what they accept.
     found = compute(matrix, highest) if len(matrix) > 2 else [_connected_components(matrix)]
-    diagrams = [_tidy(bars) for bars in found]
+    diagrams = [bars[_order(bars)] for bars in map(_as_bars, found)]
     return [diagrams[dim] if dim < len(diagrams) else np.empty((0, 2)) for dim in dims]
+
+
+def rips_diagrams_with_simplices(
+    distances: ArrayLike, homology_dims: Sequence[int] = (0, 1), backend: str = "auto", *, checked: bool = False
+) -> tuple[list[Diagram], list[Simplices]]:
+    """``rips_diagrams``, and which points make each bar and end it: the vertices of the simplices that do.
+
+    A bar in H1, a loop, is born when the edge that closes it comes in, and dies when a triangle fills it. A simplex
+    comes in at the length of its longest edge, whose two points stand first. Those two have the distance that is the
+    birth or the death: where all distances differ, these four points of a loop are certain. The fifth is not, for
+    of the triangles that come in with one edge the filtration's order picks the one that counts.
+
+    Only redzed gives them; computing them takes it no measurable time, and to read them takes 2 ms for 512 points.
+
+    Args:
+        distances: As for ``rips_diagrams``, like all others.
+        homology_dims: The homology dimensions wanted.
+        backend: What computes them.
+        checked: Whether ``distances`` is known to be a matrix of distances.
+
+    Returns:
+        The diagrams, equal in every bit to those of ``rips_diagrams``, and one array of points per diagram: a row per
+        bar, in which ``dim + 1`` points make it and ``dim + 2`` end it, or ``NOBODY``, which is -1, where nothing
+        does. In H0 all bars are born at 0 and which of two clusters ends is a convention, so that only the edge that
+        ends one says something. No array at all with a backend that does not give them.
+
+    Raises:
+        ValueError: As ``rips_diagrams`` does.
+        ModuleNotFoundError: If the backend's package is not installed.
+
+    Example:
+        >>> from topocallback.measures.euclidean import distance_matrix
+        >>> corners = [[0, 0], [3, 0], [3, 4], [0, 4]]
+        >>> (loops,), (simplices,) = rips_diagrams_with_simplices(distance_matrix(corners), (1,), "redzed")
+        >>> loops, simplices
+        (array([[4., 5.]]), array([[0, 3, 0, 2, 1]], dtype=int32))
+    """
+    dims = check_homology_dims(homology_dims)
+    if resolve_backend(backend, max(dims)) != "redzed":
+        return rips_diagrams(distances, dims, backend, checked=checked), []
+    matrix = _finite(distances, checked)
+    found, pairs = _redzed_with_pairs(matrix, max(dims)) if len(matrix) > 2 else _components_with_pairs(matrix)
+    diagrams, simplices = [], []
+    for dim in dims:
+        bars = _as_bars(found[dim] if dim < len(found) else [])
+        order = _order(bars)
+        diagrams.append(bars[order])
+        simplices.append(longest_edge_first(pairs[dim] if dim < len(found) else [], order, dim, matrix))
+    return diagrams, simplices
 
 
 def check_homology_dims(homology_dims: Sequence[int]) -> tuple[int, ...]:
@@ -117,11 +164,26 @@ def resolve_backend(backend: str, highest_dim: int = 1) -> str:
     raise ModuleNotFoundError(f"`backend={backend!r}` needs a package: pip install {_PACKAGES[wanted][1]}")
 
 
+def _finite(distances: ArrayLike, checked: bool) -> NDArray[np.float64]:
+    if not checked:
+        return as_distance_matrix(distances)
+    matrix = np.ascontiguousarray(distances, dtype=np.float64)
+    if not np.isfinite(matrix).all():  # a finite cloud can be so wide that its distances are not
+        raise ValueError("Expected `distances` to be finite, got NaN or infinity. Drop such points first.")
+    return matrix
+
+
 def _redzed(matrix: NDArray[np.float64], highest_dim: int) -> list[Diagram]:
     import redzed_tda
 
     diagrams: list[Diagram] = redzed_tda.rips(matrix, maxdim=highest_dim)  # type: ignore[assignment]
     return diagrams
+
+
+def _redzed_with_pairs(matrix: NDArray[np.float64], highest_dim: int) -> tuple[list[Diagram], list[Pairs]]:
+    import redzed_tda
+
+    return redzed_tda.rips(matrix, maxdim=highest_dim, simplex_pairs=True)  # type: ignore[return-value]
 
 
 def _gudhi(matrix: NDArray[np.float64], highest_dim: int) -> list[Diagram]:
@@ -160,8 +222,17 @@ def _connected_components(matrix: NDArray[np.float64]) -> Diagram:
     return np.array([(0, matrix[0, 1]), (0, np.inf)] if len(matrix) == 2 else [(0, np.inf)] * len(matrix))
 
 
-def _tidy(bars: ArrayLike) -> Diagram:
-    """Float64, without bars of length zero, sorted: so that diagrams of two backends can be compared row by row."""
-    diagram = np.asarray(bars, dtype=np.float64).reshape(-1, 2)
-    diagram = diagram[diagram[:, 1] > diagram[:, 0]]
-    return diagram[np.lexsort((diagram[:, 1], diagram[:, 0]))]
+def _components_with_pairs(matrix: NDArray[np.float64]) -> tuple[list[Diagram], list[Pairs]]:
+    """The same, and what makes and ends them."""
+    both: Pairs = [([1], [0, 1]), ([0], [])]
+    return [_connected_components(matrix)], [both[2 - len(matrix) :]]
+
+
+def _as_bars(bars: ArrayLike) -> Diagram:
+    return np.asarray(bars, dtype=np.float64).reshape(-1, 2)
+
+
+def _order(bars: Diagram) -> NDArray[np.intp]:
+    """Without bars of length zero, by birth and then death: so diagrams of two backends can be compared row by row."""
+    long = np.flatnonzero(bars[:, 1] > bars[:, 0])
+    return long[np.lexsort((bars[long, 1], bars[long, 0]))]

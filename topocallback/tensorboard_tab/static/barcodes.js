@@ -6,8 +6,9 @@ import { linearScale } from "./numbers.js";
 
 const MOST_BARS = 40;
 const BETWEEN = 26;
+const RING = 3;
 
-/** Draw the barcodes, the pair's layers one above the other; returns what the mouse can point at. */
+/** Draw the barcodes, the pair's layers one above the other; returns what can be pointed at. */
 export function drawBarcodes(chart, { width, height }, { bars, limit }) {
   const frame = { left: 18, top: 14, right: width - 18, bottom: height - 42 };
   const x = linearScale([0, limit], [frame.left, frame.right]);
@@ -18,17 +19,19 @@ export function drawBarcodes(chart, { width, height }, { bars, limit }) {
 
 function drawLayer(chart, { name, side, births, deaths }, x, limit, top, room) {
   const count = Math.min(births.length, MOST_BARS);
-  const shown = births.slice(0, count).map((birth, i) => ({ birth, death: deaths[i] }));
+  const shown = births.slice(0, count).map((birth, position) => ({ birth, death: deaths[position], position }));
   shown.sort((a, b) => a.birth - b.birth || length(b) - length(a));
   const pitch = Math.min(room / Math.max(count, 1), 9);
   const text = count < births.length ? `the ${count} longest of ${births.length}` : `${count} in all`;
   chart.append(label(x(0), top + 9, `${name}: ${text}`, "start", `axis-name name-${side}`));
   let path = "";
-  const marks = shown.map(({ birth, death }, i) => {
+  const marks = shown.map(({ birth, death, position }, i) => {
     const y = top + 18 + (i + 0.5) * pitch;
     const [from, to] = [x(Math.min(birth, limit)), x(Math.min(death ?? limit, limit))];
     path += `M${from.toFixed(1)} ${y.toFixed(1)}H${Math.max(to, from + 1).toFixed(1)}`;
-    return { x: (from + to) / 2, y, half: (to - from) / 2, lines: featureLines(name, birth, death) };
+    const box = { x: from - RING, y: y - pitch / 2 - 1, width: to - from + 2 * RING, height: pitch + 2 };
+    const about = { lines: featureLines(name, birth, death), bar: { layer: name, position }, box };
+    return { x: (from + to) / 2, y, half: (to - from) / 2, about };
   });
   chart.append(shape("path", { class: `bars bars-${side}`, d: path, "stroke-width": Math.max(pitch * 0.62, 1).toFixed(1) }));
   return spreadMarks(marks);
@@ -36,9 +39,9 @@ function drawLayer(chart, { name, side, births, deaths }, x, limit, top, room) {
 
 /** A bar can be pointed at along its length. */
 function spreadMarks(marks) {
-  return marks.flatMap(({ x, y, half, lines }) => {
+  return marks.flatMap(({ x, y, half, about }) => {
     const places = Math.max(1, Math.ceil(half / 10));
-    return Array.from({ length: 2 * places + 1 }, (_, i) => ({ x: x + ((i - places) / places) * half, y, lines }));
+    return Array.from({ length: 2 * places + 1 }, (_, i) => ({ x: x + ((i - places) / places) * half, y, ...about }));
   });
 }
 

@@ -5,11 +5,12 @@ import { shortNames } from "./names.js";
 import { linearScale, readableNumber } from "./numbers.js";
 
 const GOLDEN = 0.618034;
+const RING = 7;
 
 /**
  * Draw the diagrams: birth to the right, death upwards, a mark per feature. A death beyond the axes is a triangle at
  * their upper end; a feature that never dies stands on a dashed line above it.
- * @returns {{x: number, y: number, lines: string[]}[]} What the mouse can point at.
+ * @returns {import("./pointing.js").Mark[]} What can be pointed at.
  */
 export function drawDiagrams(chart, { width, height }, { bars, limit, dim }) {
   const bornTogether = bars.every(({ births }) => births.every((birth) => birth === 0));
@@ -55,7 +56,8 @@ function drawMarks(chart, frame, bars, limit, y, across) {
       never ||= death === null;
       const [px, py] = [across(at, birth, position), death === null ? top : y(Math.min(death, limit))];
       (death !== null && death > limit ? beyond : inside).push([px, py]);
-      marks.push({ x: px, y: py, lines: featureLines(name, birth, death) });
+      const box = { x: px - RING, y: py - RING, width: 2 * RING, height: 2 * RING };
+      marks.push({ x: px, y: py, lines: featureLines(name, birth, death), bar: { layer: name, position }, box });
     });
     chart.append(shape("path", { class: `dots dots-${side}`, d: dotsPath(inside) }));
     chart.append(shape("path", { class: `beyond beyond-${side}`, d: trianglesPath(beyond) }));

@@ -3,9 +3,9 @@ import { classColours } from "./colours.js";
 import { element, iconButton } from "./dom.js";
 import { classShares, counterpart } from "./nodes.js";
 import { plural, readableNumber } from "./numbers.js";
+import { thumbnail } from "./thumbnails.js";
 
 const FIRST_THUMBNAILS = 48;
-const THUMBNAIL_PIXELS = 44;
 const CLOSE = "M4 4l8 8M12 4l-8 8";
 
 export function createNodeDetail(context) {
@@ -80,30 +80,4 @@ function findNode({ node, view, layer }) {
   if (!graph) return null;
   const index = counterpart(graph, record.payload, node);
   return index === null ? null : { run: record.run, payload: record.payload, graph, index };
-}
-
-function thumbnail(sprite, payload, member, colours) {
-  const sample = payload.sample_ids[member];
-  const label = payload.labels ? payload.labels[member] : null;
-  const about = label === null ? `sample ${sample}` : `sample ${sample}, class ${payload.classes[label]}`;
-  const caption = element("span", {}, String(sample));
-  const colour = label === null ? "var(--line)" : colours[label];
-  const place = sprite?.places.get(sample);
-  const picture = place === undefined ? null : element("span", {
-    class: "picture",
-    role: "img",
-    "aria-label": about,
-    style: pictureStyle(sprite, place),
-  });
-  return element("li", { title: about, style: { "--class-colour": colour } }, picture, caption);
-}
-
-function pictureStyle({ url, meta }, place) {
-  const { columns } = meta;
-  const [x, y] = [place % columns, Math.floor(place / columns)].map((tile) => -tile * THUMBNAIL_PIXELS);
-  return {
-    "background-image": `url("${url}")`,
-    "background-size": `${columns * THUMBNAIL_PIXELS}px auto`,
-    "background-position": `${x}px ${y}px`,
-  };
 }

@@ -1,14 +1,18 @@
 /** The panel that shows why two layers differ: their diagrams, barcodes or Betti curves in one picture. */
-import { sizeChart, nearestMark } from "./axes.js";
+import { sizeChart } from "./axes.js";
+import { createBarDetail } from "./bar_detail.js";
 import { drawBarcodes } from "./barcodes.js";
+import { simplicesOf } from "./bars.js";
 import { drawBettiCurves } from "./betti.js";
 import { drawDiagrams } from "./diagrams.js";
 import { element, segments, setAttribute, shape } from "./dom.js";
-import { dimensionName, featureName, shortLayerName, titleOf, withUnit } from "./names.js";
+import { layerChip } from "./layer_chip.js";
+import { dimensionName, featureName, titleOf, withUnit } from "./names.js";
 import { noiseText, pairFacts } from "./noise.js";
 import { plusMinus, roundUp } from "./numbers.js";
 import { createPanel, createSides } from "./panel.js";
 import { withoutPoints } from "./payload.js";
+import { createPointing } from "./pointing.js";
 import { limitOf } from "./selection.js";
 import { findTable } from "./tables.js";
 
@@ -19,6 +23,8 @@ const HELP = [
     "short-lived, as any finite sample has them in numbers.",
   "Beside the distance: how many times the noise of the two layers it is, p (how often a test finds as much where there " +
     "is no difference), and which share of the largest distance there could be. “Told apart” says that p is at most 0.05.",
+  "Click a mark, or go to it with the arrow keys and press Enter, to see the inputs whose distance is its birth or its " +
+    "death. A loop is filled by a triangle. Several can come in with one edge: the third input is an example.",
   "Barcode: the longest features as bars from birth to death. Betti curve: how many features are alive at each radius.",
 ];
 
@@ -28,7 +34,6 @@ const PLOTS = {
   betti: ["Betti curve", "How many features are alive at each radius", drawBettiCurves],
 };
 const LONGEST_NAME_IN_TABLE = 18;
-const HOVER_PIXELS = 14;
 
 export function createPairPanel(context) {
   const { store } = context;
@@ -36,7 +41,7 @@ export function createPairPanel(context) {
   const dims = segments("Homology dimension", (choice) => store.set({ dim: Number(choice) }));
   const plot = segments("Kind of plot", (choice) => store.set({ plot: choice }));
   panel.tools.append(dims.node, plot.node);
-  const sides = createSides(context, panel.body, () => createPairSlot(context));
+  const sides = createSides(context, panel.body, (side) => createPairSlot(context, side));
 
   function update(state) {
     const payload = state.view.first?.payload ?? state.view.second?.payload;
@@ -45,26 +50,33 @@ export function createPairPanel(context) {
     sides.update();
   }
 
-  store.subscribe(["view", "measure", "dim", "range", "pair", "plot", "digests", "other"], update);
+  store.subscribe(["view", "measure", "dim", "range", "pair", "plot", "bar", "digests", "other"], update);
   return panel;
 }
 
-function createPairSlot(context) {
+function createPairSlot(context, side) {
   const { store, library, tooltip } = context;
   const headline = element("div", { class: "pair-headline" });
   const chart = shape("svg", { class: "plot chart", role: "img" });
   const without = element("div", { class: "empty" });
   const table = element("table", { class: "numbers" });
-  const node = element("div", { class: "pair" }, headline, chart, without, element("div", { class: "numbers-frame" }, table));
-  let marks = [];
+  const detail = createBarDetail(context, side);
+  const numbers = element("div", { class: "numbers-frame" }, table);
+  const node = element("div", { class: "pair" }, headline, chart, without, detail.node, numbers);
+  let shown = null;
+  const pointing = createPointing(chart, tooltip, (bar) => {
+    store.set({ bar: bar && { side, run: shown.run, step: shown.payload.step, dim: store.state.dim, ...bar } });
+  });
 
-  function update({ payload }) {
+  function update(record) {
     const { state } = store;
+    const { payload } = record;
+    shown = record;
     if (!state.pair) return "Choose a cell of the matrix.";
     const missing = state.pair.find((name) => !payload.layers.includes(name));
     if (missing !== undefined) return `${missing} was not measured at this step.`;
     fillHeadline(headline, payload, state);
-    drawPair(payload, state);
+    pointing.update(drawPair(payload, state), detail.update(record, [...new Set(state.pair)]));
     fillTable(table, payload, state);
     return null;
   }
@@ -75,24 +87,26 @@ function createPairSlot(context) {
     setAttribute(chart, "hidden", bars === null);
     without.hidden = bars !== null;
     without.textContent = dim === null ? "This step has no diagrams." : `This step has no diagrams in H${dim}.`;
-    marks = [];
-    if (bars === null) return;
+    if (bars === null) return [];
     const width = Math.max(node.parentElement.clientWidth, 240);
     const height = Math.round(Math.min(Math.max(width * 0.8, 280), 520));
     sizeChart(chart, width, height);
     const limit = roundUp(limitOf(store.state, library, (one) => one.deaths.get(dim)));
-    marks = draw(chart, { width, height }, { bars, limit, dim });
-    setAttribute(chart, "aria-label", `${name} of ${pair.join(" and ")} in H${dim}. ${headline.textContent}`);
+    const marks = draw(chart, { width, height }, { bars, limit, dim }).map((mark) => leading(mark, payload, dim));
+    const canChoose = marks.some((mark) => mark.bar);
+    const keys = canChoose ? " Arrow keys go from mark to mark, Enter shows the inputs that make and end it." : "";
+    setAttribute(chart, "aria-label", `${name} of ${pair.join(" and ")} in H${dim}. ${headline.textContent}${keys}`);
+    setAttribute(chart, "role", canChoose ? "application" : "img");
+    setAttribute(chart, "tabindex", canChoose ? 0 : null);
+    return marks;
   }
 
-  chart.addEventListener("pointermove", (event) => {
-    const box = chart.getBoundingClientRect();
-    const mark = nearestMark(marks, event.clientX - box.left, event.clientY - box.top, HOVER_PIXELS);
-    if (mark) tooltip.show(event, mark.lines);
-    else tooltip.hide();
-  });
-  chart.addEventListener("pointerleave", () => tooltip.hide());
   return { node, update };
+}
+
+/** A mark as it is pointed at: without a bar where nothing is known of the inputs that make it. */
+function leading(mark, payload, dim) {
+  return mark.bar && simplicesOf(payload, mark.bar.layer, dim) ? mark : { ...mark, bar: null };
 }
 
 /**
@@ -114,7 +128,7 @@ function fillHeadline(headline, payload, { pair, dim, measure }) {
   const table = findTable(payload.distances, measure, dim);
   const [i, j] = pair.map((name) => payload.layers.indexOf(name));
   const missing = layers.map((name) => withoutPoints(payload, name)).filter(Boolean);
-  const chips = layers.map((name, at) => layerChip(name, payload.layers, at === 0 ? "first" : "second"));
+  const chips = layers.map((name, at) => layerChip(name, payload.layers, at));
   const arrow = element("span", { class: "quiet" }, "↔");
   headline.replaceChildren(...(chips.length === 1 ? chips : [chips[0], arrow, chips[1]]));
   if (missing.length > 0) headline.append(element("span", { class: "verdict" }, missing.join(" ")));
@@ -129,16 +143,10 @@ function distanceParts({ distance, size, p, relative, verdict, isClear }, remark
   return [element("span", { class: "verdict" }, distance), ...sizes, ...(badge ? [badge] : [])];
 }
 
-function layerChip(name, layers, side, most = 30) {
-  return element("span", { class: `layer-chip chip-${side}`, title: name }, shortLayerName(name, layers, most));
-}
-
 /** The statistics of the pair's layers: those of the features shown above, then those of a layer as a whole. */
 function fillTable(table, payload, { pair, dim }) {
   const layers = [...new Set(pair)];
-  const chips = layers.map((name, i) => {
-    return layerChip(name, payload.layers, i === 0 ? "first" : "second", LONGEST_NAME_IN_TABLE);
-  });
+  const chips = layers.map((name, at) => layerChip(name, payload.layers, at, LONGEST_NAME_IN_TABLE));
   const places = layers.map((name) => payload.layers.indexOf(name));
   const rowsOf = (chosen) => {
     return payload.statistics.filter((one) => one.homology_dim === chosen).map((one) => statisticRow(one, places));

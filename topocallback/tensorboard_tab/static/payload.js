@@ -22,6 +22,8 @@
  * @property {string} remark A sentence on what an older record lacks; empty for others. Not in the JSON.
  * @property {string} damage A sentence on what of the record could not be read; empty if all could. Not in the JSON.
  * @property {number[][][][]} diagrams Per layer, per dimension: births, deaths (null: never dies); longest bar first.
+ * @property {(?[number[][], number[][]][])[]} simplices Per layer, per dimension: which inputs make each of the first
+ *   bars, none in H0, and which end it, none where it never dies, as positions in `sample_ids`. Null: not known.
  * @property {(?MapperGraph)[]} mappers Per layer.
  *
  * @typedef {import("./tables.js").Description & DistanceNumbers} DistanceTable
@@ -119,6 +121,7 @@ function readRecord(record) {
     statistics: readTables(record.statistics, "statistic", count, damaged),
     classes: isList(record.classes) ? record.classes : [],
     labels: isList(record.labels) ? record.labels : null,
+    simplices: readSimplices(record, damaged),
     mappers: isList(record.mappers) ? record.mappers : [],
     problems: record.problems ?? {},
     reference: typeof record.reference === "string" ? record.reference : "",
@@ -126,6 +129,21 @@ function readRecord(record) {
     recording: mappingOf(record.recording),
     damage: damaged.length > 0 ? `Left out, as the record is damaged there: ${damaged.join("; ")}.` : "",
   };
+}
+
+/** What of it can be read; older records have none. */
+function readSimplices({ simplices = null, layers, homology_dims: dims, diagrams, sample_ids: ids }, damaged) {
+  const isOne = (inputs) => isList(inputs) && inputs.every((at) => Number.isInteger(at) && at >= 0 && at < ids.length);
+  const ofDiagram = (one, [births], dim) => {
+    const [makes, ends] = isList(one) && one.every(isList) ? one : [];
+    const countsFit = ends?.length <= births.length && makes.length === (dim === 0 ? 0 : ends.length);
+    return countsFit && [...makes, ...ends].every(isOne);
+  };
+  const ofLayer = (one, at) => isList(one) && dims.every((dim, i) => ofDiagram(one[i], diagrams[at][i], dim));
+  const read = layers.map((_, at) => (isList(simplices) && simplices[at] && ofLayer(simplices[at], at) ? simplices[at] : null));
+  const lost = simplices !== null && layers.some((_, at) => read[at] === null && (!isList(simplices) || simplices[at] !== null));
+  if (lost) damaged.push("which inputs make and end bars");
+  return read;
 }
 
 /** The tables that can be read; the others' names go to `damaged`. One of a kind that is not known here is passed over. */

@@ -26,6 +26,7 @@ export function initialState() {
     charts: [quantityId("drift_from_first"), quantityId("statistic", "total_persistence")],
     nodeColour: "class",
     node: null,
+    bar: null,
     dark: false,
   };
 }

@@ -12,8 +12,14 @@ def test_neighbours_of_finite_points_stand_where_their_samples_do():
     rows = np.array([0, 1, 3])
     found = NearestSamples.of_points(np.array([[1], [2], [0]]), np.array([[1.0], [2], [3]]), rows, 4)
     assert found.positions.ravel().tolist() == [1, 3, -1, 0]
-    np.testing.assert_array_equal(found.distances.ravel(), [1, 2, np.nan, 3])
+    np.testing.assert_array_equal(found.distances[:, 1], [1, 2, np.nan, 3])
     assert found.is_known.tolist() == [True, True, False, True]
+
+
+def test_of_ten_distances_those_to_the_nearest_and_the_furthest_are_kept():
+    distances = np.array([[1.0, 2, 4], [1, 5, 6]])
+    found = NearestSamples.of_points(np.array([[1, 0, 1], [0, 1, 0]]), distances, np.arange(2), 2)
+    assert found.distances.tolist() == [[1, 4], [1, 6]]
 
 
 def test_neighbours_come_back_equal():
@@ -27,7 +33,7 @@ def test_neighbours_come_back_equal():
         ("positions", POSITIONS, 5),
         ("positions", POSITIONS + 2, 4),
         ("positions", POSITIONS - 1, 4),
-        ("positions", POSITIONS[:, :1], 4),
+        ("distances", DISTANCES[:, :1], 4),
         ("distances", -DISTANCES, 4),
         ("distances", np.ones((4, 2), dtype=np.int64), 4),
     ],

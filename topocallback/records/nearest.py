@@ -18,7 +18,7 @@ N_NEAREST = 10
 
 _EXPECTED = {
     "positions": Expected("i", ("samples", "neighbours"), low=-1),
-    "distances": Expected("f", ("samples", "neighbours"), low=0, unknown=True),
+    "distances": Expected("f", ("samples", 2), low=0, unknown=True),
 }
 
 
@@ -27,14 +27,14 @@ class NearestSamples:
     """The k samples that are nearest to each of n in one layer, from the nearest on.
 
     Of equally near samples the one that was recorded first counts as nearer. A sample whose activations are not finite
-    is nobody's neighbour and has none: -1 and NaN.
+    is nobody's neighbour and has none: -1 and NaN. All ten distances would take as much of a file as all else in it.
 
     Attributes:
         positions: (n, k) which samples, as positions among the n.
-        distances: (n, k) how far away they are, in the activations' units.
+        distances: (n, 2) how far away the nearest and the furthest of them are, in the activations' units.
 
     Example:
-        >>> nearest = NearestSamples(np.array([[1], [0], [-1]]), np.array([[0.5], [0.5], [np.nan]]))
+        >>> nearest = NearestSamples(np.array([[1], [0], [-1]]), np.array([[0.5, 0.5], [0.5, 0.5], [np.nan, np.nan]]))
         >>> nearest, nearest.is_known
         (NearestSamples(3 samples, 1 nearest), array([ True,  True, False]))
     """
@@ -57,11 +57,13 @@ class NearestSamples:
             rows: (m,) which sample each point is.
             n_samples: How many samples there are.
         """
-        shape = n_samples, positions.shape[1]
         small = np.int16 if n_samples <= np.iinfo(np.int16).max else np.int32
-        of_samples = np.full(shape, -1, dtype=small), np.full(shape, np.nan, dtype=np.float32)
-        of_samples[0][rows], of_samples[1][rows] = rows[positions], distances
-        return cls(*of_samples)
+        of_samples = np.full((n_samples, positions.shape[1]), -1, dtype=small)
+        away = np.full((n_samples, 2), np.nan, dtype=np.float32)
+        of_samples[rows] = rows[positions]
+        if distances.size:
+            away[rows] = distances[:, [0, -1]]
+        return cls(of_samples, away)
 
     @property
     def is_known(self) -> NDArray[np.bool_]:

@@ -197,8 +197,8 @@ class Snapshot:
 
         Warns:
             UserWarning: For every table of distances or statistics that is damaged or of a kind unknown to this version
-                of the package, and for a layer's Mapper graph, parts, neighbours or simplices that are damaged. They are
-                left out, and the rest is there.
+                of the package, and for a layer's Mapper graph, parts, neighbours or simplices that are damaged. They
+                are left out, and the rest is there.
         """
         return load_record(path, "a snapshot", cls._from_stored, snapshot_from_schema1)
 

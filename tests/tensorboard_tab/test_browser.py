@@ -187,7 +187,7 @@ def cell_centre(tab, row, column):
         const { heatmapLayout } = await import(new URL('static/heatmap_drawing.js', document.baseURI).href);
         return heatmapLayout(layers, width);
     }"""
-    width = tab.frame.evaluate("document.querySelector('.side').clientWidth")
+    width = tab.frame.evaluate("document.querySelector('.panel-heatmap .side').clientWidth")
     layout = tab.frame.evaluate(script, [list(LAYERS), width])
     assert box["width"] == pytest.approx(layout["width"], abs=2)
     return {"x": layout["left"] + (column + 0.5) * layout["cell"], "y": layout["top"] + (row + 0.5) * layout["cell"]}

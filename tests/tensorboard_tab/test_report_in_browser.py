@@ -1,22 +1,12 @@
 """The report as a person uses it, in real Chromium without any network: what the tab shows too, from a file."""
 
-import base64
-import gzip
 import json
-import re
 from pathlib import Path
 
+from browser_reports import encoded, open_report, report_of, report_with
 from browser_runs import HOSTILE, LAYERS, STEPS
-from browser_tools import Page, slide
+from browser_tools import slide
 from hostile_names import HOSTILE as HOSTILE_NAMES
-
-
-def open_report(browser, path, **options):
-    """The report without any network."""
-    opened = Page(browser, "about:blank", **options)
-    opened.context.set_offline(True)
-    opened.page.goto(path.as_uri())
-    return opened
 
 
 def test_report_opens_without_network(browser, report, shots):
@@ -34,28 +24,6 @@ def test_report_opens_without_network(browser, report, shots):
     opened.shoot(shots / "report.png")
     assert opened.errors == []
     opened.close()
-
-
-def report_of(report, path, runs):
-    """The report with other data."""
-    before, _, after = re.split(r'(?<=id="topology-data">)(.*?)(?=</script>)', report.read_text("utf-8"), maxsplit=1)
-    path.write_text(before + json.dumps({"runs": runs}).replace("<", "\\u003c") + after, encoding="utf-8")
-    return path
-
-
-def report_with(report, path, change):
-    """A report whose payloads went through a function."""
-    data = re.search(r'(?<=id="topology-data">).*?(?=</script>)', report.read_text("utf-8"))[0]
-    run = json.loads(data)["runs"]["version_1"]
-    for i, step in enumerate(run["steps"]):
-        payload = json.loads(gzip.decompress(base64.b64decode(step["payload"])))
-        change(i, payload)
-        step["payload"] = encoded(payload)
-    return report_of(report, path, {HOSTILE: run})
-
-
-def encoded(payload):
-    return base64.b64encode(gzip.compress(json.dumps(payload).encode())).decode()
 
 
 def test_states_without_anything_to_draw(browser, report, tmp_path, shots):

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import math
 
 import numpy as np
 import pytest
@@ -364,3 +365,42 @@ def test_classes_stand_in_the_order_that_the_labels_came_with_and_those_that_are
     content = decode(encode(dataclasses.replace(snapshot, classes=("low", "high"))))
     assert content["classes"] == ["low", "high", "missing"]
     assert content["labels"] == [0, 1, 2, 0, 1, 0]
+
+
+# -- Findings --------------------------------------------------------------------------------------------------------
+
+
+class Said:
+    """What stands for a finding: it says what it is in JSON."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def to_json(self):
+        return self.content
+
+
+def test_without_findings_a_payload_is_what_it_was(snapshot, content):
+    assert "findings" not in content
+    assert encode(snapshot) == encode(snapshot, None)
+
+
+def test_nothing_to_say_is_told_from_nothing_asked(snapshot):
+    assert decode(encode(snapshot, [])) == {**decode(encode(snapshot)), "findings": []}
+
+
+def test_findings_are_in_the_payload_with_null_for_what_is_not_finite(snapshot):
+    numbers = {"p": math.nan, "over noise": [{"layer": "stem", "value": np.float64(1.23456789)}], "since": "step 7"}
+    view = {"kind": "heatmap", "measure": "cka", "homology_dim": None, "layers": ("stem", "head")}
+    said = {"statement": "<b>stem", "level": 0.05, "is_alert": False, "evidence": {"numbers": numbers, "view": view}}
+    assert decode(encode(snapshot, [Said(said)]))["findings"] == [
+        {
+            "statement": "<b>stem",
+            "level": 0.05,
+            "is_alert": False,
+            "evidence": {
+                "numbers": {"p": None, "over noise": [{"layer": "stem", "value": 1.23457}], "since": "step 7"},
+                "view": {**view, "layers": ["stem", "head"]},
+            },
+        }
+    ]

@@ -10,9 +10,9 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,11 +37,19 @@ _MOST_SIMPLICES = 40
 _LEVEL = 6
 
 
-def encode(snapshot: Snapshot) -> bytes:
+class _AsJson(Protocol):
+    """What says of itself what it is in JSON."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+def encode(snapshot: Snapshot, findings: Sequence[_AsJson] | None = None) -> bytes:
     """A snapshot as gzip-compressed JSON.
 
     Args:
         snapshot: The snapshot.
+        findings: What is to be said of it, by what was known at its step. An empty list: there is nothing to say.
+            ``None``: nothing was asked, and the page has no panel of findings.
 
     Returns:
         The payload: equal snapshots give equal bytes. NaN and infinity, which JSON does not know, become null; so do
@@ -59,7 +67,10 @@ def encode(snapshot: Snapshot) -> bytes:
         >>> decoded["step"], decoded["layers"], table["label"], table["homology_dim"], table["matrix"]
         (7, ['stem'], 'Sliced Wasserstein distance', 1, [[0.0]])
     """
-    text = json.dumps(_to_json(snapshot), allow_nan=False, separators=(",", ":"))
+    content = _to_json(snapshot)
+    if findings is not None:
+        content["findings"] = [_plain(finding.to_json()) for finding in findings]
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return gzip.compress(text.encode("utf-8"), compresslevel=_LEVEL, mtime=0)
 
 

@@ -3,7 +3,7 @@ import { lifeOf, simplicesOf, storyOf } from "./bars.js";
 import { classColours } from "./colours.js";
 import { element, iconButton } from "./dom.js";
 import { layerChip } from "./layer_chip.js";
-import { thumbnail } from "./thumbnails.js";
+import { thumbnailOf } from "./thumbnails.js";
 
 const CLOSE = "M4 4l8 8M12 4l-8 8";
 
@@ -58,7 +58,7 @@ function chosenBar({ bar, dim }, side, { run, payload }, layers) {
 function paragraph(sprite, payload, { text, inputs }, colours) {
   const once = [...new Set(inputs)];
   const more = once.length < inputs.length ? " (Points of one input.)" : "";
-  const pictures = once.map((input) => thumbnail(sprite, payload, input, colours, true));
+  const pictures = once.map((input) => thumbnailOf(sprite, payload, input, colours, true));
   return element(
     "div",
     { class: "sentence" },

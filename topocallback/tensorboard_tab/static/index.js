@@ -3,6 +3,7 @@
  * happens over time, and the panels that show it.
  */
 import { element, shape } from "./dom.js";
+import { createFindingsPanel } from "./findings.js";
 import { createHeader } from "./header.js";
 import { createHeatmapPanel } from "./heatmap.js";
 import { createLibrary } from "./library.js";
@@ -31,17 +32,19 @@ export async function render() {
   context.tooltip = createTooltip();
   context.sprites = createSprites(store, source);
 
+  const findings = createFindingsPanel(context);
   const panels = [createHeatmapPanel, createPairPanel, createSeriesPanel, createMapperPanel].map((create) => create(context));
-  const grid = element("main", { class: "panels" }, ...panels.map((panel) => panel.node));
+  const grid = element("div", { class: "panels" }, ...panels.map((panel) => panel.node));
+  const page = element("main", { class: "page" }, findings.node, grid);
   const welcome = createWelcome(source.live);
   const heading = element("h1", { class: "unseen" }, "Topology of the layers");
-  document.body.append(heading, createHeader(context, theme).node, welcome, grid, createRecorded(store).node);
+  document.body.append(heading, createHeader(context, theme).node, welcome, page, createRecorded(store).node);
 
   store.subscribe(["started", "runs", "listings", "other", "run"], (state) => {
     const nothing = state.started && (state.listings.get(state.run)?.steps ?? []).length === 0;
     welcome.hidden = !nothing;
-    grid.hidden = nothing;
-    grid.classList.toggle("comparing", state.other !== null);
+    page.hidden = nothing;
+    page.classList.toggle("comparing", state.other !== null);
   });
   // Subscribed last: by then every panel has drawn what this says is ready.
   store.subscribe(["view"], ({ view }) => {

@@ -3,7 +3,7 @@ import { classColours } from "./colours.js";
 import { element, iconButton } from "./dom.js";
 import { classShares, counterpart } from "./nodes.js";
 import { plural, readableNumber } from "./numbers.js";
-import { thumbnail } from "./thumbnails.js";
+import { thumbnailOf } from "./thumbnails.js";
 
 const FIRST_THUMBNAILS = 48;
 const CLOSE = "M4 4l8 8M12 4l-8 8";
@@ -64,7 +64,7 @@ export function createNodeDetail(context) {
     const members = graph.members[index];
     const colours = classColours(payload.classes, payload.labels);
     grid.classList.toggle("without-pictures", sprite === null);
-    grid.replaceChildren(...members.slice(0, most).map((member) => thumbnail(sprite, payload, member, colours)));
+    grid.replaceChildren(...members.slice(0, most).map((member) => thumbnailOf(sprite, payload, member, colours)));
     more.hidden = members.length <= most;
     more.textContent = `and ${members.length - most} more`;
   }

@@ -11,7 +11,7 @@ const SAVE_ICON = "M8 2v8m-3.5-3L8 10.5 11.500 7M2.500 13.500h11";
  * @param {{id: string, title: string, help: string[], kinds: string[]}} about `kinds`: the file types it can be saved as.
  */
 export function createPanel(context, { id, title, help, kinds }) {
-  const heading = element("h2", { id: `${id}-title` }, title);
+  const heading = element("h2", { id: `${id}-title`, tabindex: -1 }, title);
   const tools = element("div", { class: "tools" });
   const body = element("div", { class: "panel-body" });
   const node = element(
@@ -20,7 +20,20 @@ export function createPanel(context, { id, title, help, kinds }) {
     element("header", {}, heading, helpButton(title, help), tools, saveButtons(context, id, body, kinds)),
     body,
   );
+  context.store.subscribe(["evidence"], ({ evidence }) => node.classList.toggle("evidence", evidence?.panel === id));
   return { node, tools, body, heading };
+}
+
+/**
+ * Scroll as little as shows a panel.
+ * @param {string} id
+ * @param {{focus: boolean}} options Whether the keyboard goes there too.
+ */
+export function revealPanel(id, { focus = false } = {}) {
+  const heading = document.getElementById(`${id}-title`);
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  heading.closest(".panel").scrollIntoView({ block: "nearest", behavior });
+  if (focus) heading.focus({ preventScroll: true });
 }
 
 /** A question mark that opens a few sentences. */
@@ -44,6 +57,7 @@ function helpButton(title, help) {
 }
 
 function saveButtons({ store }, id, body, kinds) {
+  if (kinds.length === 0) return null;
   const save = (kind) => {
     const { run, step } = store.state;
     savePlots([...body.querySelectorAll(".plot")], fileName(id, run, `step${step}`), kind);

@@ -25,6 +25,7 @@
  * @property {(?[number[][], number[][]][])[]} simplices Per layer, per dimension: which inputs make each of the first
  *   bars, none in H0, and which end it, none where it never dies, as positions in `sample_ids`. Null: not known.
  * @property {(?MapperGraph)[]} mappers Per layer.
+ * @property {?import("./payload_findings.js").Finding[]} findings Alerts first; null: nothing was asked, as in older records.
  *
  * @typedef {import("./tables.js").Description & DistanceNumbers} DistanceTable
  * @typedef {Object} DistanceNumbers Null: not known.
@@ -54,6 +55,7 @@
  * @property {number[][]} edges First node, second node, how many samples they share.
  */
 import { titleOf } from "./names.js";
+import { readFindings } from "./payload_findings.js";
 import { fromVersion1 } from "./payload_version1.js";
 import { fromVersion2 } from "./payload_version2.js";
 
@@ -127,6 +129,7 @@ function readRecord(record) {
     reference: typeof record.reference === "string" ? record.reference : "",
     options: mappingOf(record.options),
     recording: mappingOf(record.recording),
+    findings: readFindings(record.findings, damaged),
     damage: damaged.length > 0 ? `Left out, as the record is damaged there: ${damaged.join("; ")}.` : "",
   };
 }

@@ -27,6 +27,8 @@ export function initialState() {
     nodeColour: "class",
     node: null,
     bar: null,
+    finding: null,
+    evidence: null,
     dark: false,
   };
 }

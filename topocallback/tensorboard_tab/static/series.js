@@ -44,7 +44,10 @@ export function createSeriesPanel(context) {
 
   // A step of the slider changes no curve: only the markers move.
   store.subscribe(["view"], () => charts.forEach((chart) => chart.markStep()));
-  store.subscribe(["digests", "measure", "dim", "pair", "layer", "hover", "dark", "charts", "other", "run", "listings"], update);
+  store.subscribe(
+    ["digests", "measure", "dim", "pair", "layer", "hover", "evidence", "dark", "charts", "other", "run", "listings"],
+    update,
+  );
   new ResizeObserver(() => charts.some((chart) => chart.isResized()) && update()).observe(panel.body);
   return panel;
 }
@@ -55,18 +58,26 @@ function linesOf({ store, library }) {
   const runs = [...new Set([state.run, state.other?.run ?? state.run])];
   const digests = runs.map((run) => library.digests(run));
   const layers = [...new Set(digests.flat().flatMap((one) => one.layers))];
-  const focus = state.hover;
+  const focus = focusOf(state, layers);
   const styles = new Map(layers.map((name, i) => [name, lineStyle(name, i, layers.length, state, focus)]));
   return { runs, digests, layers, styles, quantities: quantitiesOf(digests.flat(), state) };
+}
+
+/** The layers that stand out from the others: the one pointed at, else those that an open finding shows here; or null. */
+function focusOf({ hover, evidence }, layers) {
+  if (hover !== null) return [hover];
+  const about = evidence?.panel === "series" ? evidence.layers.filter((name) => layers.includes(name)) : [];
+  return about.length > 0 ? about : null;
 }
 
 function lineStyle(name, position, count, { pair, dark }, focus) {
   const inPair = pair?.indexOf(name) ?? -1;
   const colour = inPair === 0 ? "var(--first)" : inPair === 1 ? "var(--second)" : depthColour(position, count, dark);
-  const faded = focus !== null && focus !== name;
-  const width = name === focus ? 3 : inPair >= 0 ? 2.2 : 1.3;
-  const opacity = faded ? 0.18 : inPair >= 0 ? 1 : 0.75;
-  return { colour, width, opacity, isChosen: focus === null ? inPair >= 0 : name === focus };
+  const isFocus = focus?.includes(name) ?? false;
+  const faded = focus !== null && !isFocus;
+  const width = isFocus ? 3 : inPair >= 0 ? 2.2 : 1.3;
+  const opacity = faded ? 0.18 : isFocus || inPair >= 0 ? 1 : 0.75;
+  return { colour, width, opacity, isChosen: focus === null ? inPair >= 0 : isFocus };
 }
 
 function createChart(context, position) {

@@ -93,6 +93,21 @@ def real_layers(epochs: int) -> dict[str, list[Cloud]]:
     return found
 
 
+def kept_layers(file: Path | None, epochs: int) -> dict[str, list[Cloud]]:
+    """The real layers, from a file if they are there; otherwise they are put there."""
+    found: dict[str, list[Cloud]] = {}
+    if file and file.exists():
+        with np.load(file) as kept:
+            for name in kept.files:
+                found.setdefault(name.rpartition("/")[0], []).append(kept[name])
+        return found
+    found = real_layers(epochs)
+    if file:
+        clouds: dict[str, Any] = {f"{name}/{i}": cloud for name, own in found.items() for i, cloud in enumerate(own)}
+        np.savez(file, **clouds)
+    return found
+
+
 def gaussian(random: np.random.Generator, n: int) -> Cloud:
     return random.normal(size=(n, 8))
 
@@ -230,15 +245,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
 
-    if options.keep and options.keep.exists():
-        with np.load(options.keep) as file:
-            for name in file.files:
-                LAYERS.setdefault(name.rpartition("/")[0], []).append(file[name])
-    else:
-        LAYERS.update(real_layers(options.epochs))
-        if options.keep:
-            clouds: dict[str, Any] = {f"{name}/{i}": c for name, own in LAYERS.items() for i, c in enumerate(own)}
-            np.savez(options.keep, **clouds)
+    LAYERS.update(kept_layers(options.keep, options.epochs))
     start = time.perf_counter()
     with multiprocessing.get_context("fork").Pool(options.processes) as pool:
         worst = report("Nothing to tell apart", [name for name, _ in null_pairs(LAYERS)], options, pool)

@@ -60,14 +60,15 @@ def test_it_is_the_distance_between_the_clouds_of_both_steps_as_far_as_half_prec
             assert min(expected) > 0.005
 
 
-def test_it_has_a_standard_error_that_is_near_the_spread_over_other_samples():
+@pytest.mark.parametrize("measure", ["cka", "euclidean_shape_metric"])  # the second one grows with the samples
+def test_it_has_a_standard_error_that_is_near_the_spread_over_other_samples(measure):
     rng = np.random.default_rng(0)
-    options = AnalysisOptions(["cka"], homology_dims=(0,), mapper=False)
+    options = AnalysisOptions([measure], homology_dims=(0,), mapper=False)
     values, errors = [], []
     for _ in range(30):
         cloud = rng.normal(size=(240, 3)) * [3, 2, 1]
         _, second = steps(options, *[PointClouds({"a": each}) for each in (cloud, cloud + rng.normal(size=(240, 3)))])
-        table = second.snapshot.distances["cka"]
+        table = second.snapshot.distances[measure]
         values.append(table.drift[0])
         errors.append(table.drift_errors[0])
     assert 0.6 < np.mean(errors) / np.std(values, ddof=1) < 1.7

@@ -173,7 +173,9 @@ def test_clouds_that_hold_nothing_give_no_error(bad, side):
     clouds[side] = PointClouds({"head": np.full((60, 3), bad)}, labels=clouds[side].labels)
     found = gap_of(**clouds)
     assert np.isfinite(found.statistics["train_gap_bars", 0].values).all() == (bad == 0.0)
-    assert "head" in found.problems
+    said = "of 60 points hold NaN or infinity" if np.isnan(bad) else "ll 60 points are equal"
+    assert said in found.problems["head"]
+    assert found.problems["head"].startswith("Of its training data, ") == (side == "training")
 
 
 @pytest.mark.parametrize(("n", "said"), [(1, True), (5, True), (24, False)])

@@ -48,16 +48,17 @@ def test_how_sure_a_distance_within_a_checkpoint_is_is_what_the_monitor_recorded
 
 
 def test_the_errors_of_a_paired_distance_are_those_of_each_models_own_snapshot(study, tmp_path):
-    found = compare(study, measures=[Procrustes()], folder=tmp_path)
-    table = found.table_of()
+    found = compare(study, measures=[Procrustes(), "euclidean_shape_metric"], folder=tmp_path)
     kept = {snapshot.scales.tobytes(): snapshot for snapshot in map(Snapshot.load, tmp_path.glob("snapshots/*.npz"))}
-    assert np.isfinite(table.errors).all()
-    assert np.isnan(table.p_values).all()
-    assert np.isnan(table.noise).all()
-    for number, snapshot in enumerate(kept.values()):
-        of_checkpoints = [table.errors[np.ix_(*[found.rows(checkpoint=i)] * 2)] for i in range(6)]
-        own = snapshot.distances["procrustes"].errors
-        assert any(np.array_equal(errors, own) for errors in of_checkpoints), number
+    for measure in ("procrustes", "euclidean_shape_metric"):
+        table = found.table_of(measure)
+        assert np.isfinite(table.errors).all()
+        assert np.isnan(table.p_values).all()
+        assert np.isnan(table.noise).all()
+        for number, snapshot in enumerate(kept.values()):
+            of_checkpoints = [table.errors[np.ix_(*[found.rows(checkpoint=i)] * 2)] for i in range(6)]
+            own = snapshot.distances[measure].errors
+            assert any(np.array_equal(errors, own) for errors in of_checkpoints), number
 
 
 def test_the_errors_of_statistics_are_those_that_the_monitor_recorded(study):

@@ -6,10 +6,31 @@ import numpy as np
 import pytest
 from own_measures import LongBars, NearestAgree, Procrustes
 
-from topocallback.measures import Distance, SlicedWasserstein, Statistic
+from topocallback.measures import (
+    CKA,
+    SQNR,
+    AlphaReQ,
+    Bars,
+    Distance,
+    EffectiveRank,
+    EuclideanShapeMetric,
+    LongestBar,
+    MeanCosine,
+    MeanNorm,
+    NeighbourAccuracy,
+    PersistentEntropy,
+    RTDLite,
+    ShapeMetric,
+    Silhouette,
+    SlicedWasserstein,
+    Statistic,
+    TotalPersistence,
+    TwoNN,
+)
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperCoverage
 from topocallback.measures.noise import (
+    N_QUARTERS,
     error_of,
     how_sure,
     noise_at_n,
@@ -118,15 +139,22 @@ def test_the_error_of_a_mean_is_that_of_the_textbook():
 
 def test_errors_are_not_known_where_a_value_is_not_or_there_are_no_parts():
     parts = np.array([[1.0, 1.0, np.nan], [2.0, 3.0, 1.0]])
-    found = spread_at_n(parts, np.array([np.nan, 2.0, 2.0]))
-    assert np.isnan(found).tolist() == [True, False, True]
-    assert np.isnan(spread_at_n(np.empty((0, 2)), np.ones(2))).all()
+    for behaves_as in ("mean", "sum", "extreme"):
+        found = spread_at_n(parts, np.array([np.nan, 2.0, 2.0]), behaves_as)
+        assert np.isnan(found).tolist() == [True, False, True]
+        assert np.isnan(spread_at_n(np.empty((0, 2)), np.ones(2), behaves_as)).all()
 
 
-def test_values_near_nothing_tell_no_growth():
-    parts = np.array([[-1.0], [1.0]] * 6)
-    assert spread_at_n(parts, np.array([5.0])) <= parts.std(ddof=1) / np.sqrt(12) * 12 + 1e-9
-    assert spread_at_n(np.zeros((12, 1)), np.zeros(1)).tolist() == [0.0]
+def test_the_error_of_an_extreme_does_not_fall():
+    random = np.random.default_rng(0)
+    largest = random.exponential(size=(500, 12, 100)).max(axis=2)  # as wide among 100 as among 1200
+    errors = spread_at_n(largest.T, largest.max(axis=1), "extreme")
+    assert errors.mean() == pytest.approx(largest.max(axis=1).std(), rel=0.1)
+
+
+def test_a_sum_of_which_parts_have_nothing_has_no_error_and_nothing_that_of_nothing():
+    found = spread_at_n(np.zeros((12, 2)), np.array([3.0, 0.0]), "sum")
+    np.testing.assert_array_equal(found, [np.nan, 0.0])
 
 
 class Mean(Statistic):
@@ -134,10 +162,36 @@ class Mean(Statistic):
         return float(facts.cloud.mean())
 
 
-def test_the_error_of_a_statistic_comes_from_its_parts():
-    facts = LayerFacts(gaussian(480, 1) + 3)
-    assert error_of(Mean(), Mean().value(facts), facts) == pytest.approx(1 / np.sqrt(480), rel=0.5)
-    assert np.isnan(error_of(Mean(), 0.0, LayerFacts(gaussian(20))))
+class Total(Mean):
+    behaves_as = "sum"
+
+    def value(self, facts):
+        return float(facts.cloud.sum())
+
+
+class Largest(Mean):
+    behaves_as = "extreme"
+
+    def value(self, facts):
+        return float(facts.cloud.max())
+
+
+@pytest.mark.parametrize(("statistic", "spread"), [(Mean(), 480**-0.5), (Total(), 480**0.5), (Largest(), 0.41)])
+def test_the_error_of_a_statistic_comes_from_its_quarters(statistic, spread):
+    clouds = [LayerFacts(gaussian(480, 1, seed) + 3) for seed in range(30)]
+    errors = [error_of(statistic, statistic.value(facts), facts) for facts in clouds]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(spread, rel=0.2)
+    assert np.isnan(error_of(statistic, 0.0, LayerFacts(gaussian(7))))
+
+
+def test_statistics_of_diagrams_are_asked_for_quarters_whose_diagrams_are_there():
+    facts = LayerFacts(gaussian(48), homology_dims=(0,))
+    facts.measure_parts(N_QUARTERS)
+    statistic = TotalPersistence(homology_dim=0)
+    of_quarters = np.array([statistic.value(part) for part in facts.parts(N_QUARTERS)])
+    value = statistic.value(facts)
+    assert error_of(statistic, value, facts) == pytest.approx(float(spread_at_n(of_quarters, value, "sum")))
+    assert not any("diagrams" in part.__dict__ for part in facts.parts(N_QUARTERS, 1))
 
 
 def test_parts_tell_nothing_of_a_statistic_that_is_another_one_on_them():
@@ -146,6 +200,66 @@ def test_parts_tell_nothing_of_a_statistic_that_is_another_one_on_them():
     assert np.isnan(error_of(MapperCoverage(), 0.9, facts))
     labels = np.arange(240) % 2
     assert error_of(NearestAgree(), 0.5, LayerFacts(gaussian(240), labels)) < 0.1
+
+
+# -- Errors held against the spread over many samples: the short form of benchmarks/errors.py --------------------------
+
+SAMPLES = 48
+RIGHT_ENOUGH = 0.7, 1.5  # the mean error over the spread, of which 48 samples tell 10 %
+
+
+def classes(random, n=300):
+    """Three classes that overlap, in six dimensions."""
+    labels = random.integers(3, size=n)
+    return 0.7 * np.random.default_rng(7).normal(size=(3, 6))[labels] + random.normal(size=(n, 6)), labels
+
+
+@pytest.fixture(scope="module")
+def samples():
+    random = np.random.default_rng(0)
+    found = [LayerFacts(*classes(random), scale="quantile") for _ in range(SAMPLES)]
+    for facts in found:
+        facts.measure_parts(N_QUARTERS)
+    return found
+
+
+def rightness(values, errors):
+    return np.mean(errors) / np.std(values, ddof=1)
+
+
+STATISTICS = [
+    Bars(homology_dim=1),
+    *(kind(homology_dim=dim) for kind in (TotalPersistence, PersistentEntropy) for dim in (0, 1)),
+    LongestBar(homology_dim=0),
+    EffectiveRank(),
+    MeanCosine(),
+    MeanNorm(),
+    AlphaReQ(),
+    TwoNN(),
+    Silhouette(),
+    NeighbourAccuracy(),
+]
+
+
+@pytest.mark.parametrize("statistic", STATISTICS, ids=lambda statistic: statistic.describe().tag)
+def test_errors_of_statistics_are_the_spread_over_samples(samples, statistic):
+    values = [statistic.value(facts) for facts in samples]
+    errors = [error_of(statistic, value, facts) for value, facts in zip(values, samples, strict=True)]
+    assert RIGHT_ENOUGH[0] < rightness(values, errors) < RIGHT_ENOUGH[1]
+
+
+@pytest.mark.parametrize(
+    "distance", [CKA(), ShapeMetric(), EuclideanShapeMetric(), RTDLite(), SQNR()], ids=lambda distance: distance.key
+)
+def test_errors_of_paired_distances_are_the_spread_over_samples(distance):
+    random = np.random.default_rng(1)
+    found = []
+    for _ in range(SAMPLES):
+        cloud = classes(random, 240)[0] * 0.8 ** np.arange(6)
+        layers = prepared(distance, cloud, cloud + 0.5 * random.normal(size=cloud.shape))
+        matrix = distance.matrix([layer.whole for layer in layers])
+        found.append((matrix[0, 1], how_sure(distance, layers, matrix)["errors"][0, 1]))
+    assert RIGHT_ENOUGH[0] < rightness(*np.transpose(found)) < RIGHT_ENOUGH[1]
 
 
 # -- p-values of layers ----------------------------------------------------------------------------------------------

@@ -46,6 +46,23 @@ def test_a_quarter_is_three_of_the_twelfths():
         assert quarter == sorted(itertools.chain(*twelfths[i::4]))
 
 
+@given(n=st.integers(8, 60), count=st.integers(2, 6))
+def test_another_division_takes_equally_many_samples_and_spreads_each_part_of_the_first(n, count):
+    facts = facts_of(np.arange(n))
+    first, second = (samples_of(facts.parts(count, division)) for division in (0, 1))
+    assert sorted(itertools.chain(*second)) == sorted(itertools.chain(*first))
+    shared = np.array([[len(set(part) & set(other)) for other in second] for part in first])
+    assert np.ptp(shared) <= 1 if len(first) else not second
+
+
+def test_what_is_kept_of_a_layer_holds_the_first_division_only():
+    facts = facts_of(np.arange(48), homology_dims=(0,))
+    for division in (0, 1):
+        _ = facts.parts(4, division)
+    assert len(facts.without_cloud().parts(4)) == 4
+    assert facts.without_cloud().parts(4, 1) == []
+
+
 def test_parts_are_the_same_samples_in_another_layer_and_another_order_of_the_rows():
     ids = np.arange(30)
     order = np.random.default_rng(1).permutation(ids)

@@ -1,6 +1,7 @@
 """The report as a person uses it, in real Chromium without any network: what the tab shows too, from a file."""
 
 import json
+import re
 from pathlib import Path
 
 from browser_reports import encoded, open_report, report_of, report_with

@@ -176,4 +176,5 @@ def _between(distance: Distance, now: PreparedLayer, before: PreparedLayer) -> C
     if not len(now.parts) or not len(before.parts):
         return CloudDrift(value)
     of_parts = [distance.between(*pair) for pair in zip(now.parts, before.parts, strict=True)]
-    return CloudDrift(value, float(spread_at_n(np.array(of_parts, dtype=np.float64), np.float64(value))))
+    spread = spread_at_n(np.array(of_parts, dtype=np.float64), np.float64(value), distance.behaves_as)
+    return CloudDrift(value, float(spread))

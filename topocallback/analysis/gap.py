@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from topocallback.analysis.analysed import Analysed
-from topocallback.analysis.layers import layer_facts, noted, statistic_values
+from topocallback.analysis.layers import layer_facts, noted, problems_of_points, statistic_values
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.hashing import sample_priorities
 from topocallback.measures.base import Distance, Statistic
@@ -117,7 +117,7 @@ def with_gap(
             why = training.problems.get(layer, "it was not recorded.")
             nothing = _Side(problems=[f"It has no gap between training and validation data: {why}"])
             return nothing, _Side()
-        on_training = _measured(ours, layer, options)
+        on_training = _measured(ours, layer, options, "Of its training data, ")
         return on_training, (_recorded(analysed, layer, options) if is_whole else _measured(theirs, layer, options))
 
     shapes = [(len(cloud), cloud.shape[1]) for cloud in ours.values()]
@@ -212,9 +212,11 @@ class _Side:
     problems: list[str] = field(default_factory=list)
 
 
-def _measured(clouds: PointClouds, layer: str, options: AnalysisOptions) -> _Side:
-    """A layer's numbers, from its cloud."""
-    facts, side = layer_facts(clouds, layer, options), _Side()
+def _measured(clouds: PointClouds, layer: str, options: AnalysisOptions, whose: str = "") -> _Side:
+    """A layer's numbers, from its cloud; what its points lack is said with whose they are."""
+    facts = layer_facts(clouds, layer, options)
+    lacking = problems_of_points(facts)
+    side = _Side(problems=[f"{whose}{text[0].lower()}{text[1:]}" for text in lacking] if whose else lacking)
     try:
         side.values.update(statistic_values(facts, options, None, side.problems))
         if facts.n_points:

@@ -27,6 +27,7 @@ __all__ = [
     "measure_layer",
     "not_measured",
     "noted",
+    "problems_of_points",
     "statistic_values",
 ]
 
@@ -120,7 +121,7 @@ def not_measured(problem: str, options: AnalysisOptions) -> LayerMeasurements:
 
 
 def _measured(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> LayerMeasurements:
-    problems = [*_points_left_out(facts), *_equal_points(facts)]
+    problems = problems_of_points(facts)
     mapper: MapperGraph | None = None
     with clock("diagrams"):
         _ = facts.distances
@@ -145,6 +146,15 @@ def _measured(facts: LayerFacts, options: AnalysisOptions, clock: Clock) -> Laye
 
 def _nearest(facts: LayerFacts) -> NearestSamples:
     return NearestSamples.of_points(*facts.nearest, facts.rows, len(facts.recorded))
+
+
+def problems_of_points(facts: LayerFacts) -> list[str]:
+    """Why a layer's points show less than their number, in sentences.
+
+    Args:
+        facts: The layer.
+    """
+    return [*_points_left_out(facts), *_equal_points(facts)]
 
 
 def _points_left_out(facts: LayerFacts) -> list[str]:

@@ -122,7 +122,7 @@ def _block(
                 _matrix(distance, [layer.parts[k] for layer in ours], theirs and [layer.parts[k] for layer in theirs])
                 for k in range(N_PARTS)
             ]
-            block[2] = spread_at_n(np.array(of_parts), block[0])
+            block[2] = spread_at_n(np.array(of_parts), block[0], distance.behaves_as)
     except Exception as error:  # as in a snapshot, what fails on parts costs its test
         return block, f"It was measured, but not tested. {type(error).__name__}: {error}"
     return block, None

@@ -21,7 +21,10 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.parallel import map_threads
 from topocallback.records.results import Description
 
-__all__ = ["LENGTH", "Distance", "Measure", "Statistic", "check_option", "in_words", "is_count"]
+__all__ = ["LENGTH", "BehavesAs", "Distance", "Measure", "Statistic", "check_option", "in_words", "is_count"]
+
+BehavesAs = Literal["mean", "sum", "extreme"]
+"""What becomes of a number with more points; see ``Measure``."""
 
 LENGTH = "length"
 """The unit of what is measured in the cloud's own lengths: what it is called depends on the scale."""
@@ -52,6 +55,10 @@ class Measure:
             may be done to these.
         unit: The unit of its numbers; ``LENGTH`` for lengths in the cloud, empty for plain numbers.
         range: The smallest and the largest value there can be.
+        behaves_as: What becomes of its numbers, and of their spread over samples, with more points: by that a standard
+            error is carried from parts of the samples to all of them. ``"mean"``, of all points: the numbers stay about
+            what they are, and their spread falls with the square root of the number of points. ``"sum"``: they grow
+            with it, and the spread as a share of them falls so. ``"extreme"``, of few points: their spread stays.
         from_diagrams: Whether it needs nothing but persistence diagrams, which a record holds: then it can be taken
             long after the training.
         needs_labels: Whether it needs the samples' labels.
@@ -66,6 +73,7 @@ class Measure:
     unchanged_by: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""
     range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
+    behaves_as: ClassVar[BehavesAs] = "mean"
     from_diagrams: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False
     needs_weights: ClassVar[bool] = False
@@ -259,7 +267,7 @@ class Statistic(Measure):
     Attributes:
         more: What a larger value means, in a few words.
         on_parts: Whether its value on a part of the samples is a number of the same kind as its value on all: then the
-            parts give its standard error, and otherwise ``own_error``, if it is known.
+            parts give its standard error, by ``behaves_as``, and otherwise ``own_error`` does, if it is known.
 
     Example:
         >>> class Spread(Statistic):
@@ -281,11 +289,12 @@ class Statistic(Measure):
         """
         raise NotImplementedError(f"{type(self).__name__} has no `value`.")
 
-    def own_error(self, facts: LayerFacts) -> float:
+    def own_error(self, facts: LayerFacts, value: float) -> float:
         """The standard error of a statistic whose parts do not tell it (``on_parts``); NaN where it is not known.
 
         Args:
             facts: The layer.
+            value: What ``value`` gave of it.
         """
         return float("nan")
 

@@ -106,7 +106,7 @@ class LayerFacts:
         self._mapper_options = mapper
         self._previous_mapper = previous_mapper
         self._whole: tuple[LayerFacts, NDArray[np.intp]] | None = None
-        self._parts: dict[int, list[LayerFacts]] = {}
+        self._parts: dict[tuple[int, int], list[LayerFacts]] = {}
         self._bars: dict[int | None, Diagram] = {}
         self._simplices: list[Simplices] = []
         self._seed_of_parts = _SEED_OF_PARTS + seed_of_parts
@@ -147,7 +147,7 @@ class LayerFacts:
             ]
             for part, n_points in zip(of_parts, parts.n_points, strict=True):
                 part.n_points = int(n_points)
-            facts._parts[len(of_parts)] = of_parts
+            facts._parts[len(of_parts), 0] = of_parts
         return facts
 
     @property
@@ -280,7 +280,8 @@ class LayerFacts:
         facts = LayerFacts.of_diagrams(self.diagrams, self.homology_dims, checked=True)
         facts.n_points = self.n_points
         facts._simplices = self.simplices
-        facts._parts = {count: [part._of_distances() for part in parts] for count, parts in self._parts.items()}
+        first = {key: parts for key, parts in self._parts.items() if not key[1]}
+        facts._parts = {key: [part._of_distances() for part in parts] for key, parts in first.items()}
         return facts
 
     def let_go(self) -> None:
@@ -300,7 +301,7 @@ class LayerFacts:
         facts.distances, facts.n_points = self.distances, self.n_points
         return facts
 
-    def parts(self, count: int) -> Sequence[LayerFacts]:
+    def parts(self, count: int, division: int = 0) -> Sequence[LayerFacts]:
         """Disjoint parts of equally many samples: by their hash, so the same in every layer, step and run.
 
         Each part has a scale of its own: one for the whole cloud would be an error that all its parts share, and two
@@ -308,13 +309,14 @@ class LayerFacts:
 
         Args:
             count: How many parts.
+            division: Which division of the same samples: the parts of 1 take from each part of 0 equally many.
 
         Returns:
             The facts of each, of the points that are finite; none where a part would have fewer than 2 samples.
         """
-        if count not in self._parts:
-            self._parts[count] = [self.subset(points) for points in self._divided(count)]
-        return self._parts[count]
+        if (count, division) not in self._parts:
+            self._parts[count, division] = [self.subset(points) for points in self._divided(count, division)]
+        return self._parts[count, division]
 
     def measure_parts(self, count: int) -> None:
         """Compute the diagrams of ``parts``, whose distances and scales are taken from the whole in one go.
@@ -333,7 +335,7 @@ class LayerFacts:
         for part in parts:
             _ = part.diagrams
 
-    def _divided(self, count: int) -> Iterator[NDArray[np.intp]]:
+    def _divided(self, count: int, division: int) -> Iterator[NDArray[np.intp]]:
         """Positions of each part's points. The points of one sample stay together."""
         ids = np.arange(len(self.recorded)) if self._recorded_ids is None else self._recorded_ids
         samples = np.unique(ids)
@@ -341,8 +343,9 @@ class LayerFacts:
         rank[np.argsort(sample_priorities(samples, self._seed_of_parts), kind="stable")] = np.arange(len(samples))
         of_point = rank[np.searchsorted(samples, self.sample_ids)]
         size = len(samples) // count
+        of_part = (of_point + division * (of_point // count)) % count
         for part in range(count if size >= _FEWEST_IN_PART else 0):
-            yield np.flatnonzero((of_point % count == part) & (of_point // count < size))
+            yield np.flatnonzero((of_part == part) & (of_point // count < size))
 
     def subset(self, points: NDArray[np.intp]) -> LayerFacts:
         """The facts of some of the points: their distances are those of the whole, whose matrix is computed once.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.measures.base import Distance, Statistic
+from topocallback.measures.base import BehavesAs, Distance, Statistic
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.parallel import computed_once
 from topocallback.measures.sign_flips import N_PARTS, p_values
@@ -121,38 +121,47 @@ def _mean_distance(distance: Distance, layers: Sequence[Any]) -> float:
     return float(distance.matrix(layers)[np.triu_indices(len(layers), 1)].mean())
 
 
-def spread_at_n(of_parts: NDArray[np.float64], whole: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+def spread_at_n(
+    of_parts: NDArray[np.float64], whole: NDArray[np.float64] | np.float64, behaves_as: BehavesAs = "mean"
+) -> NDArray[np.float64]:
     """The standard error of a number of n points, from its values on K parts of n / K points.
-
-    The spread relative to the value falls with the square root of the number of points. How the value itself grows
-    with it is measured: by its mean over the parts, and its value on the whole.
 
     Args:
         of_parts: (K, ...) values of the parts.
         whole: (...) values of the whole.
+        behaves_as: What becomes of the spread with more points; see ``Measure``. How much a ``"sum"`` grows is
+            measured, by its mean over the parts and its value on the whole.
 
     Returns:
-        (...) standard errors; NaN where a value is not known.
+        (...) standard errors; NaN where a value is not known, and for a sum of which the parts have nothing.
 
     Example:
         >>> counts = np.random.default_rng(0).poisson(25, size=(12, 2000))
-        >>> errors = spread_at_n(counts, np.full(2000, 300.0))
+        >>> errors = spread_at_n(counts, np.full(2000, 300.0), "sum")
         >>> bool(abs(errors.mean() / np.sqrt(300) - 1) < 0.05)
         True
     """
     count = len(of_parts)
     if count < 2:
         return np.full(np.shape(whole), np.nan)
-    mean = of_parts.mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        growth = np.abs(whole / mean)
-    growth = np.clip(np.where(np.isnan(growth), 1.0, growth), 1 / count, count)  # values near 0 tell no growth
-    spread = of_parts.std(axis=0, ddof=1) / np.sqrt(count) * growth
+    spread = of_parts.std(axis=0, ddof=1)
+    if behaves_as == "extreme":
+        return np.where(np.isfinite(whole), spread, np.nan)
+    spread = spread / np.sqrt(count)
+    if behaves_as == "sum":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            growth = np.abs(whole / of_parts.mean(axis=0))
+            spread = spread * np.where(np.isnan(growth), 1.0, growth)  # 0 / 0: nothing is nothing
     return np.where(np.isfinite(whole), spread, np.nan)
 
 
 def error_of(statistic: Statistic, value: float, facts: LayerFacts) -> float:
     """The standard error of a layer's statistic; NaN where it is not known.
+
+    It comes from quarters: a twelfth of the samples is often fewer points than a layer has directions or a class
+    neighbours, and twelfths of 33 points said from a third of the spread to 4 times as much. Four quarters tell a
+    spread only up to 50 %. The same samples in four other quarters bring that to 36 %, and are taken where they cost
+    nothing but the statistic itself: diagrams of theirs would take 10 % of a snapshot's time.
 
     Args:
         statistic: The statistic.
@@ -160,9 +169,11 @@ def error_of(statistic: Statistic, value: float, facts: LayerFacts) -> float:
         facts: The layer.
     """
     if not statistic.on_parts:
-        return statistic.own_error(facts) if np.isfinite(value) else float("nan")
-    of_parts = np.array([statistic.value(part) for part in facts.parts(N_PARTS)], dtype=np.float64)
-    return float(spread_at_n(of_parts, np.float64(value)))
+        return statistic.own_error(facts, value) if np.isfinite(value) else float("nan")
+    divisions = [facts.parts(N_QUARTERS, division) for division in range(1 if statistic.from_diagrams else 2)]
+    of_quarters = [np.array([statistic.value(part) for part in parts], dtype=np.float64) for parts in divisions]
+    errors = [spread_at_n(each, np.float64(value), statistic.behaves_as) for each in of_quarters]
+    return float(np.sqrt(np.mean(np.square(errors))))
 
 
 def how_sure(
@@ -185,7 +196,7 @@ def how_sure(
         return {**known, "noise": noise, "p_values": p_values_among(distance, layers, n_threads)}
     if all(len(layer.parts) for layer in layers):
         of_parts = [distance.matrix([layer.parts[k] for layer in layers], n_threads) for k in range(N_PARTS)]
-        known["errors"] = spread_at_n(np.array(of_parts), matrix)
+        known["errors"] = spread_at_n(np.array(of_parts), matrix, distance.behaves_as)
     return known
 
 

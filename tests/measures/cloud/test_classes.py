@@ -25,6 +25,17 @@ def test_labels_may_be_anything_that_names_classes():
     assert NeighbourAccuracy()(cloud, np.zeros(40)) == 1
 
 
+def test_its_error_is_that_of_a_share_of_samples_however_many_points_these_have():
+    points, samples = LayerFacts(np.eye(100)), LayerFacts(np.eye(100), sample_ids=np.arange(100) // 4)
+    assert NeighbourAccuracy().own_error(points, 0.2) == pytest.approx(0.04)
+    assert NeighbourAccuracy().own_error(samples, 0.2) == pytest.approx(0.08)
+
+
+def test_its_error_is_not_nothing_where_all_samples_are_right():
+    for share in (0.0, 1.0):
+        assert NeighbourAccuracy().own_error(LayerFacts(np.eye(50)), share) == pytest.approx(0.02)
+
+
 def test_what_it_needs_is_said():
     with pytest.raises(ValueError, match="Expected `labels` for knn_accuracy"):
         NeighbourAccuracy()(np.eye(20))

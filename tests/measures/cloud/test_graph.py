@@ -67,13 +67,13 @@ def test_neither_scale_nor_the_order_of_nodes_matter(scale, seed):
 @pytest.mark.parametrize("edges", [np.empty((0, 2), dtype=int), [[1, 1]]])
 def test_without_edges_there_is_no_number(edges):
     facts = LayerFacts(np.eye(3), edges=edges)
-    assert np.isnan([DirichletEnergy().value(facts), DirichletEnergy().own_error(facts)]).all()
+    assert np.isnan([DirichletEnergy().value(facts), DirichletEnergy().own_error(facts, np.nan)]).all()
 
 
 def test_vectors_of_zeros_and_layers_whose_edges_are_not_known_have_no_number():
     assert np.isnan(DirichletEnergy()(np.zeros((3, 2)), [[0, 1]]))
     assert np.isnan(DirichletEnergy().value(LayerFacts(np.eye(3))))
-    assert np.isnan(DirichletEnergy().own_error(LayerFacts(np.empty((0, 2)))))
+    assert np.isnan(DirichletEnergy().own_error(LayerFacts(np.empty((0, 2))), np.nan))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_error_is_the_spread_over_samples_of_the_nodes(rounds):
     cloud = smooth_nodes(1500, edges, rng, rounds)
     samples = [sampled(cloud, edges, 150, rng) for _ in range(60)]
     values = np.array([DirichletEnergy().value(facts) for facts in samples])
-    errors = np.array([DirichletEnergy().own_error(facts) for facts in samples])
+    errors = np.array([DirichletEnergy().own_error(*each) for each in zip(samples, values, strict=True)])
     whole = DirichletEnergy()(cloud, edges)
     assert abs(values.mean() - whole) < 3 * values.std() / np.sqrt(60)
     assert 0.8 < errors.mean() / values.std() < 1.25

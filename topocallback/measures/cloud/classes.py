@@ -28,7 +28,7 @@ class NeighbourAccuracy(Statistic):
     """The share of samples whose nearest neighbours would name their class, in [0, 1].
 
     Each sample is left out in turn and named by the most frequent class among its k nearest, of equally frequent ones
-    by the first. With classes of equal size, chance is 1 over their number.
+    by the first. With classes of equal size, chance is 1 over their number. The standard error is that of a share.
 
     Args:
         k: How many neighbours, at least 1.
@@ -47,6 +47,7 @@ class NeighbourAccuracy(Statistic):
     unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     more: ClassVar[str] = "classes further apart"
+    on_parts: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = True
 
     k: int = 10
@@ -66,6 +67,15 @@ class NeighbourAccuracy(Statistic):
         cells = np.arange(len(codes))[:, None] * len(classes) + nearest
         votes = np.bincount(cells.ravel(), minlength=len(codes) * len(classes)).reshape(len(codes), len(classes))
         return float(np.mean(votes.argmax(axis=1) == codes))
+
+    def own_error(self, facts: LayerFacts, value: float) -> float:
+        """The standard error of a share of as many samples, and no less than that of one sample that is wrong.
+
+        Points of one sample count as one. Over samples of 400, it was 0.7 to 1.2 times the spread. In a part of the
+        samples k neighbours reach further than in all of them, so that parts said up to 4 times as much.
+        """
+        n = len(np.unique(facts.sample_ids))
+        return max(float(np.sqrt(value * (1 - value) / n)), 1 / n)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.hashing import sample_priorities
-from topocallback.measures.base import Distance, check_option, is_count
+from topocallback.measures.base import BehavesAs, Distance, check_option, is_count
 from topocallback.measures.centring import check_different_points
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.scale import scale_of
@@ -70,6 +70,7 @@ class RTD(Distance):
     question: ClassVar[str] = "Which clusters and loops has one layer that the other lacks?"
     unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "0.9 quantiles of the distances"
+    behaves_as: ClassVar[BehavesAs] = "sum"
     paired: ClassVar[bool] = True
     is_metric: ClassVar[bool] = False
     cost: ClassVar[str] = "n^3"

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.measures.base import LENGTH, Distance, check_option
+from topocallback.measures.base import LENGTH, BehavesAs, Distance, check_option
 from topocallback.measures.centring import check_different_points, coordinates
 from topocallback.measures.facts import LayerFacts
 
@@ -117,6 +117,7 @@ class EuclideanShapeMetric(_ShapeMetric):
     question: ClassVar[str] = "What is left between two layers after the best rotation, as a length?"
     unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     unit: ClassVar[str] = LENGTH
+    behaves_as: ClassVar[BehavesAs] = "sum"
 
     def _in_shape(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._whitened(points)

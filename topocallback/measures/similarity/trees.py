@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.measures.base import Distance
+from topocallback.measures.base import BehavesAs, Distance
 from topocallback.measures.centring import check_different_points
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.parallel import computed_once
@@ -70,6 +70,7 @@ class _OfTrees(Distance):
 
 class _OfLengths(_OfTrees):
     unit: ClassVar[str] = "0.9 quantiles of the distances"
+    behaves_as: ClassVar[BehavesAs] = "sum"
 
 
 class RTDLite(_OfLengths):

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topocallback.measures.base import LENGTH, Statistic
+from topocallback.measures.base import LENGTH, BehavesAs, Statistic
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.topology.diagrams import Diagram, finite_bars
 from topocallback.measures.topology.of_diagram import OfDiagram
@@ -56,6 +56,7 @@ class Bars(DiagramStatistic):
     question: ClassVar[str] = "How many clusters or loops are there?"
     unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift", "scale")
     unit: ClassVar[str] = "bars"
+    behaves_as: ClassVar[BehavesAs] = "sum"
     more: ClassVar[str] = "more features"
 
     def of_lengths(self, lengths: NDArray[np.float64]) -> float:
@@ -75,6 +76,7 @@ class TotalPersistence(DiagramStatistic):
     question: ClassVar[str] = "How long do all clusters or loops last together?"
     unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     unit: ClassVar[str] = LENGTH
+    behaves_as: ClassVar[BehavesAs] = "sum"
     more: ClassVar[str] = "more or longer bars"
 
     def of_lengths(self, lengths: NDArray[np.float64]) -> float:
@@ -94,6 +96,7 @@ class LongestBar(DiagramStatistic):
     question: ClassVar[str] = "How long does the most persistent one last?"
     unchanged_by: ClassVar[tuple[str, ...]] = ("rotation", "shift")
     unit: ClassVar[str] = LENGTH
+    behaves_as: ClassVar[BehavesAs] = "extreme"
     more: ClassVar[str] = "a feature that lasts longer"
 
     def of_lengths(self, lengths: NDArray[np.float64]) -> float:

@@ -27,7 +27,7 @@ class WeightStatistic(Statistic):
         """The number; NaN for a layer without weights of its own."""
         return float("nan") if facts.weights is None else self.of_weights(facts.weights)
 
-    def own_error(self, facts: LayerFacts) -> float:
+    def own_error(self, facts: LayerFacts, value: float) -> float:
         """0: the choice of samples does not touch the weights."""
         return 0.0
 

@@ -9,7 +9,7 @@ from analysis_tools import random_clouds, replace_layer
 from topocallback.analysis.layers import layer_facts, measure_layer
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.clock import Clock
-from topocallback.measures import Distance, MapperPurity, SlicedWasserstein, Statistic
+from topocallback.measures import Distance, MapperPurity, NeighbourAccuracy, SlicedWasserstein, Statistic
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.measures.noise import N_QUARTERS, error_of, prepare_layer
 from topocallback.measures.sign_flips import N_PARTS
@@ -77,7 +77,7 @@ def test_the_facts_of_a_layer_with_several_points_per_sample_follow_their_owners
 
 def test_a_layer_gives_what_its_measures_say_of_its_facts():
     clouds = random_clouds(labels=np.arange(40) % 2)
-    options = AnalysisOptions(measures=["bottleneck", Counting()])
+    options = AnalysisOptions(measures=["bottleneck", Counting(), NeighbourAccuracy(k=2)])
     found, facts = measured(clouds, measures=options.measures), layer_facts(clouds, "a", options)
     assert (found.n_points, found.scale, found.problems) == (40, facts.scale, [])
     assert list(found.prepared) == list(range(len(options.distances)))
@@ -156,7 +156,7 @@ def test_statistics_without_their_labels_or_graph_are_not_known():
         random_clouds(labels=np.arange(40) % 2), measures=[MapperPurity()], mapper=MapperOptions(filter=fails)
     )
     assert found.mapper is None
-    assert len(found.values) == 8  # those of diagrams, in two dimensions
+    assert len(found.values) == 12  # those of diagrams, in two dimensions, and of clouds
     assert found.problems == ["It has no Mapper graph. RuntimeError: no filter today"]
 
 

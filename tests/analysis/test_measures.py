@@ -162,6 +162,43 @@ def test_a_statistic_that_lacks_its_labels_is_said_if_it_was_asked_for():
     assert_same(snapshot, snapshot_of(SLICED))
 
 
+def test_a_standard_statistic_of_clouds_without_its_labels_is_left_out_and_nothing_is_said():
+    clouds = random_clouds("ab")
+    found = analyse(clouds, AnalysisOptions(mapper=False))
+    assert {"participation_ratio", "mean_cosine", "dead_units"} < set(found.statistics.measures)
+    assert "knn_accuracy" not in found.statistics
+    assert found.problems == {}
+    asked = analyse(clouds, AnalysisOptions(["sliced_wasserstein", "knn_accuracy"], mapper=False))
+    assert list(asked.problems.values()) == ["It needs labels, and the samples have none."]
+
+
+@pytest.mark.parametrize("n", [8, 24, 60])
+def test_a_standard_statistic_that_needs_more_points_is_not_known_and_nothing_is_said(n):
+    clouds = PointClouds({"a": np.random.default_rng(0).normal(size=(n, 3))}, labels=np.arange(n) % 2)
+    found = analyse(clouds)
+    table = found.statistics["knn_accuracy"]
+    assert np.isfinite(table.values[0]) == (n > 10)
+    assert np.isnan(table.errors[0])
+    assert found.problems.keys() <= {"noise"}
+    asked = analyse(clouds, AnalysisOptions(["sliced_wasserstein", "knn_accuracy"]))
+    if n >= 24:  # else it has no parts to fail on, but a value
+        assert "TooFewPointsError: Expected more than k=10 points" in asked.problems["a"]
+
+
+def test_standard_statistics_of_awkward_layers_are_known_or_nan():
+    normal = np.random.default_rng(0).normal(size=(40, 3))
+    bad = normal.copy()
+    bad[::2, 0] = np.nan
+    owners = {"several": np.repeat(np.arange(40), 2)}
+    layers = {"nan": bad, "zero": 0 * normal, "several": np.repeat(normal, 2, axis=0), "nothing": np.nan * normal}
+    found = analyse(PointClouds(layers, labels=np.zeros(40), owners=owners))
+    values = {name: found.statistics[name].values for name in ("participation_ratio", "mean_cosine", "dead_units")}
+    assert np.isnan(values["participation_ratio"]).tolist() == [False, True, False, True]
+    assert np.isnan(values["mean_cosine"]).tolist() == [False, True, False, True]
+    np.testing.assert_array_equal(values["dead_units"], [0, 1, 0, np.nan])
+    np.testing.assert_array_equal(found.statistics["knn_accuracy"].values, [1, 1, 1, np.nan])
+
+
 # -- Paired distances ------------------------------------------------------------------------------------------------
 
 

@@ -8,8 +8,17 @@ import pytest
 from own_measures import NearestAgree, Procrustes
 
 from topocallback.analysis.options import AnalysisOptions
-from topocallback.measures import Bars, Bottleneck, LongestBar, SlicedWasserstein, Statistic
+from topocallback.measures import (
+    Bars,
+    Bottleneck,
+    DeadUnits,
+    LongestBar,
+    NeighbourAccuracy,
+    SlicedWasserstein,
+    Statistic,
+)
 
+OF_CLOUDS = ["participation_ratio", "mean_cosine", "dead_units", "knn_accuracy"]
 OF_DIAGRAMS = ["bars", "total_persistence", "longest_bar", "persistent_entropy"]
 
 
@@ -30,7 +39,8 @@ def test_by_default_there_are_the_sliced_wasserstein_distance_and_the_standard_s
     assert keys(options.distances) == [("sliced_wasserstein", 0), ("sliced_wasserstein", 1)]
     of_diagrams = [(name, dim) for name in OF_DIAGRAMS for dim in (0, 1)]
     of_mapper = [(f"mapper_{name}", None) for name in ("coverage", "majority", "purity")]
-    assert keys(options.statistics) == [*of_diagrams, *of_mapper]
+    of_clouds = [(name, None) for name in OF_CLOUDS]
+    assert keys(options.statistics) == [*of_diagrams, *of_mapper, *of_clouds]
 
 
 def test_measures_of_both_kinds_come_in_their_order_with_a_table_for_each_dimension():
@@ -53,7 +63,24 @@ def test_a_statistic_that_is_standard_anyway_has_one_table(chosen):
 
 
 def test_without_mapper_graphs_there_are_no_statistics_of_them():
-    assert {name for name, _ in keys(AnalysisOptions(mapper=False).statistics)} == set(OF_DIAGRAMS)
+    assert {name for name, _ in keys(AnalysisOptions(mapper=False).statistics)} == {
+        *OF_DIAGRAMS,
+        *OF_CLOUDS,
+    }
+
+
+def mean_cosine(points):
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    ("own", "name"), [(NeighbourAccuracy(k=5), "knn_accuracy"), (mean_cosine, "mean_cosine"), (DeadUnits, "dead_units")]
+)
+def test_a_measure_takes_the_place_of_the_standard_one_of_its_name(own, name):
+    options = AnalysisOptions(measures=["sliced_wasserstein", own])
+    of_that_name = [each for each in options.statistics if name in (each.key, each.name)]
+    assert of_that_name == [options.chosen[1]]
+    assert [each.key for each in options.standard_of_clouds] == [each for each in OF_CLOUDS if each != name]
 
 
 def test_options_are_resolved_once():

@@ -11,7 +11,7 @@ def run_of(measure, *values, **others):
 
 
 def test_a_layer_whose_rank_fell_to_a_quarter_has_collapsed():
-    (found,) = rank_collapse(run_of("effective_rank", [40, 40, 40], [30, 45, 9], [30, 25, 9]))
+    (found,) = rank_collapse(run_of("participation_ratio", [40, 40, 40], [30, 45, 9], [30, 25, 9]))
     assert found.layers == ("head",)
     assert found.is_alert
     assert found.statement == "Layer 'head' has come down to few directions at step 20: 9 of once 40."
@@ -24,11 +24,11 @@ def test_a_layer_whose_rank_fell_to_a_quarter_has_collapsed():
 )
 def test_a_layer_whose_rank_is_as_high_as_it_needs_to_be_has_not_collapsed(values, classes):
     labels = np.arange(100) % classes if classes else None
-    assert rank_collapse(run_of("effective_rank", *values, labels=labels)) == []
+    assert rank_collapse(run_of("participation_ratio", *values, labels=labels)) == []
 
 
 def test_a_classifier_whose_layers_fill_fewer_directions_than_its_classes_need_has_collapsed():
-    (found,) = rank_collapse(run_of("effective_rank", [40, 40, 40], [20, 20, 3], labels=np.arange(100) % 10))
+    (found,) = rank_collapse(run_of("participation_ratio", [40, 40, 40], [20, 20, 3], labels=np.arange(100) % 10))
     assert found.layers == ("head",)
 
 
@@ -58,6 +58,6 @@ def test_of_few_samples_units_are_constant_by_chance():
 
 @pytest.mark.parametrize("ask", [rank_collapse, cosine_collapse, dead_units])
 def test_numbers_that_are_not_known_are_no_collapse(ask):
-    measures = ("effective_rank", "mean_cosine", "dead_units")
+    measures = ("participation_ratio", "mean_cosine", "dead_units")
     unknown = [snapshot(i, statistics=dict.fromkeys(measures, np.nan)) for i in range(2)]
     assert ask(Course(unknown)) == ask(Course([snapshot(0)])) == ask(Course()) == []

@@ -12,12 +12,12 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import MapperOptions, Positions, TopologyMonitor, load_history
-from topocallback.views.logging import scalars
+from topocallback.views.logging import scalar_tags, scalars
 
 
 @pytest.mark.parametrize("background", [True, False])
 def test_every_number_and_picture_stands_at_the_steps_of_val_loss(tmp_path, background):
-    monitor = TopologyMonitor(background=background, figures=True)
+    monitor = TopologyMonitor(background=background, figures=True, scalars="all")
     trainer = fit(tmp_path, monitor, max_epochs=3)
 
     logged = events(trainer.log_dir)
@@ -32,6 +32,25 @@ def test_every_number_and_picture_stands_at_the_steps_of_val_loss(tmp_path, back
     assert ours == set(scalars(monitor.history[-1]))  # the first one's drift has no p-value
     for picture in ("topology/layer_distance", "topology/persistence_diagrams", "topology/mapper"):
         assert [event.step for event in logged.Images(picture)] == steps
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_by_default_loggers_get_few_numbers_and_the_archive_has_all(tmp_path, background):
+    monitor = TopologyMonitor(background=background, measures=["sliced_wasserstein", "bars"])
+    trainer = fit(tmp_path, monitor, max_epochs=2)
+    few = {f"{name}_H1" for name in ("drift", "drift_from_reference", "noise")}
+    few |= {"participation_ratio", "mean_cosine", "dead_units", "knn_accuracy", "bars_H0", "bars_H1"}
+    tags = {tag for tag in events(trainer.log_dir).Tags()["scalars"] if tag.startswith("topology/")}
+    assert tags == {f"topology/{name}/{layer}" for name in few for layer in LAYERS} | {"topology/seconds"}
+    assert "total_persistence" in load_history(trainer.log_dir)[-1].statistics
+    monitored = {tag for tag in trainer.callback_metrics if tag.startswith("topology/")}
+    assert monitored == (set() if background else set(scalar_tags_of(monitor)))
+
+
+def scalar_tags_of(monitor):
+    snapshot = monitor.history[-1]
+    tables = (snapshot.distances, snapshot.statistics)
+    return scalar_tags(*([table.about for table in each.values()] for each in tables), snapshot.layers)
 
 
 def test_mapper_graphs_lead_back_to_the_validation_set(tmp_path):
@@ -69,7 +88,7 @@ def test_a_whole_sanity_check_measures_the_untrained_network(tmp_path, backgroun
     assert np.isnan(untrained.distances.choose().drift).all()
     assert first.distances.choose().drift.any()
     layer = untrained.layers[0]
-    assert [event.step for event in logged.Scalars(f"topology/mapper_coverage/{layer}")] == [0, *steps]
+    assert [event.step for event in logged.Scalars(f"topology/participation_ratio/{layer}")] == [0, *steps]
     assert [event.step for event in logged.Scalars(f"topology/drift_H1/{layer}")] == steps
     assert [event.step for event in logged.Images("topology/mapper")] == [0, *steps]
 
@@ -278,6 +297,7 @@ def test_history_is_empty_before_the_first_validation():
         ({"n_samples": 1}, "`n_samples` to be an integer of at least 2, got 1"),
         ({"every_n_validations": 0}, "`every_n_validations` .* at least 1, got 0"),
         ({"scale": "max"}, "`scale` to be one of"),
+        ({"scalars": "some"}, "`scalars` to be 'few' or 'all', got 'some'"),
         ({"on_error": "ignore"}, "`on_error` to be 'warn' or 'raise', got 'ignore'"),
     ],
 )

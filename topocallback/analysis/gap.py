@@ -22,10 +22,10 @@ from topocallback.measures.parallel import map_threads
 from topocallback.measures.sign_flips import N_PARTS
 from topocallback.memory import available_memory
 from topocallback.records.point_clouds import PointClouds
-from topocallback.records.results import Description, Key, Results, StatisticTable
+from topocallback.records.results import Description, Results, StatisticTable
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["gap_descriptions", "key_of_gap", "key_of_gap_p", "with_gap"]
+__all__ = ["gap_descriptions", "gap_of_distance", "gap_of_statistic", "gap_p_value", "with_gap"]
 
 _KEY = "train_gap"
 
@@ -41,31 +41,9 @@ def gap_descriptions(options: AnalysisOptions) -> list[Description]:
         >>> [about.tag for about in gap_descriptions(options)][-3:]
         ['train_gap_knn_accuracy', 'train_gap_sliced_wasserstein_H1', 'train_gap_p_sliced_wasserstein_H1']
     """
-    of_statistics = [_of_statistic(each.describe(options.length)) for each in _statistics(options).values()]
+    of_statistics = [gap_of_statistic(each.describe(options.length)) for each in _statistics(options).values()]
     distances = [each.describe(options.length) for each in _distances(options)]
-    return of_statistics + [about for each in distances for about in (_of_distance(each), _of_p(each))]
-
-
-def key_of_gap(about: Description) -> Key:
-    """Under which key the table of a measure's gap is.
-
-    Args:
-        about: What the measure's own table is.
-
-    Example:
-        >>> key_of_gap(Description("sliced_wasserstein", 1))
-        ('train_gap_sliced_wasserstein', 1)
-    """
-    return f"{_KEY}_{about.measure}", about.homology_dim
-
-
-def key_of_gap_p(about: Description) -> Key:
-    """Under which key the table of the p-values of a distance's gap is.
-
-    Args:
-        about: What the distance's own table is.
-    """
-    return f"{_KEY}_p_{about.measure}", about.homology_dim
+    return of_statistics + [about for each in distances for about in (gap_of_distance(each), gap_p_value(each))]
 
 
 def with_gap(
@@ -129,7 +107,8 @@ def with_gap(
             said = problems.get(layer, "")
             if _without_numbers(text) not in _without_numbers(said):  # as of a part with a point more or fewer
                 problems[layer] = f"{said} {text}".lstrip()
-    tables = [*_statistic_tables(sides, options), *_distance_tables(sides, options)]
+    has_labels = all(each.labels is not None for each in (clouds, training))
+    tables = [*_statistic_tables(sides, options, has_labels), *_distance_tables(sides, options)]
     problems |= _of_measures(training, options, lacks=n if n < clouds.n_points else None)
     return dataclasses.replace(
         snapshot,
@@ -156,31 +135,58 @@ def _distances(options: AnalysisOptions) -> list[Distance]:
     return [each for each in options.distances if each.from_diagrams and not each.paired]
 
 
-def _of_statistic(about: Description) -> Description:
+def gap_of_statistic(about: Description) -> Description:
+    """What the table of a statistic's gap is.
+
+    Args:
+        about: What the statistic's own table is.
+
+    Example:
+        >>> gap_of_statistic(Description("bars", 1, "Number of bars", kind="statistic")).title
+        'Training minus validation: number of bars, H1'
+    """
     low, high = about.range
     return dataclasses.replace(
         about,
-        measure=key_of_gap(about)[0],
+        measure=f"{_KEY}_{about.measure}",
         label=f"Training minus validation: {_in_a_sentence(about.label)}",
         range=(low - high, high - low),
         more=f"{about.more} in training data" if about.more else "more in training data",
     )
 
 
-def _of_distance(about: Description) -> Description:
+def gap_of_distance(about: Description) -> Description:
+    """What the table is of how far a layer's training samples are from its validation samples.
+
+    Args:
+        about: What the distance's own table is.
+
+    Example:
+        >>> gap_of_distance(Description("bottleneck", 1, "Bottleneck distance")).tag
+        'train_gap_bottleneck_H1'
+    """
     return dataclasses.replace(
         about,
-        measure=key_of_gap(about)[0],
+        measure=f"{_KEY}_{about.measure}",
         label=f"Training from validation: {_in_a_sentence(about.label)}",
         kind="statistic",
         more="training and validation data further apart; two samples of one kind are about as far apart as the noise",
     )
 
 
-def _of_p(about: Description) -> Description:
+def gap_p_value(about: Description) -> Description:
+    """What the table is of whether training and validation data are told apart by a distance.
+
+    Args:
+        about: What the distance's own table is.
+
+    Example:
+        >>> gap_p_value(Description("bottleneck", 1, "Bottleneck distance")).tag
+        'train_gap_p_bottleneck_H1'
+    """
     return dataclasses.replace(
         about,
-        measure=key_of_gap_p(about)[0],
+        measure=f"{_KEY}_p_{about.measure}",
         label=f"Training from validation: p-value of the {_in_a_sentence(about.label)}",
         unit="",
         range=(0.0, 1.0),
@@ -272,10 +278,14 @@ def _first_by_priority(clouds: PointClouds, n: int, seed: int) -> PointClouds:
 # -- Both sides -------------------------------------------------------------------------------------------------------
 
 
-def _statistic_tables(sides: Sequence[tuple[_Side, _Side]], options: AnalysisOptions) -> Iterator[StatisticTable]:
+def _statistic_tables(
+    sides: Sequence[tuple[_Side, _Side]], options: AnalysisOptions, has_labels: bool
+) -> Iterator[StatisticTable]:
     unknown = (np.nan, np.nan)
     for i, statistic in _statistics(options).items():
-        about = _of_statistic(statistic.describe(options.length))
+        if statistic.needs_labels and not has_labels and statistic in options.standard_of_clouds:
+            continue  # nobody asked for it
+        about = gap_of_statistic(statistic.describe(options.length))
         both = [[side.values.get(i, unknown) for side in pair] for pair in sides]
         values, errors = np.array(both, dtype=np.float64).reshape(-1, 2, 2).transpose(2, 1, 0)
         yield StatisticTable(about, values[0] - values[1], np.hypot(*errors))
@@ -289,8 +299,8 @@ def _distance_tables(sides: Sequence[tuple[_Side, _Side]], options: AnalysisOpti
         values[there] = [distance.between(ours.whole, theirs.whole) for ours, theirs in pairs]
         p[there] = p_values_of_pairs(distance, [ours for ours, _ in pairs], [theirs for _, theirs in pairs])
         about = distance.describe(options.length)
-        yield StatisticTable(_of_distance(about), values)
-        yield StatisticTable(_of_p(about), p)
+        yield StatisticTable(gap_of_distance(about), values)
+        yield StatisticTable(gap_p_value(about), p)
 
 
 def _of_measures(training: PointClouds, options: AnalysisOptions, *, lacks: int | None) -> dict[str, str]:
@@ -301,11 +311,11 @@ def _of_measures(training: PointClouds, options: AnalysisOptions, *, lacks: int 
     found = {}
     if training.labels is None:
         for statistic in _statistics(options).values():
-            if statistic.needs_labels:
-                title = _of_statistic(statistic.describe(options.length)).title
+            if statistic.needs_labels and statistic not in options.standard_of_clouds:
+                title = gap_of_statistic(statistic.describe(options.length)).title
                 found[title] = "It needs labels, and the training samples have none."
     if lacks is not None and lacks < 2 * N_PARTS:
         for distance in _distances(options):
-            title = _of_p(distance.describe(options.length)).title
+            title = gap_p_value(distance.describe(options.length)).title
             found[title] = f"Nothing was tested: {lacks} training samples are too few, tests need {2 * N_PARTS}."
     return found

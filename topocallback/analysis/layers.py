@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.clock import Clock
-from topocallback.measures.base import Statistic
+from topocallback.measures.base import Statistic, TooFewPointsError
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.mapper.statistics import MapperStatistic
 from topocallback.measures.noise import N_QUARTERS, PreparedLayer, error_of, prepare_layer
@@ -199,9 +199,11 @@ def statistic_values(
     for i, statistic in enumerate(options.statistics if facts.n_points else ()):
         lacks_graph = isinstance(statistic, MapperStatistic) and mapper is None
         if not lacks_graph and not _lacks(statistic, facts):
-            with noted(f"It has no {statistic.describe().title}.", problems):
+            # Of what nobody asked for, a small validation set must not give a warning per layer.
+            passed_over = [TooFewPointsError] if statistic in options.standard_of_clouds else []
+            with noted(f"It has no {statistic.describe().title}.", problems), suppress(*passed_over):
                 values[i] = float(statistic.value(facts)), np.nan
-            with noted(f"The error of {statistic.describe().title} is not known.", problems):
+            with noted(f"The error of {statistic.describe().title} is not known.", problems), suppress(*passed_over):
                 if i in values:
                     values[i] = values[i][0], error_of(statistic, values[i][0], facts)
     return values

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from topocallback.measures.base import Distance, Measure, Statistic
+from topocallback.measures.cloud.activity import DeadUnits
+from topocallback.measures.cloud.classes import NeighbourAccuracy
+from topocallback.measures.cloud.spectrum import MeanCosine, ParticipationRatio
 from topocallback.measures.mapper.options import MapperOptions, mapper_options
 from topocallback.measures.mapper.statistics import MapperCoverage, MapperMajority, MapperPurity, MapperStatistic
 from topocallback.measures.scale import check_scale
@@ -18,6 +21,7 @@ __all__ = ["AnalysisOptions"]
 
 _OF_DIAGRAMS: tuple[Statistic, ...] = (Bars(), TotalPersistence(), LongestBar(), PersistentEntropy())
 _OF_MAPPER_GRAPHS: tuple[Statistic, ...] = (MapperCoverage(), MapperMajority(), MapperPurity())
+_OF_CLOUDS: tuple[Statistic, ...] = (ParticipationRatio(), MeanCosine(), DeadUnits(), NeighbourAccuracy())
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class AnalysisOptions:
 
     Args:
         measures: Measures of both kinds, by name, as objects, or functions; see ``topocallback.measures.resolve``. The
-            statistics of persistence diagrams and of Mapper graphs come with these, and need not be named.
+            statistics of persistence diagrams and of Mapper graphs come with these, and need not be named; so do
+            ``ParticipationRatio()``, ``MeanCosine()``, ``DeadUnits()`` and, where samples have labels,
+            ``NeighbourAccuracy()``, whose places measures of the same names take: ``NeighbourAccuracy(k=5)``.
         homology_dims: Homology dimensions of the diagrams, each at least 0, ascending and different.
         scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, ``"none"`` does not.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
@@ -73,10 +79,17 @@ class AnalysisOptions:
 
     @functools.cached_property
     def statistics(self) -> tuple[Statistic, ...]:
-        """The statistics, one for each table, with those that come with diagrams and Mapper graphs."""
-        standard = self._by_dimension(_OF_DIAGRAMS + (_OF_MAPPER_GRAPHS if self.mapper else ()))
+        """The statistics, one for each table, with those that come with diagrams, Mapper graphs and clouds."""
+        of_diagrams = _OF_DIAGRAMS + (_OF_MAPPER_GRAPHS if self.mapper else ())
+        standard = self._by_dimension(of_diagrams + self.standard_of_clouds)
         others = [each for each in self._by_dimension(self.chosen) if each not in standard]
         return tuple(each for each in (*standard, *others) if isinstance(each, Statistic))
+
+    @functools.cached_property
+    def standard_of_clouds(self) -> tuple[Statistic, ...]:
+        """The statistics of clouds that were not asked for, and come all the same."""
+        taken = {name for each in self.chosen for name in (each.key, each.name, each.describe().label)}
+        return tuple(each for each in _OF_CLOUDS if not taken & {each.key, each.label})
 
     @property
     def chosen(self) -> tuple[Measure, ...]:

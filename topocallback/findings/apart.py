@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from topocallback.analysis.gap import key_of_gap, key_of_gap_p
+from topocallback.analysis.gap import gap_of_distance, gap_p_value
 from topocallback.findings.course import Course
 from topocallback.findings.evidence import curve, evidence
 from topocallback.findings.levels import surely_in_any
@@ -100,7 +100,7 @@ def _is_tested(snapshot: Snapshot, tables: Sequence[LayerDistances], layer: str)
 
 def _gap_tables(snapshot: Snapshot, table: LayerDistances) -> tuple[StatisticTable | None, StatisticTable | None]:
     about: Description = table.about
-    return snapshot.statistics.get(key_of_gap(about)), snapshot.statistics.get(key_of_gap_p(about))
+    return snapshot.statistics.get(gap_of_distance(about).key), snapshot.statistics.get(gap_p_value(about).key)
 
 
 def _of_all(layers: Sequence[str], snapshot: Snapshot) -> str:

@@ -23,9 +23,10 @@ _QUESTION = "Does a layer collapse?"
 _SHARE_OF_RANK = 0.25
 _FEWEST_DIRECTIONS = 4
 _OF_RANK = (
-    f"Said where a layer's effective rank is at most {_SHARE_OF_RANK:g} of the highest that it had in the run, and "
-    f"that was at least {_FEWEST_DIRECTIONS}. With labels it has to be under the number of classes less one as well: "
-    "so many directions are what a classifier needs, and well-trained ones come down to."
+    "Said where the participation ratio, the number of directions that hold a layer's variance, is at most "
+    f"{_SHARE_OF_RANK:g} of the highest in the run, and that was at least {_FEWEST_DIRECTIONS}. With labels it has to "
+    "be under the number of classes less one as well: so many directions are what a classifier needs, and well-trained "
+    "ones come down to."
 )
 
 _HIGHEST_COSINE = 0.99
@@ -49,7 +50,7 @@ _OF_UNITS = (
 def rank_collapse(run: Course) -> list[Finding]:
     """Layers whose vectors came down to few directions.
 
-    By the effective rank of the centred cloud. A layer that was low from the run's first snapshot on is not named: a
+    By the participation ratio. A layer that was low from the run's first snapshot on is not named: a
     layer of width 1, as in regression, fills one direction for good reasons.
 
     Args:
@@ -58,7 +59,7 @@ def rank_collapse(run: Course) -> list[Finding]:
     Returns:
         One finding for all such layers, an alert, or none.
     """
-    table = _table(run, "effective_rank")
+    table = _table(run, "participation_ratio")
     if run.last is None or table is None:
         return []
     highest = _best(run, table, np.nanmax)
@@ -73,7 +74,7 @@ def rank_collapse(run: Course) -> list[Finding]:
         f"{_of_worst(fallen, worst)}{table.values[fallen[worst]]:.2g} of once {highest[fallen[worst]]:.2g}."
     )
     numbers = {
-        "effective rank": per_layer({layer: table.values[i] for layer, i in fallen.items()}),
+        "participation ratio": per_layer({layer: table.values[i] for layer, i in fallen.items()}),
         "highest in the run": per_layer({layer: highest[i] for layer, i in fallen.items()}),
     }
     return [_alert(table, fallen, statement, _OF_RANK, numbers, "rank_collapse")]

@@ -21,13 +21,27 @@ from topocallback.measures.facts import LayerFacts
 from topocallback.measures.parallel import map_threads
 from topocallback.records.results import Description
 
-__all__ = ["LENGTH", "BehavesAs", "Distance", "Measure", "Statistic", "check_option", "in_words", "is_count"]
+__all__ = [
+    "LENGTH",
+    "BehavesAs",
+    "Distance",
+    "Measure",
+    "Statistic",
+    "TooFewPointsError",
+    "check_option",
+    "in_words",
+    "is_count",
+]
 
 BehavesAs = Literal["mean", "sum", "extreme"]
 """What becomes of a number with more points; see ``Measure``."""
 
 LENGTH = "length"
 """The unit of what is measured in the cloud's own lengths: what it is called depends on the scale."""
+
+
+class TooFewPointsError(ValueError):
+    """A layer has fewer points than a measure needs; the message says how many it needs, and how many came."""
 
 
 def in_words(name: str) -> str:

@@ -164,9 +164,19 @@ class LayerFacts:
         return whole.cloud[points]
 
     @property
+    def width(self) -> int:
+        """d: how many values a point has."""
+        return int(self._cloud.shape[1]) if self._whole is None else self._whole[0].width
+
+    @property
     def labels(self) -> NDArray[Any] | None:
         """(m,) the points' labels, or ``None``."""
         return None if self._recorded_labels is None else self._recorded_labels[self.rows]
+
+    @property
+    def codes(self) -> NDArray[np.int64] | None:
+        """(m,) the numbers of the points' classes, the same ones in every layer and part, or ``None``."""
+        return None if self._classes is None else self._classes[0][self.rows]
 
     @property
     def sample_ids(self) -> NDArray[np.int64]:

@@ -31,6 +31,7 @@ from topocallback.monitor.preparation import import_for_analysis
 from topocallback.monitor.reference import check_reference
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
+from topocallback.monitor.scalars import logged_quantities
 from topocallback.monitor.schedule import Schedule
 from topocallback.monitor.spent import Spent
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
@@ -54,14 +55,13 @@ class TopologyMonitor(Callback):
     hooks are there during forward passes of validation steps only, and what fails inside it becomes a warning. What it
     took for labels, padding and samples is told in one line.
 
-    Scalars, each with ``/<layer>`` behind it, of the first measure in every homology dimension: ``topology/drift_H1``
-    (distance from the same layer in the previous snapshot), ``topology/drift_p_H1`` (its p-value),
-    ``topology/drift_from_reference_H1`` and ``topology/noise_H1`` (the distance that two independent samples of the
-    layer, of as many points, have on average); statistics of diagrams, such as ``topology/bars_H1``, and of Mapper
-    graphs, such as ``topology/mapper_coverage``; ``topology/seconds``. Pictures: ``topology/layer_distance`` and
-    ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and ``topology/mapper``, whose nodes
-    start where they were at the step before. TensorBoard's tab Topology shows every snapshot with its Mapper graphs and
-    the images in their nodes.
+    Scalars, each with ``/<layer>`` behind it: ``topology/drift_H1`` (distance from the same layer in the previous
+    snapshot), ``topology/drift_from_reference_H1`` and ``topology/noise_H1`` (the distance that two independent samples
+    of the layer, of as many points, have on average); ``topology/participation_ratio``, ``topology/mean_cosine``,
+    ``topology/dead_units`` and, where there are labels, ``topology/knn_accuracy``; ``topology/seconds``. Pictures:
+    ``topology/layer_distance`` and ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and
+    ``topology/mapper``, whose nodes start where they were at the step before. TensorBoard's tab Topology shows every
+    snapshot with its Mapper graphs and the images in their nodes.
 
     The untrained network is the run's first snapshot, at step 0, if the Trainer's sanity check runs through all of the
     validation data (``num_sanity_val_steps=-1``); a shorter sanity check is not measured.
@@ -76,7 +76,7 @@ class TopologyMonitor(Callback):
             samples' indices.
         homology_dims: Homology dimensions, ascending.
         measures: Measures of both kinds: names such as ``"sliced_wasserstein"``, objects with options, or functions;
-            see ``topocallback.measures``. Statistics of diagrams and of Mapper graphs come with these.
+            see ``topocallback.measures``. Statistics of diagrams, of Mapper graphs and of clouds come with these.
         scale: ``"quantile"`` divides each cloud by the 0.9 quantile of its pairwise distances, so that layers and
             steps can be compared; ``"none"`` keeps the activations' units.
         mapper: Whether to make a Mapper graph of every layer, or ``MapperOptions`` that say how; see ``mapper_graph``.
@@ -104,6 +104,9 @@ class TopologyMonitor(Callback):
             validation, NaN where one was not measured, and the last ones after a validation that is not recorded.
         figures: How often to draw pictures: at most once in so many seconds, and of the run's first and last snapshot;
             ``True`` draws every snapshot, ``False`` none. The tab needs none.
+        scalars: Which numbers loggers get: ``"few"``, those above and the statistics in ``measures``; ``"all"``, also
+            other homology dimensions, p-values and the statistics of diagrams and Mapper graphs. The archive, the tab
+            and callbacks that monitor a number have all of them.
         log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
             48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
         archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory, as a full disk does.
@@ -147,6 +150,7 @@ class TopologyMonitor(Callback):
         select: Callable[[Any], Tensor] | None = None,
         background: bool = True,
         figures: bool | float = 60.0,
+        scalars: Literal["few", "all"] = "few",
         log_inputs: bool = True,
         archive: bool = True,
         backend: Literal["auto", "redzed", "gudhi", "ripser"] = "auto",
@@ -166,6 +170,7 @@ class TopologyMonitor(Callback):
         self.max_overhead = max_overhead
         self.background = background
         self.figures = figures
+        self.scalars = scalars
         self.log_inputs = log_inputs
         self.archive = archive
         self.reference = check_reference(reference)
@@ -184,7 +189,8 @@ class TopologyMonitor(Callback):
         self._digest = digest(self.recording, background=background)
         self._reports = Reports(on_error)
         self._disks = Disks()
-        self._delivery = Delivery(self._reports, self._disks, self.spent)
+        quantities = logged_quantities(scalars, self.options)
+        self._delivery = Delivery(self._reports, self._disks, self.spent, quantities)
         self._current = CurrentRun()
         self._watch = Watch(
             self.recording,

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,10 +49,18 @@ class Delivery:
         reports: Where to say what went wrong.
         disks: Knows whether there is room for what loggers write.
         spent: Counts what steps take.
+        quantities: Which numbers loggers get; by default all. See ``logged_quantities``.
     """
 
-    def __init__(self, reports: Reports, disks: Disks | None = None, spent: Spent | None = None) -> None:
+    def __init__(
+        self,
+        reports: Reports,
+        disks: Disks | None = None,
+        spent: Spent | None = None,
+        quantities: Container[str] | None = None,
+    ) -> None:
         self._reports = reports
+        self._quantities = quantities
         self._disks = Disks() if disks is None else disks
         self._spent = Spent() if spent is None else spent
         self._worker: BackgroundWorker[MeasuredStep] = BackgroundWorker(is_urgent=self._is_urgent)
@@ -63,7 +71,7 @@ class Delivery:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without its thread and the steps there, so that it can travel to other processes."""
-        return Delivery, (self._reports, self._disks, self._spent)
+        return Delivery, (self._reports, self._disks, self._spent, self._quantities)
 
     def begin(self) -> None:
         """Say that a run begins: it has all of its waits before it."""
@@ -283,7 +291,8 @@ class Delivery:
         with self._reports.guarded(f"looking at the disk of {type(logger).__name__}"):
             directory = local_directory(logger)
             if directory is not None:
-                size = size_of(measured.snapshot, measured.pictures, measured.payload, measured.sprite)
+                shown = measured.pictures, measured.payload, measured.sprite
+                size = size_of(measured.snapshot, *shown, self._quantities)
                 refusal = self._disks.refusal(directory, size)
         if refusal is not None:
             self._reports.complain(f"{type(logger).__name__} gets nothing: {refusal}")
@@ -292,7 +301,7 @@ class Delivery:
     def _log_scalars(self, loggers: Sequence[Any], measured: MeasuredStep) -> None:
         for logger in loggers:
             with self._reports.guarded(f"logging to {type(logger).__name__}"):
-                write_scalars(logger, measured.snapshot)
+                write_scalars(logger, measured.snapshot, self._quantities)
 
     def _log_pictures(self, loggers: Sequence[Any], measured: MeasuredStep) -> None:
         for logger in loggers:

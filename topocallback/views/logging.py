@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,16 @@ from topocallback.views.captions import with_unit
 from topocallback.views.short_names import short_names
 from topocallback.views.sprite import Sprite
 
-__all__ = ["local_directory", "scalar_tags", "scalars", "size_of", "write_for_tab", "write_pictures", "write_scalars"]
+__all__ = [
+    "local_directory",
+    "names_of_distances",
+    "scalar_tags",
+    "scalars",
+    "size_of",
+    "write_for_tab",
+    "write_pictures",
+    "write_scalars",
+]
 
 _PREFIX = "topology"
 _PLUGIN = "topology"  # the name under which TensorBoard knows the Topology tab
@@ -35,12 +44,13 @@ _SECONDS = "What the step took (processor seconds)"
 _DRIFT_P = "p-value of the drift: how often it comes out at least as different where nothing has changed"
 
 
-def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
+def scalars(snapshot: Snapshot, separator: str = "/", quantities: Container[str] | None = None) -> dict[str, float]:
     """The numbers of a snapshot under the names that loggers show.
 
     Args:
         snapshot: The snapshot.
         separator: Between the parts of a name.
+        quantities: Which ones, by their names; by default all.
 
     Returns:
         ``topology/<quantity>/<layer>`` to number: ``drift_H1``, ``drift_from_reference_H1``, ``noise_H1``,
@@ -49,7 +59,7 @@ def scalars(snapshot: Snapshot, separator: str = "/") -> dict[str, float]:
         processor time that the step took, with its recording and its pictures.
         NaN and infinity are left out.
     """
-    return {tag: value for tag, value, _ in _described(snapshot, separator)}
+    return {tag: value for tag, value, _ in _described(snapshot, separator, quantities)}
 
 
 def scalar_tags(
@@ -69,20 +79,39 @@ def scalar_tags(
         >>> scalar_tags([Description("cka")], [Description("bars", 1)], ["stem"])[-2:]
         ['topology/bars_H1/stem', 'topology/seconds']
     """
-    quantities = [f"{name}{suffix}" for suffix in _suffixes(distances) for name in (*_OF_DISTANCES, "drift_p")]
+    quantities = [name for names in names_of_distances(distances) for name in names.values()]
     quantities += [about.tag for about in statistics]
     tags = [f"{_PREFIX}/{shown(quantity)}/{layer}" for layer in _named(tuple(layers)) for quantity in quantities]
     return [*tags, f"{_PREFIX}/seconds"]
 
 
-def write_scalars(logger: Any, snapshot: Snapshot) -> None:
+def names_of_distances(distances: Sequence[Description]) -> list[Mapping[str, str]]:
+    """How the quantities of each distance are named: the first measure is not.
+
+    Args:
+        distances: What the distances are, one for each table.
+
+    Returns:
+        Of each one quantity to name.
+
+    Example:
+        >>> names_of_distances([Description("bottleneck", 1), Description("cka")])[0]["drift"]
+        'drift_H1'
+        >>> names_of_distances([Description("bottleneck", 1), Description("cka")])[1]["drift"]
+        'drift_cka'
+    """
+    return [{name: f"{name}{suffix}" for name in (*_OF_DISTANCES, "drift_p")} for suffix in _suffixes(distances)]
+
+
+def write_scalars(logger: Any, snapshot: Snapshot, quantities: Container[str] | None = None) -> None:
     """Log a snapshot's numbers at its step; TensorBoard also shows what each is, and in which unit.
 
     Args:
         logger: A Lightning logger.
         snapshot: The snapshot.
+        quantities: Which ones, by their names; by default all.
     """
-    described = list(_described(snapshot, getattr(logger, "group_separator", "/")))
+    described = list(_described(snapshot, getattr(logger, "group_separator", "/"), quantities))
     writer = _event_writer(logger)
     # A logger whose `log_metrics` is not Lightning's own may rename numbers or leave some out.
     if writer is None or not str(logger.log_metrics.__module__).endswith("fabric.loggers.tensorboard"):
@@ -152,7 +181,13 @@ def local_directory(logger: Any) -> Path | None:
     return None
 
 
-def size_of(snapshot: Snapshot, pictures: Sequence[Picture], payload: bytes | None, sprite: Sprite | None) -> int:
+def size_of(
+    snapshot: Snapshot,
+    pictures: Sequence[Picture],
+    payload: bytes | None,
+    sprite: Sprite | None,
+    quantities: Container[str] | None = None,
+) -> int:
     """About how many bytes a logger writes of a step: the largest number that any logger takes.
 
     Args:
@@ -160,15 +195,20 @@ def size_of(snapshot: Snapshot, pictures: Sequence[Picture], payload: bytes | No
         pictures: Its pictures.
         payload: What the tab reads of it.
         sprite: The run's sampled inputs, with the step that brings them.
+        quantities: Which numbers, by the names of their quantities; by default all.
     """
     blobs = [picture.png for picture in pictures] + [payload or b""] + ([] if sprite is None else [sprite.png])
-    return sum(map(len, blobs)) + _BYTES_OF_A_NUMBER * len(scalars(snapshot))
+    return sum(map(len, blobs)) + _BYTES_OF_A_NUMBER * len(scalars(snapshot, quantities=quantities))
 
 
-def _described(snapshot: Snapshot, separator: str) -> Iterator[tuple[str, float, str]]:
+def _described(
+    snapshot: Snapshot, separator: str, quantities: Container[str] | None
+) -> Iterator[tuple[str, float, str]]:
     """Tag, number and what it is, of every number that there is."""
     layers = _named(snapshot.layers)
     for quantity, values, about in _quantities(snapshot):
+        if quantities is not None and quantity not in quantities:
+            continue
         for layer, value in zip(layers, values, strict=True):
             if np.isfinite(value):
                 yield separator.join((_PREFIX, shown(quantity), layer)), float(value), shown(about)
@@ -183,11 +223,11 @@ def _named(layers: tuple[str, ...]) -> list[str]:
 def _quantities(snapshot: Snapshot) -> Iterator[tuple[str, NDArray[np.float64], str]]:
     """Name, (L,) numbers and what they are."""
     distances = list(snapshot.distances.values())
-    for distance, suffix in zip(distances, _suffixes([table.about for table in distances]), strict=True):
+    for distance, names in zip(distances, names_of_distances([table.about for table in distances]), strict=True):
         about = distance.about
         for name, what in _OF_DISTANCES.items():
-            yield f"{name}{suffix}", getattr(distance, name), f"{with_unit(about)}: {what}"
-        yield f"drift_p{suffix}", distance.drift_p, f"{about.title}: {_DRIFT_P}"
+            yield names[name], getattr(distance, name), f"{with_unit(about)}: {what}"
+        yield names["drift_p"], distance.drift_p, f"{about.title}: {_DRIFT_P}"
     for table in snapshot.statistics.values():
         meaning = f": larger means {table.about.more}" if table.about.more else ""
         yield table.about.tag, table.values, f"{with_unit(table.about)}{meaning}"

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ripser import ripser
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import silhouette_score
@@ -10,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import MinMaxScaler
 
 from topocallback.measures import ClassPersistence, LayerFacts, NeighbourAccuracy, Silhouette
+from topocallback.measures.euclidean import distance_matrix
 
 
 @pytest.mark.parametrize("k", [1, 10])
@@ -17,6 +20,17 @@ def test_it_is_scikit_learns_accuracy_where_each_sample_is_left_out(reference_cl
     cloud = reference_clouds["08_block8"][:150].astype(np.float64)
     scores = cross_val_score(KNeighborsClassifier(k), cloud, reference_labels[:150], cv=LeaveOneOut())
     assert NeighbourAccuracy(k=k)(cloud, reference_labels[:150]) == pytest.approx(scores.mean(), abs=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(4, 90), k=st.integers(1, 3), n_values=st.integers(1, 6), seed=st.integers(0, 1000))
+def test_of_neighbours_that_are_equally_far_the_first_count(n, k, n_values, seed):
+    generator = np.random.default_rng(seed)
+    cloud, labels = generator.integers(n_values, size=(n, 2)).astype(float), generator.integers(3, size=n)
+    distances = distance_matrix(cloud) + np.diag(np.full(n, np.inf))
+    nearest = labels[np.argsort(distances, axis=1, kind="stable")[:, :k]]
+    named = [np.bincount(each).argmax() for each in nearest]
+    assert NeighbourAccuracy(k=k)(cloud, labels) == np.mean(named == labels)
 
 
 def test_labels_may_be_anything_that_names_classes():

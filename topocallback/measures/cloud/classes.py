@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topocallback.hashing import sample_priorities
-from topocallback.measures.base import Statistic, check_option, is_count
+from topocallback.measures.base import Statistic, TooFewPointsError, check_option, is_count
 from topocallback.measures.euclidean import distance_matrix, k_nearest
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.topology.diagrams import that_die
@@ -34,7 +34,7 @@ class NeighbourAccuracy(Statistic):
         k: How many neighbours, at least 1.
 
     Raises:
-        ValueError: If ``k`` is no integer of at least 1. From ``value``, for k points or fewer.
+        ValueError: If ``k`` is no integer of at least 1. From ``value`` a ``TooFewPointsError``, for k points or fewer.
 
     Example:
         >>> NeighbourAccuracy(k=1)([[0.0], [0.1], [5.0], [5.1]], ["a", "a", "b", "b"])
@@ -57,15 +57,14 @@ class NeighbourAccuracy(Statistic):
 
     def value(self, facts: LayerFacts) -> float:
         """The share; NaN without labels."""
-        if facts.labels is None:
+        if (codes := facts.codes) is None:
             return float("nan")
         if facts.n_points <= self.k:
-            raise ValueError(f"Expected more than k={self.k} points for {self.key}, got {facts.n_points}.")
-        codes, classes = name_classes(facts.labels)
+            raise TooFewPointsError(f"Expected more than k={self.k} points for {self.key}, got {facts.n_points}.")
         points = facts.nearest[0] if self.k <= N_NEAREST else k_nearest(facts.distances, self.k)[0]
-        nearest = codes[points[:, : self.k]]
-        cells = np.arange(len(codes))[:, None] * len(classes) + nearest
-        votes = np.bincount(cells.ravel(), minlength=len(codes) * len(classes)).reshape(len(codes), len(classes))
+        n_classes = int(codes.max()) + 1
+        cells = np.arange(len(codes))[:, None] * n_classes + codes[points[:, : self.k]]
+        votes = np.bincount(cells.ravel(), minlength=len(codes) * n_classes).reshape(len(codes), n_classes)
         return float(np.mean(votes.argmax(axis=1) == codes))
 
     def own_error(self, facts: LayerFacts, value: float) -> float:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from topocallback import load_history
+from topocallback.findings.report import write_report
 from topocallback.records.runs import find_runs
-from topocallback.views.report import write_report
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS / "images"

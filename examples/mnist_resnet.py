@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import Snapshot, TopologyMonitor
+from topocallback.findings.report import write_report
 from topocallback.records.results import LEVEL
-from topocallback.views.report import write_report
 
 
 class ResidualBlock(nn.Module):

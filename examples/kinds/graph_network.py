@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from topocallback import TopologyMonitor
-from topocallback.views.report import write_report
+from topocallback.findings.report import write_report
 
 Graph = tuple[Tensor, Tensor, int]
 """(nodes, 4) features, (2, edges) which node sends to which, and what kind of graph it is."""

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import TopologyMonitor
-from topocallback.views.report import write_report
+from topocallback.findings.report import write_report
 
 N = 4
 """Numbers that are gone through, in a list that says for each of them which one is next."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from topocallback import TopologyMonitor
-from topocallback.views.report import write_report
+from topocallback.findings.report import write_report
 
 
 class TwoViews(Dataset[tuple[Tensor, Tensor]]):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import TopologyMonitor
-from topocallback.views.report import write_report
+from topocallback.findings.report import write_report
 
 BONES = [(0, 1), (1, 2), (1, 3), (3, 4), (4, 5), (1, 6), (6, 7), (7, 8), (0, 9), (9, 10), (0, 11), (11, 12)]
 """Hip, chest, head, left and right arm of three joints, left and right leg of two."""

@@ -11,7 +11,7 @@ from topocallback import TopologyMonitor, load_history
 
 pytestmark = pytest.mark.long
 
-ALWAYS = {"recording", "diagrams", "mapper", "noise", "distances", "drift", "statistics", "total"}
+ALWAYS = {"recording", "diagrams", "mapper", "noise", "distances", "drift", "statistics", "findings", "total"}
 
 
 @pytest.mark.scenario("`figures` by default: pictures of the first and the last snapshot, one a minute between them")

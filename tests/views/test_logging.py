@@ -147,6 +147,22 @@ def test_the_names_of_all_numbers_are_those_that_are_logged_whatever_layers_are_
     assert set(scalars(snapshot)) <= set(scalar_tags(tables, statistics, snapshot.layers))
 
 
+def test_alerts_are_numbers_of_layers_beside_those_of_layers():
+    alerts = {"nan_layers": 2, "dead_units": 0}
+    more = {"topology/alert/nan_layers": 2.0, "topology/alert/dead_units": 0.0}
+    assert scalars(example(), alerts=alerts) == EXPECTED | more
+    assert scalar_tags([], [], [], alerts) == [*more, "topology/seconds"]
+
+
+def test_tensorboard_has_alerts_at_their_step(tmp_path):
+    logger = TensorBoardLogger(tmp_path)
+    write_scalars(logger, example(), {"nan_layers": 2})
+    logger.save()
+    accumulator = EventAccumulator(logger.log_dir)
+    accumulator.Reload()
+    assert [(event.step, event.value) for event in accumulator.Scalars("topology/alert/nan_layers")] == [(42, 2.0)]
+
+
 def test_without_a_measured_time_the_time_is_zero():
     assert scalars(replace(example(), seconds={}))["topology/seconds"] == 0.0
 

@@ -16,6 +16,7 @@ from topocallback.analysis.analyse import analyse
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.measures.mapper.options import MapperOptions
 from topocallback.records.classes import name_classes
+from topocallback.records.finding import Finding
 from topocallback.records.point_clouds import PointClouds
 from topocallback.records.results import Description, LayerDistances, Results
 from topocallback.views.payload import VERSION, decode, encode
@@ -253,6 +254,15 @@ def test_what_is_not_finite_is_null(snapshot, value):
     assert content["scales"] == [None] * 3
     assert content["seconds"] == {"total": None}
     assert content["options"] == {"radius": None, "nested": [{"x": None}]}
+
+
+def test_findings_are_in_the_payload_as_they_are_but_for_what_json_cannot_hold(snapshot, content):
+    view = {"kind": "graph", "layer": "head"}
+    evidence = {"rule": "counted", "numbers": {"share": np.float64(0.5), "noise": np.nan}, "view": view}
+    finding = Finding("Is it?", ("head",), "It is.", evidence, 0.05, "settled")
+    (found,) = decode(encode(snapshot, [finding]))["findings"]
+    assert found == finding.to_json() | {"evidence": evidence | {"numbers": {"share": 0.5, "noise": None}}}
+    assert content["findings"] == []
 
 
 def test_options_of_any_kind_become_json(snapshot):

@@ -22,6 +22,7 @@ from topocallback.records.nearest import NearestSamples
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = [
+    "LEFT_OUT",
     "LayerMeasurements",
     "layer_facts",
     "measure_layer",
@@ -30,6 +31,9 @@ __all__ = [
     "problems_of_points",
     "statistic_values",
 ]
+
+LEFT_OUT = "points hold NaN or infinity and were left out."
+"""How the problem of a layer ends of which not all points are finite."""
 
 Classes = tuple[NDArray[np.int64], tuple[str, ...]]
 
@@ -162,7 +166,7 @@ def _points_left_out(facts: LayerFacts) -> list[str]:
     if not count:
         return ["No points: the mask kept no position of any sample."]
     left_out = count - facts.n_points
-    return [f"{left_out} of {count} points hold NaN or infinity and were left out."] if left_out else []
+    return [f"{left_out} of {count} {LEFT_OUT}"] if left_out else []
 
 
 def _equal_points(facts: LayerFacts) -> list[str]:

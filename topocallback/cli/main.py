@@ -1,6 +1,7 @@
 """The command ``topocallback``: what one does with recorded runs and checkpoints, from a shell.
 
-Exit codes: 0 all done; 1 done, but something was left out; 2 nothing could be done, or the command line is wrong.
+Exit codes: 0 all done; 1 done, but something was left out; 2 nothing could be done, or the command line is wrong; 3,
+which ``findings`` alone has: an alert stands, so that a job can tell a broken network from a file that is left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from topocallback.records.wording import shown, shown_lines
 __all__ = ["main"]
 
 _COMPARE = "compare checkpoints or recorded runs, layer by layer"
+_FINDINGS = "say what was found in runs, and whether something is broken"
+_ABOUT_FINDINGS = """
+Say what was found in runs: which layers have settled, are redundant or broken, which samples are odd. Exit code 0: all
+was read, and no alert stands; 1: something was left out; 2: nothing could be read; 3: an alert stands.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="topocallback", description="The topology of a network's layers.", version=__version__)
     subcommands = parser.add_subcommands()
     _add_report(subcommands, ArgumentParser)
+    _add_findings(subcommands, ArgumentParser)
     if "compare" not in given[:1]:  # what it needs takes seconds to import
         subcommands.add_subcommand("compare", ArgumentParser(), help=_COMPARE)
-        return _run(parser, given, _report)
+        return _run(parser, given, _findings if "findings" in given[:1] else _report)
     from topocallback.cli import compare as compare_command
 
     try:
@@ -67,10 +74,27 @@ def _add_report(subcommands: Any, new_parser: Any) -> None:
     subcommands.add_subcommand("report", parser, help="write runs as one HTML file")
 
 
+def _add_findings(subcommands: Any, new_parser: Any) -> None:
+    parser = new_parser(description=_ABOUT_FINDINGS)
+    parser.add_argument("run_dir", type=str, help="a run's log directory, its topology folder, or a folder of runs")
+    parser.add_argument("--json", action="store_true", help="as JSON, with the evidence")
+    parser.add_argument("--verbose", action="store_true", help="also when each is said, and the numbers behind it")
+    subcommands.add_subcommand("findings", parser, help=_FINDINGS)
+
+
+def _findings(options: Any) -> int:
+    from topocallback.cli import findings
+
+    try:
+        return findings.run(options.run_dir, as_json=options.json, verbose=options.verbose)
+    except (OSError, ValueError) as error:
+        return _fail(str(error))
+
+
 def _report(options: Any) -> int:
     from topocallback.cli.lines import warnings_as_lines
+    from topocallback.findings.report import write_report
     from topocallback.records.left_out import LeftOutWarning
-    from topocallback.views.report import write_report
 
     try:
         with warnings_as_lines() as said:

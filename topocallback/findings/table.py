@@ -14,7 +14,7 @@ from topocallback.findings.redundancy import redundant
 from topocallback.records.finding import Finding
 from topocallback.records.snapshot import Snapshot
 
-__all__ = ["KINDS", "findings_of"]
+__all__ = ["ALERTS", "KINDS", "findings_of"]
 
 KINDS: Mapping[str, Callable[[Course], list[Finding]]] = {
     "nan_layers": nan_layers,
@@ -30,6 +30,9 @@ KINDS: Mapping[str, Callable[[Course], list[Finding]]] = {
     "train_gap": train_gap,
 }
 """Name to what asks a run for the findings of that kind, in the order in which they are shown."""
+
+ALERTS: tuple[str, ...] = ("nan_layers",)
+"""The kinds that are alerts, where there are any."""
 
 
 def findings_of(

@@ -25,6 +25,7 @@ from topocallback.monitor.agreement import NOTHING, Intention, agree, digest
 from topocallback.monitor.current_run import CurrentRun
 from topocallback.monitor.delivery import LONGEST_WAIT, WAIT_AFTER_FAILURE, Delivery
 from topocallback.monitor.disks import Disks
+from topocallback.monitor.findings_told import print_findings
 from topocallback.monitor.monitored import MonitoredScalars
 from topocallback.monitor.predicted import report_cost
 from topocallback.monitor.preparation import import_for_analysis
@@ -37,6 +38,7 @@ from topocallback.monitor.spent import Spent
 from topocallback.monitor.start import report_earlier, report_nothing_recorded, report_settings
 from topocallback.monitor.trainer import last_step, logging_step
 from topocallback.monitor.watch import Watch, WatchedValidation
+from topocallback.records.finding import Finding
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["TopologyMonitor"]
@@ -58,7 +60,8 @@ class TopologyMonitor(Callback):
     Scalars, each with ``/<layer>`` behind it: ``topology/drift_H1`` (distance from the same layer in the previous
     snapshot), ``topology/drift_from_reference_H1`` and ``topology/noise_H1`` (the distance that two independent samples
     of the layer, of as many points, have on average); ``topology/participation_ratio``, ``topology/mean_cosine``,
-    ``topology/dead_units`` and, where there are labels, ``topology/knn_accuracy``; ``topology/seconds``. Pictures:
+    ``topology/dead_units`` and, where there are labels, ``topology/knn_accuracy``. Without a layer:
+    ``topology/alert/nan_layers`` and so on, in how many layers something is broken, and ``topology/seconds``. Pictures:
     ``topology/layer_distance`` and ``topology/persistence_diagrams``, with ranges that stay fixed within a run, and
     ``topology/mapper``, whose nodes start where they were at the step before. TensorBoard's tab Topology shows every
     snapshot with its Mapper graphs and the images in their nodes.
@@ -110,6 +113,7 @@ class TopologyMonitor(Callback):
         log_inputs: Whether to show the sampled inputs in the Topology tab, where they are images: thumbnails of at most
             48 pixels, at most 1024 of them, written once per run to the event file and beside the archive.
         archive: Whether to keep snapshots on disk; ``False`` keeps the last 100 in memory, as a full disk does.
+        print_findings: Whether to print a table of what was found at the end of ``fit``; ``findings`` has it all.
         backend: What computes the diagrams: ``"auto"``, ``"redzed"``, ``"gudhi"`` or ``"ripser"``.
         on_error: ``"warn"`` turns whatever fails in the monitor into a warning; ``"raise"`` raises it.
         seed: Seed of the choice of samples.
@@ -153,6 +157,7 @@ class TopologyMonitor(Callback):
         scalars: Literal["few", "all"] = "few",
         log_inputs: bool = True,
         archive: bool = True,
+        print_findings: bool = True,
         backend: Literal["auto", "redzed", "gudhi", "ripser"] = "auto",
         on_error: Literal["warn", "raise"] = "warn",
         seed: int = 0,
@@ -173,6 +178,7 @@ class TopologyMonitor(Callback):
         self.scalars = scalars
         self.log_inputs = log_inputs
         self.archive = archive
+        self.print_findings = print_findings
         self.reference = check_reference(reference)
         self.options = AnalysisOptions(measures, homology_dims, scale, backend, mapper)
         # Lightning asks for it around every hook.
@@ -242,6 +248,11 @@ class TopologyMonitor(Callback):
         Snapshots that are still being analysed are not among them; see ``wait``.
         """
         return self._current.history
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What has been found until the last snapshot, alerts first; see ``findings_of``."""
+        return self._current.findings
 
     @property
     def on_error(self) -> str:
@@ -370,6 +381,9 @@ class TopologyMonitor(Callback):
             self._draw_last(trainer)
         if self.spent.n_snapshots:
             rank_zero_info(f"TopologyMonitor: {self.spent.in_words()}")
+            with self._reports.guarded("printing what was found"):
+                if self.print_findings and trainer.is_global_zero:
+                    print_findings(self.findings, self._current.folder)
         if not self._schedule.has_begun and not self._off:
             report_nothing_recorded(trainer, self._reports)
 

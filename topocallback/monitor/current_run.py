@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.monitor.disks import Disks
@@ -12,6 +13,7 @@ from topocallback.monitor.reference import FIRST
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep, Run
 from topocallback.records.claims import Claim, claim_folder, hold
+from topocallback.records.finding import Finding
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["CurrentRun"]
@@ -35,6 +37,16 @@ class CurrentRun:
     def history(self) -> Sequence[Snapshot]:
         """The run's snapshots; none before its first step."""
         return () if self._run is None else self._run.history
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What has been found until the run's last step."""
+        return [] if self._run is None else list(self._run.findings)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its snapshots are; ``None`` where they are in memory."""
+        return None if self._run is None else self._run.archive.folder
 
     def begin(self, *, continues: bool, archive: bool, until: int | None = None) -> None:
         """Say that a run begins.

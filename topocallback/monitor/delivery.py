@@ -16,6 +16,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 
 from topocallback.memory import available_memory, look_again, size_in_words
+from topocallback.monitor.alerts import Alerts, without_alerts
 from topocallback.monitor.background import BackgroundWorker
 from topocallback.monitor.disks import Disks
 from topocallback.monitor.layer_problems import by_cause
@@ -63,6 +64,7 @@ class Delivery:
         self._quantities = quantities
         self._disks = Disks() if disks is None else disks
         self._spent = Spent() if spent is None else spent
+        self._alerts = Alerts(reports)
         self._worker: BackgroundWorker[MeasuredStep] = BackgroundWorker(is_urgent=self._is_urgent)
         self._loggers: deque[Sequence[Any] | None] = deque()  # of the steps that are not delivered yet
         self._done: deque[MeasuredStep | BaseException] = deque()  # of these, the ones that are measured
@@ -75,6 +77,7 @@ class Delivery:
 
     def begin(self) -> None:
         """Say that a run begins: it has all of its waits before it."""
+        self._alerts.begin()
         self._gave_up = False  # a wait that ended without a result is not repeated until there is one
         self._interrupted = False
         self._patience = LONGEST_WAIT
@@ -265,7 +268,8 @@ class Delivery:
 
     def _report(self, trainer: pl.Trainer, measured: MeasuredStep) -> None:
         snapshot = measured.snapshot
-        for found in by_cause(self._reports, _of_layers(snapshot)):
+        self._alerts.tell(measured.findings)
+        for found in by_cause(self._reports, without_alerts(_of_layers(snapshot), measured.findings)):
             self._reports.warn(f"{layers_in_words(found.layers)}: {found.problem}")
         labels = {table.about.title: table.about.label for table in snapshot.distances.values()}
         labels |= {table.about.title: table.about.label for table in snapshot.statistics.values()}
@@ -301,7 +305,7 @@ class Delivery:
     def _log_scalars(self, loggers: Sequence[Any], measured: MeasuredStep) -> None:
         for logger in loggers:
             with self._reports.guarded(f"logging to {type(logger).__name__}"):
-                write_scalars(logger, measured.snapshot, self._quantities)
+                write_scalars(logger, measured.snapshot, measured.alerts, self._quantities)
 
     def _log_pictures(self, loggers: Sequence[Any], measured: MeasuredStep) -> None:
         for logger in loggers:

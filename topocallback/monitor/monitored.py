@@ -11,6 +11,8 @@ from torch import nn
 from topocallback.activations.layers import LayerSpec, choose_layers
 from topocallback.analysis.gap import gap_descriptions
 from topocallback.analysis.options import AnalysisOptions
+from topocallback.findings.table import ALERTS
+from topocallback.monitor.alerts import LAST_WITHOUT_ALERT, last_without_alert
 from topocallback.monitor.run import MeasuredStep
 from topocallback.views.logging import scalar_tags, scalars
 
@@ -58,7 +60,7 @@ class MonitoredScalars:
         distances = [distance.describe(self._options.length) for distance in self._options.distances]
         statistics = [statistic.describe(self._options.length) for statistic in self._options.statistics]
         gaps = gap_descriptions(self._options) if self._gaps else []
-        return scalar_tags(distances, [*statistics, *gaps], layers)
+        return [*scalar_tags(distances, [*statistics, *gaps], layers, ALERTS), LAST_WITHOUT_ALERT]
 
     def begin(self) -> None:
         """Forget the numbers of an earlier run."""
@@ -102,11 +104,16 @@ class MonitoredScalars:
         if trainer.sanity_checking:  # what is logged in a sanity check is thrown away
             return
         if recorded:
-            found = scalars(measured.snapshot) if measured is not None else {}
+            found = {} if measured is None else self._found(measured)
             values = self.measured(pl_module, trainer.strategy.broadcast(found, src=0))
         else:
             values = self.not_recorded(pl_module)
         pl_module.log_dict(values, logger=False)
+
+    def _found(self, measured: MeasuredStep) -> dict[str, float]:
+        before = self._values.get(LAST_WITHOUT_ALERT, math.nan)
+        last = {LAST_WITHOUT_ALERT: last_without_alert(measured, before)}
+        return scalars(measured.snapshot, alerts=measured.alerts) | last
 
     def state(self) -> dict[str, float]:
         """What a checkpoint holds, so that a run that goes on has the last numbers before it measures again."""

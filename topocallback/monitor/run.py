@@ -15,11 +15,13 @@ from topocallback.analysis.analysed import Analysed
 from topocallback.analysis.gap import with_gap
 from topocallback.analysis.options import AnalysisOptions
 from topocallback.clock import Clock, processor_seconds
+from topocallback.findings.step_by_step import StepByStep
 from topocallback.memory import size_in_words
 from topocallback.monitor.archiving import RunArchive
 from topocallback.monitor.disks import Disks
 from topocallback.monitor.reference import FIRST, RecordedReference, Reference
 from topocallback.records.archive import LAST_CLOUDS, REFERENCE_CLOUDS
+from topocallback.records.finding import Finding
 from topocallback.records.kept_clouds import KeptClouds
 from topocallback.records.point_clouds import PointClouds, SampledInputs
 from topocallback.records.recorded import HowRecorded, Recorded, differences, told
@@ -40,6 +42,8 @@ class MeasuredStep:
     """What one step gave: the snapshot, how it is shown, what is to be told, what went wrong, and what it took.
 
     Attributes:
+        findings: What was found in the run until then.
+        alerts: Kind of alert to the number of layers that have it; without kinds that could not be asked for.
         seconds: Stage to processor seconds: what the snapshot knows of, and what came after it.
     """
 
@@ -49,6 +53,8 @@ class MeasuredStep:
     sprite: Sprite | None = None
     notes: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    alerts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -63,6 +69,9 @@ class Run:
         continues: Whether snapshots that are in the folder already belong to this run, see ``go_on``.
         reference: What ``drift_from_reference`` is measured from; see ``check_reference``.
         disks: Knows whether there is room for the archive.
+
+    Attributes:
+        findings: What has been found until the last step.
     """
 
     def __init__(
@@ -79,7 +88,10 @@ class Run:
         self.options = options
         self.figures = figures
         self.reference = Reference(reference, options, self.archive)
+        self.findings: list[Finding] = []
         self._previous: Analysed | None = None
+        self._not_found: list[str] = []  # what went wrong with findings, until it is reported
+        self._step_by_step = StepByStep(self._not_found.append)
         self._ranges = Ranges()
         self._pictures = Pictures()
         self._drawn_at = -math.inf
@@ -148,11 +160,17 @@ class Run:
         snapshot = analysed.snapshot
         self._remember(analysed)
         self._previous_is_read = False
+        with clock("findings"):
+            self.findings = self._step_by_step(snapshot)
         with clock("pictures"):
             pictures = self._draw(snapshot, errors)
         seconds = {**(spent or {}), **snapshot.seconds, **clock.seconds}
         seconds["total"] = sum((spent or {}).values()) + processor_seconds() - start
         measured = MeasuredStep(dataclasses.replace(snapshot, seconds=seconds), pictures, errors=errors)
+        measured.findings = self.findings
+        measured.alerts = self._step_by_step.alerts(self.findings)
+        errors += map(RuntimeError, self._not_found)
+        self._not_found.clear()
         with clock("archive"):
             self._archive(measured, left_behind)
             self._keep_clouds(analysed.clouds, measured)
@@ -205,7 +223,7 @@ class Run:
     def _pack(self, measured: MeasuredStep, inputs: SampledInputs | None) -> None:
         """What the tab shows."""
         with _collected(measured.errors):
-            measured.payload = encode(measured.snapshot)
+            measured.payload = encode(measured.snapshot, measured.findings)
         if inputs is not None:
             with _collected(measured.errors):
                 measured.sprite = make_sprite(inputs)
@@ -251,6 +269,7 @@ class Run:
         self._goes_on = False
         self.reference.forget_first()
         self._previous = None
+        self._step_by_step = StepByStep(self._not_found.append)
         self._ranges = Ranges()
         last = step - 1 if self._measured_until is None else min(step - 1, self._measured_until)
         kept = self._kept_clouds(errors)
@@ -272,6 +291,7 @@ class Run:
     def _go_on_from(self, snapshot: Snapshot, clouds: KeptClouds | None, errors: list[Exception]) -> None:
         try:
             self._remember(Analysed(snapshot, clouds=clouds))
+            self._step_by_step.take(snapshot)
         except Exception as error:  # what one file holds must not cost the run its later snapshots
             errors.append(ValueError(f"Left out step {snapshot.step}: {type(error).__name__}: {error}"))
 

@@ -15,6 +15,9 @@ __all__ = ["report_earlier", "report_nothing_recorded", "report_settings"]
 
 _PREFIX = "topology/"
 _DRIFT = f"{_PREFIX}drift"
+_ALERT = f"{_PREFIX}alert/"
+_BETTER, _WORSE = "stopping_threshold", "divergence_threshold"  # of EarlyStopping
+_LONG = 1000  # validations
 
 
 def report_earlier(trainer: pl.Trainer, monitor: object, kind: type, reports: Reports) -> bool:
@@ -108,13 +111,15 @@ def _report_watchers(
         return
     if tags and (unknown := [key for _, key in dict.fromkeys(watchers) if key not in tags]):
         reports.warn(f"there will be no {'; no '.join(map(_with_closest(tags), dict.fromkeys(unknown)))}.")
-    said = _on_patience(watchers, every_n_validations) + _on_first_drift(watchers)
+    said = _on_patience(watchers, every_n_validations) + _on_first_drift(watchers) + _on_alerts(watchers)
     if said:
         reports.warn(f"{who}. {' '.join(said)}")
 
 
 def _on_patience(watchers: Sequence[tuple[Any, str]], every_n_validations: int) -> list[str]:
-    if every_n_validations == 1 or not any(hasattr(watcher, "patience") for watcher, _ in watchers):
+    if every_n_validations == 1 or not any(
+        hasattr(watcher, "patience") and not key.startswith(_ALERT) for watcher, key in watchers
+    ):
         return []
     return [
         f"With `every_n_validations={every_n_validations}` a number stands until the next recorded validation, and "
@@ -128,6 +133,23 @@ def _on_first_drift(watchers: Sequence[tuple[Any, str]]) -> list[str]:
     return [
         "The first drift of a run is NaN, at which `EarlyStopping` ends the training: give it `check_finite=False`."
     ]
+
+
+def _on_alerts(watchers: Sequence[tuple[Any, str]]) -> list[str]:
+    of_alerts = [watcher for watcher, key in watchers if key.startswith(_ALERT) and hasattr(watcher, _WORSE)]
+    if all(map(_stops_at_alerts_alone, of_alerts)):
+        return []
+    return [
+        "To stop at an alert, and neither for want of one nor where an analysis fails, `EarlyStopping` needs "
+        "`mode='min'`, `divergence_threshold=0.5`, `patience=1_000_000` and `check_finite=False`."
+    ]
+
+
+def _stops_at_alerts_alone(stopping: Any) -> bool:
+    """No alert is no improvement over none before, so that patience would end; 0 may be beyond no threshold."""
+    needed, other = (_WORSE, _BETTER) if stopping.mode == "min" else (_BETTER, _WORSE)
+    has_threshold = getattr(stopping, needed) is not None and getattr(stopping, other) is None
+    return has_threshold and stopping.patience >= _LONG and not stopping.check_finite
 
 
 def _with_closest(tags: Sequence[str]) -> Callable[[str], str]:

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,29 +42,42 @@ _OF_DISTANCES = {
 }
 _BYTES_OF_A_NUMBER = 300  # with its tag and what it is
 _SECONDS = "What the step took (processor seconds)"
+_ALERT = "Number of layers with this alert; 0: all is well"
+_NO_ALERTS: Mapping[str, int] = MappingProxyType({})
 _DRIFT_P = "p-value of the drift: how often it comes out at least as different where nothing has changed"
 
 
-def scalars(snapshot: Snapshot, separator: str = "/", quantities: Container[str] | None = None) -> dict[str, float]:
+def scalars(
+    snapshot: Snapshot,
+    separator: str = "/",
+    *,
+    alerts: Mapping[str, int] = _NO_ALERTS,
+    quantities: Container[str] | None = None,
+) -> dict[str, float]:
     """The numbers of a snapshot under the names that loggers show.
 
     Args:
         snapshot: The snapshot.
         separator: Between the parts of a name.
-        quantities: Which ones, by their names; by default all.
+        alerts: Kind of alert to the number of layers that have it.
+        quantities: Which numbers of layers, by the names of their quantities; by default all.
 
     Returns:
         ``topology/<quantity>/<layer>`` to number: ``drift_H1``, ``drift_from_reference_H1``, ``noise_H1``,
         ``drift_p_H1`` and so on for every homology dimension of the first measure, ``drift_<measure>_H1`` of further
-        ones, without ``_H1`` where a measure has no dimension; and every statistic. ``topology/seconds`` is the
-        processor time that the step took, with its recording and its pictures.
+        ones, without ``_H1`` where a measure has no dimension; and every statistic. ``topology/alert/<kind>`` is the
+        number of layers with that alert, ``topology/seconds`` the processor time that the step took, with its recording
+        and its pictures.
         NaN and infinity are left out.
     """
-    return {tag: value for tag, value, _ in _described(snapshot, separator, quantities)}
+    return {tag: value for tag, value, _ in _described(snapshot, separator, alerts, quantities)}
 
 
 def scalar_tags(
-    distances: Sequence[Description], statistics: Sequence[Description], layers: Iterable[str]
+    distances: Sequence[Description],
+    statistics: Sequence[Description],
+    layers: Iterable[str],
+    alerts: Iterable[str] = (),
 ) -> list[str]:
     """The names of all numbers that a snapshot can have, whether they can be measured or not.
 
@@ -71,6 +85,7 @@ def scalar_tags(
         distances: What its distances are; the first measure is named first.
         statistics: What its statistics are.
         layers: Its layers.
+        alerts: The kinds of alerts that there can be.
 
     Returns:
         The names that ``scalars`` gives, and those that it leaves out because their numbers are not known.
@@ -82,7 +97,7 @@ def scalar_tags(
     quantities = [name for names in names_of_distances(distances) for name in names.values()]
     quantities += [about.tag for about in statistics]
     tags = [f"{_PREFIX}/{shown(quantity)}/{layer}" for layer in _named(tuple(layers)) for quantity in quantities]
-    return [*tags, f"{_PREFIX}/seconds"]
+    return [*tags, *(f"{_PREFIX}/alert/{kind}" for kind in alerts), f"{_PREFIX}/seconds"]
 
 
 def names_of_distances(distances: Sequence[Description]) -> list[Mapping[str, str]]:
@@ -103,15 +118,21 @@ def names_of_distances(distances: Sequence[Description]) -> list[Mapping[str, st
     return [{name: f"{name}{suffix}" for name in (*_OF_DISTANCES, "drift_p")} for suffix in _suffixes(distances)]
 
 
-def write_scalars(logger: Any, snapshot: Snapshot, quantities: Container[str] | None = None) -> None:
+def write_scalars(
+    logger: Any,
+    snapshot: Snapshot,
+    alerts: Mapping[str, int] = _NO_ALERTS,
+    quantities: Container[str] | None = None,
+) -> None:
     """Log a snapshot's numbers at its step; TensorBoard also shows what each is, and in which unit.
 
     Args:
         logger: A Lightning logger.
         snapshot: The snapshot.
-        quantities: Which ones, by their names; by default all.
+        alerts: Kind of alert to the number of layers that have it.
+        quantities: Which numbers of layers, by the names of their quantities; by default all.
     """
-    described = list(_described(snapshot, getattr(logger, "group_separator", "/"), quantities))
+    described = list(_described(snapshot, getattr(logger, "group_separator", "/"), alerts, quantities))
     writer = _event_writer(logger)
     # A logger whose `log_metrics` is not Lightning's own may rename numbers or leave some out.
     if writer is None or not str(logger.log_metrics.__module__).endswith("fabric.loggers.tensorboard"):
@@ -202,7 +223,7 @@ def size_of(
 
 
 def _described(
-    snapshot: Snapshot, separator: str, quantities: Container[str] | None
+    snapshot: Snapshot, separator: str, alerts: Mapping[str, int], quantities: Container[str] | None
 ) -> Iterator[tuple[str, float, str]]:
     """Tag, number and what it is, of every number that there is."""
     layers = _named(snapshot.layers)
@@ -212,6 +233,8 @@ def _described(
         for layer, value in zip(layers, values, strict=True):
             if np.isfinite(value):
                 yield separator.join((_PREFIX, shown(quantity), layer)), float(value), shown(about)
+    for kind, n_layers in alerts.items():
+        yield separator.join((_PREFIX, "alert", shown(kind))), float(n_layers), _ALERT
     yield separator.join((_PREFIX, "seconds")), snapshot.seconds.get("total", 0.0), _SECONDS
 
 

@@ -12,12 +12,13 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topocallback.records.classes import name_classes
+from topocallback.records.finding import Finding
 from topocallback.records.mapper_graph import MapperGraph
 from topocallback.records.results import LayerDistances
 from topocallback.records.snapshot import Snapshot
@@ -37,13 +38,7 @@ _MOST_SIMPLICES = 40
 _LEVEL = 6
 
 
-class _AsJson(Protocol):
-    """What says of itself what it is in JSON."""
-
-    def to_json(self) -> dict[str, Any]: ...
-
-
-def encode(snapshot: Snapshot, findings: Sequence[_AsJson] | None = None) -> bytes:
+def encode(snapshot: Snapshot, findings: Sequence[Finding] | None = None) -> bytes:
     """A snapshot as gzip-compressed JSON.
 
     Args:

@@ -6,12 +6,13 @@ import base64
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from topocallback.records.files import write_atomically
+from topocallback.records.finding import Finding
 from topocallback.records.history import History
 from topocallback.records.html import escape
 from topocallback.records.inputs import load_inputs
@@ -49,13 +50,23 @@ entry.render();
 """
 
 
-def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Path:
+_FindingsOfStep = Callable[[Snapshot], Sequence[Finding]]
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    findings_of_run: Callable[[str], _FindingsOfStep] = lambda _: lambda _: (),
+) -> Path:
     """Write the report of one or several runs.
 
     Args:
         path: A run's log directory, the ``topology`` folder in it, or a folder of several runs, on a disk or in a
             store, such as ``s3://bucket/logs``.
         output: The HTML file to write. An existing one is replaced.
+        findings_of_run: Called with every run's name, for what is then called with its snapshots, one after the other,
+            and gives what was found until then. By default nothing; ``topocallback.findings.report`` knows better.
 
     Returns:
         The HTML file.
@@ -79,7 +90,7 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
         True
     """
     histories = {name: History(folder) for name, folder in find_runs(path).items()}
-    runs = {name: _run(history) for name, history in histories.items()}
+    runs = {name: _run(history, findings_of_run(name)) for name, history in histories.items()}
     if not any(run["steps"] for run in runs.values()):
         raise ValueError(f"Expected at least one readable snapshot below {path}, got none.")
     recorded = {name: how for name, history in histories.items() if (how := history.how_recorded) is not None}
@@ -96,10 +107,10 @@ def write_report(path: str | os.PathLike[str], output: str | os.PathLike[str]) -
     return write_atomically(output, lambda file: file.write(page.encode("utf-8")))
 
 
-def _step(path: Path, snapshot: Snapshot) -> dict[str, Any] | None:
+def _step(path: Path, snapshot: Snapshot, findings: _FindingsOfStep) -> dict[str, Any] | None:
     """What the page knows of a step; nothing, with a warning, of one that cannot be shown."""
     try:
-        payload = encode(snapshot)
+        payload = encode(snapshot, findings(snapshot))
     except Exception as error:  # whatever is in its file
         message = f"Left out {path}, which cannot be shown: {type(error).__name__}: {error}"
         warnings.warn(message, LeftOutWarning, stacklevel=3)
@@ -111,11 +122,11 @@ def _step(path: Path, snapshot: Snapshot) -> dict[str, Any] | None:
     }
 
 
-def _run(history: History) -> dict[str, Any]:
+def _run(history: History, findings: _FindingsOfStep) -> dict[str, Any]:
     """What the page knows of a run: the tab's answers, with what they lead to inside."""
     inputs = load_inputs(history.folder)
     return {
-        "steps": [step for each in history.readable() if (step := _step(*each)) is not None],
+        "steps": [step for each in history.readable() if (step := _step(*each, findings)) is not None],
         "inputs": inputs and {"png": base64.b64encode(inputs[0]).decode("ascii"), "meta": json.loads(inputs[1])},
     }
 

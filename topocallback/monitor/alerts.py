@@ -1,0 +1,82 @@
+"""What is broken, said while a run goes on: once of every layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from topocallback.analysis.layers import LEFT_OUT
+from topocallback.findings.table import ALERTS
+from topocallback.monitor.reports import Reports
+from topocallback.monitor.run import MeasuredStep
+from topocallback.records.finding import Finding
+from topocallback.records.wording import layers_in_words, shown
+
+__all__ = ["LAST_WITHOUT_ALERT", "Alerts", "last_without_alert", "without_alerts"]
+
+LAST_WITHOUT_ALERT = "topology/last_step_without_alert"
+"""The name under which other callbacks find the step of the last snapshot without any alert."""
+
+
+class Alerts:
+    """Warns of alerts, of each kind once for every layer of a run.
+
+    Args:
+        reports: Where to warn.
+    """
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+        self.begin()
+
+    def begin(self) -> None:
+        """Say that a run begins: nothing has been said of it."""
+        self._told: set[tuple[str, str]] = set()
+
+    def tell(self, findings: Iterable[Finding]) -> None:
+        """Warn of what is broken, where that is news.
+
+        Args:
+            findings: What was found at a step.
+        """
+        for finding in findings:
+            if finding.is_alert:
+                self._tell(finding)
+
+    def _tell(self, finding: Finding) -> None:
+        new = [layer for layer in finding.layers if (finding.kind, layer) not in self._told]
+        self._told |= {(finding.kind, layer) for layer in new}
+        if len(new) == len(finding.layers):
+            self._reports.warn(finding.statement)
+        elif new:
+            self._reports.warn(f"{finding.statement} New: {layers_in_words([shown(layer) for layer in new])}.")
+
+
+def without_alerts(problems: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, str]:
+    """Layers and what went wrong with them, without those of which an alert says the same.
+
+    Args:
+        problems: Layer to what went wrong with it.
+        findings: What was found at the step.
+    """
+    of_nan = {layer for finding in findings if finding.kind == "nan_layers" for layer in finding.layers}
+    # Several sentences say more than that points are left out.
+    return {
+        layer: problem
+        for layer, problem in problems.items()
+        if layer not in of_nan or not problem.endswith(LEFT_OUT) or ". " in problem
+    }
+
+
+def last_without_alert(measured: MeasuredStep, before: float = math.nan) -> float:
+    """The step of the last snapshot without any alert, which a callback can monitor.
+
+    Args:
+        measured: The last step.
+        before: The same before it.
+
+    Returns:
+        The last step, if every kind of alert was asked for and there is none; else what was before.
+    """
+    is_known = all(kind in measured.alerts for kind in ALERTS)
+    return float(measured.snapshot.step) if is_known and not any(measured.alerts.values()) else before

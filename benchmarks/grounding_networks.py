@@ -16,11 +16,21 @@ from torch.nn.functional import cross_entropy
 
 from topocallback import ActivationRecorder
 
-__all__ = ["LAYERS", "Group", "Images", "mnist", "of_qualities", "over_epochs", "probe_accuracy"]
+__all__ = [
+    "LAYERS",
+    "RECORDED",
+    "Group",
+    "Images",
+    "mnist",
+    "of_qualities",
+    "over_epochs",
+    "probe_accuracy",
+    "trained",
+]
 
 Cloud = NDArray[np.floating]
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "hidden", "logits")
-_RECORDED = ("1", "3", "5", "7", "10", "11")  # after each ReLU, and the last linear layer
+RECORDED = ("1", "3", "5", "7", "10", "11")  # after each ReLU, and the last linear layer
 _BATCH = 64
 _FEWEST_IMAGES, _MOST_IMAGES = 30, 2000  # of the weaker networks
 
@@ -129,7 +139,7 @@ def recorded(net: nn.Sequential, images: Images, samples: int, train: Tensor, la
     """A group of one network. Clouds are of the first held-out images, probes are fitted on the others."""
     count = len(images.held_out)
     with torch.no_grad():
-        with ActivationRecorder(net.eval(), _RECORDED, n_samples=count, length=count) as recorder:
+        with ActivationRecorder(net.eval(), RECORDED, n_samples=count, length=count) as recorder:
             logits = net(images.held_out)
         fitted = float((net(train).argmax(1) == labels).float().mean())
     net.train()

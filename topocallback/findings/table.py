@@ -5,12 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 
+from topocallback.findings.alike import near_duplicates
 from topocallback.findings.apart import from_reference, train_gap
 from topocallback.findings.broken import nan_layers
 from topocallback.findings.collapse import cosine_collapse, dead_units, rank_collapse
 from topocallback.findings.course import Course
 from topocallback.findings.movement import frozen, settled, still_moving, unmoved
+from topocallback.findings.outliers import outliers
 from topocallback.findings.redundancy import redundant
+from topocallback.findings.separation import separation
+from topocallback.findings.suspects import label_suspects
 from topocallback.records.finding import Finding
 from topocallback.records.snapshot import Snapshot
 
@@ -28,10 +32,14 @@ KINDS: Mapping[str, Callable[[Course], list[Finding]]] = {
     "redundant": redundant,
     "from_reference": from_reference,
     "train_gap": train_gap,
+    "separation": separation,
+    "label_suspects": label_suspects,
+    "near_duplicates": near_duplicates,
+    "outliers": outliers,
 }
 """Name to what asks a run for the findings of that kind, in the order in which they are shown."""
 
-ALERTS: tuple[str, ...] = ("nan_layers",)
+ALERTS = ("nan_layers", "rank_collapse", "cosine_collapse", "dead_units")
 """The kinds that are alerts, where there are any."""
 
 

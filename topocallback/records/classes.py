@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MISSING", "as_labels", "is_missing", "name_classes"]
+__all__ = ["MISSING", "are_targets", "as_labels", "is_missing", "name_classes"]
 
 MISSING = "missing"
 """What the class of those that have no label is called; it is the last one."""
@@ -45,7 +45,7 @@ def name_classes(labels: ArrayLike, order: Sequence[str] = ()) -> tuple[NDArray[
     order = tuple(order) or own_order
     missing = is_missing(values)
     present = np.asarray(values[~missing].tolist()) if values.dtype.hasobject else values[~missing]
-    if present.dtype.kind == "f" and not order and _are_targets(present):
+    if present.dtype.kind == "f" and not order and are_targets(present):
         of_present, names = _binned(present)
     else:
         found, of_present = np.unique(present, return_inverse=True)
@@ -100,6 +100,17 @@ def is_missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
     if labels.dtype.hasobject:
         return np.array([_is_nothing(label) for label in labels], dtype=bool)
     return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), dtype=bool)
+
+
+def are_targets(labels: NDArray[np.floating]) -> bool:
+    """Whether real numbers are targets of a regression: not all whole, and more different ones than there are bins.
+
+    Example:
+        >>> are_targets(np.linspace(0, 1, 100)), are_targets(np.array([0.5, 1.5, np.nan]))
+        (True, False)
+    """
+    finite = labels[np.isfinite(labels)]
+    return bool((finite != np.round(finite)).any() and len(np.unique(finite)) > _MOST_BINS)
 
 
 def _as_array(labels: ArrayLike, name: str) -> NDArray[Any]:
@@ -164,11 +175,6 @@ def _is_nothing(item: Any) -> bool:
         return True
     except ValueError:  # an array, which is no label at all
         return False
-
-
-def _are_targets(values: NDArray[np.floating]) -> bool:
-    finite = values[np.isfinite(values)]
-    return bool((finite != np.round(finite)).any() and len(np.unique(finite)) > _MOST_BINS)
 
 
 def _binned(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], list[str]]:

@@ -57,7 +57,7 @@ def write_report(
     path: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    findings_of_run: Callable[[str], _FindingsOfStep] = lambda _: lambda _: (),
+    findings_of_run: Callable[[str], _FindingsOfStep] | None = None,
 ) -> Path:
     """Write the report of one or several runs.
 
@@ -66,7 +66,8 @@ def write_report(
             store, such as ``s3://bucket/logs``.
         output: The HTML file to write. An existing one is replaced.
         findings_of_run: Called with every run's name, for what is then called with its snapshots, one after the other,
-            and gives what was found until then. By default nothing; ``topocallback.findings.report`` knows better.
+            and gives what was found until then. By default the page has no findings; that of
+            ``topocallback.findings.report`` has.
 
     Returns:
         The HTML file.
@@ -90,7 +91,10 @@ def write_report(
         True
     """
     histories = {name: History(folder) for name, folder in find_runs(path).items()}
-    runs = {name: _run(history, findings_of_run(name)) for name, history in histories.items()}
+    runs = {
+        name: _run(history, None if findings_of_run is None else findings_of_run(name))
+        for name, history in histories.items()
+    }
     if not any(run["steps"] for run in runs.values()):
         raise ValueError(f"Expected at least one readable snapshot below {path}, got none.")
     recorded = {name: how for name, history in histories.items() if (how := history.how_recorded) is not None}
@@ -107,10 +111,10 @@ def write_report(
     return write_atomically(output, lambda file: file.write(page.encode("utf-8")))
 
 
-def _step(path: Path, snapshot: Snapshot, findings: _FindingsOfStep) -> dict[str, Any] | None:
+def _step(path: Path, snapshot: Snapshot, findings: _FindingsOfStep | None) -> dict[str, Any] | None:
     """What the page knows of a step; nothing, with a warning, of one that cannot be shown."""
     try:
-        payload = encode(snapshot, findings(snapshot))
+        payload = encode(snapshot, None if findings is None else findings(snapshot))
     except Exception as error:  # whatever is in its file
         message = f"Left out {path}, which cannot be shown: {type(error).__name__}: {error}"
         warnings.warn(message, LeftOutWarning, stacklevel=3)
@@ -122,7 +126,7 @@ def _step(path: Path, snapshot: Snapshot, findings: _FindingsOfStep) -> dict[str
     }
 
 
-def _run(history: History, findings: _FindingsOfStep) -> dict[str, Any]:
+def _run(history: History, findings: _FindingsOfStep | None) -> dict[str, Any]:
     """What the page knows of a run: the tab's answers, with what they lead to inside."""
     inputs = load_inputs(history.folder)
     return {

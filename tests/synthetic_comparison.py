@@ -55,3 +55,40 @@ def example(runs=3, epochs=4, layers=("stem", "a<b>", "head"), spread=0.2, noise
         left_out={"x.ckpt": "x.ckpt: <b>no</b> such file."},
         options={"scale": "quantile", "n_samples": 5},
     )
+
+
+def with_cells(comparison, cells=None, same=(0.5, 0.5), other=(10.0, 1 / 2048)):
+    """The same comparison with one table in H1: times noise and p-value of every pair of points.
+
+    Args:
+        comparison: The comparison.
+        cells: (checkpoint, checkpoint, layer) to times noise and p-value, for the layer in both.
+        same: What the same layer of any other two checkpoints has.
+        other: What different layers have.
+    """
+    is_same = comparison.layer_of[:, None] == comparison.layer_of
+    values = np.where(is_same[..., None], same, other)
+    for (first, second, layer), cell in (cells or {}).items():
+        number = comparison.layers.index(layer)
+        rows = [
+            np.flatnonzero((comparison.checkpoint_of == end) & (comparison.layer_of == number))[0]
+            for end in (first, second)
+        ]
+        values[rows, rows[::-1]] = cell
+    matrix, p_values = values[..., 0].copy(), values[..., 1]
+    np.fill_diagonal(matrix, 0)
+    table = DistanceTable(described(1), matrix, np.ones(len(matrix)), p_values=p_values)
+    return dataclasses.replace(comparison, distances=Results([table]), n_points=np.full(len(matrix), 512))
+
+
+def paired(distances, errors, layers=("stem", "block", "head")):
+    """Two versions of a network with one paired distance: of each layer from itself, and its standard error."""
+    found = example(runs=2, epochs=1, layers=layers)
+    count = len(layers)
+    matrix, error = np.full((2 * count,) * 2, 0.9), np.full((2 * count,) * 2, 0.01)
+    np.fill_diagonal(matrix, 0)
+    for number, (distance, of_error) in enumerate(zip(distances, errors, strict=True)):
+        cells = [number, number + count], [number + count, number]
+        matrix[cells], error[cells] = distance, of_error
+    about = Description("cka", None, "CKA distance", paired=True)
+    return dataclasses.replace(found, distances=Results([DistanceTable(about, matrix, errors=error)]))

@@ -44,11 +44,15 @@ def test_checkpoints_are_compared_in_one_go(study, command, tmp_path, capsys):
     np.testing.assert_array_equal(Comparison.load(tmp_path / "out").matrix(), expected(study).matrix())
     said = capsys.readouterr().out
     assert "Compared 4 checkpoints of 2 runs" in said
-    for dim in (0, 1):
-        findings = said.partition(f"Sliced Wasserstein distance, H{dim}:\n")[2].split("\n")[:3]
-        assert findings[0].startswith("  Specificity: AUC ")
-        assert [line.partition(":")[0] for line in findings[1:]] == ["  Settling of seed=0", "  Settling of seed=1"]
-        assert all(" x noise, p " in line for line in findings[1:])
+    findings = said.partition("where there is nothing to say:\n")[2].split("\n")
+    assert findings[0].startswith("  Which layers differ between 'seed=0/")
+    assert "H0: AUC " in findings[1]
+    assert "; H1: AUC " in findings[1]
+    settling = [line for line in findings if line.startswith("  Which layers have settled? Settling of seed=")]
+    assert len(settling) == 2
+    assert all(" x noise, p " in line for line in settling)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.index("<h2>Findings</h2>") < page.index("Settling of seed=0") < page.index("<section")
 
 
 def test_runs_are_compared_without_model_and_data(study, tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 
 from synthetic_comparison import example
 
+from topocallback.records.finding import Finding
 from topocallback.records.results import DistanceTable, Results
 from topocallback.views.comparison import FIGURES
 from topocallback.views.comparison_report import comparison_report, to_png
@@ -35,7 +36,34 @@ def test_every_homology_dimension_has_its_own_findings_and_the_pictures_stand_wi
         assert second.startswith("Sliced Wasserstein distance, H0 (0.9 quantiles)</h3>")
         assert "<img" in first
         assert "<img" not in second
-    assert "AUC 1.00 ± 0.00, p = " in page
+
+
+def test_findings_come_first_each_question_once_with_how_sure_they_are_and_a_link_to_what_shows_them():
+    found = [
+        finding("Which layers have settled?", "Settling of <run>.", "settled", 0.14),
+        finding("Which layers have settled?", "Settling of another.", "settled", 0.0),
+        finding("Which layers are redundant?", "None.", "twins", 0.05),
+    ]
+    page = comparison_report(example(epochs=8), {}, findings=found)
+    section = page.partition("<h2>Findings</h2>")[2].partition("<section")[0]
+    assert page.index("<h2>") == page.index("<h2>Findings</h2>")
+    assert section.count("<h3>") == 2
+    assert "Settling of &lt;run&gt;." in section
+    assert "said in at most 14 % of cases in which there is nothing to say" in section
+    assert 'href="#settling"' in section
+    assert '<section id="settling">' in page
+    assert 'href="#distances"' not in page  # without that picture there is no such section
+    assert "<td class=text>stem</td><td class=text>0.123</td><td class=text></td>" in section
+    assert "Findings" not in comparison_report(example(), {})
+
+
+def finding(question, statement, kind, level):
+    numbers = {
+        "times noise": [{"layer": "stem", "value": 0.1234}],
+        "step": [{"layer": "stem", "value": None}],
+        "tests": 3,
+    }
+    return Finding(question, ("stem",), statement, {"rule": "A rule.", "numbers": numbers}, level, kind)
 
 
 def test_settling_is_said_of_layers_that_have_too_few_checkpoints_too():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -19,16 +19,17 @@ from topocallback.cli.lines import warnings_as_lines
 from topocallback.cli.measures import measure_of_argument
 from topocallback.compare.functions import compare_checkpoints, compare_runs
 from topocallback.compare.options import CompareOptions
+from topocallback.findings.table import findings_of
 from topocallback.records.archive import comparison_path
 from topocallback.records.files import write_atomically
 from topocallback.records.results import DistanceTable, StatisticTable
 from topocallback.records.wording import shown, shown_lines
 from topocallback.views.comparison import FIGURES
 from topocallback.views.comparison_report import comparison_report, to_png
-from topocallback.views.findings import auc, last_steps, settling_order
 
 if TYPE_CHECKING:
     from topocallback.records.comparison import Comparison
+    from topocallback.records.finding import Finding
 
 __all__ = ["UsageError", "add_to", "run"]
 
@@ -179,13 +180,14 @@ def run(options: Namespace) -> int:
     try:
         with warnings_as_lines():
             comparison = _compare(options, folder)
+            findings = findings_of(comparison)
     except (ValueError, TypeError, OSError, ModuleNotFoundError, UsageError) as error:
         print(shown_lines(f"topocallback compare: {error}"), file=sys.stderr)
         return 2
-    print(shown_lines(describe(comparison)))
+    print(shown_lines(describe(comparison, findings)))
     try:
         with warnings_as_lines():
-            written, missing = write(comparison, folder)
+            written, missing = write(comparison, findings, folder)
     except OSError as error:
         message = f"topocallback compare: the results could not all be written to {folder}: {error}"
         print(shown_lines(message), file=sys.stderr)
@@ -222,11 +224,12 @@ def _from_shell() -> list[str]:
     return [known.name for known in dataclasses.fields(CompareOptions) if known.name not in _NOT_FROM_A_SHELL]
 
 
-def write(comparison: Comparison, folder: Path) -> tuple[list[Path], dict[str, str]]:
+def write(comparison: Comparison, findings: Sequence[Finding], folder: Path) -> tuple[list[Path], dict[str, str]]:
     """Write the arrays, the tables, the figures and the report. A figure that cannot be drawn costs itself only.
 
     Args:
         comparison: The comparison.
+        findings: What it says, for the report.
         folder: Where to.
 
     Returns:
@@ -246,7 +249,7 @@ def write(comparison: Comparison, folder: Path) -> tuple[list[Path], dict[str, s
         (folder / f"{name}.png").unlink(missing_ok=True)
     for name, png in pictures.items():
         written.append(write_atomically(folder / f"{name}.png", lambda file, png=png: file.write(png)))  # type: ignore[misc]
-    page = comparison_report(comparison, pictures, missing=missing).encode()
+    page = comparison_report(comparison, pictures, findings=findings, missing=missing).encode()
     return [*written, write_atomically(folder / "report.html", lambda file: file.write(page))], missing
 
 
@@ -266,34 +269,20 @@ def _pictures(comparison: Comparison) -> tuple[dict[str, bytes], dict[str, str]]
     return pictures, missing
 
 
-def describe(comparison: Comparison) -> str:
-    """The findings in a few lines: what was compared, and for each homology dimension specificity and settling."""
+def describe(comparison: Comparison, findings: Sequence[Finding]) -> str:
+    """What was compared, and what was found, a line each."""
     lines = [
         f"Compared {len(comparison.checkpoints)} checkpoints of {len(comparison.runs)} runs, "
         f"{len(comparison.layers)} layers, {len(comparison.sample_ids)} samples.",
         f"Distances: {_labels(comparison.distances.values())}.",
         f"Statistics: {_labels(comparison.statistics.values()) or 'none'}.",
     ]
-    for table in comparison.distances.of():
-        found = [*_specificity(comparison, table), *_settling(comparison, table)]
-        lines += [f"{table.about.title}:", *(f"  {line}" for line in found)] if found else []
+    if findings:
+        lines.append("Findings, with how often each is said at most where there is nothing to say:")
+    for finding in findings:
+        level = f" [{100 * finding.level:g} %]" if finding.level else ""
+        lines.append(f"  {finding.question} {finding.statement}{level}")
     return "\n".join(lines)
-
-
-def _specificity(comparison: Comparison, table: DistanceTable) -> Iterator[str]:
-    found = comparison.specificity(*table.about.key)
-    if len(found.same) and len(found.different):
-        yield (
-            f"Specificity: {auc(found)}; different layers are {found.ratio:.2f} times as far apart as the same layer, "
-            f"across checkpoints (mean {found.different.mean():.3g} against {found.same.mean():.3g})."
-        )
-
-
-def _settling(comparison: Comparison, table: DistanceTable) -> Iterator[str]:
-    entries = comparison.settling(*table.about.key)
-    for name in dict.fromkeys(entry.run for entry in entries):
-        of_run = [entry for entry in entries if entry.run == name]
-        yield f"Settling of {name}: {settling_order(of_run)}. Last step: {last_steps(of_run)}."
 
 
 def _labels(tables: Iterable[DistanceTable | StatisticTable]) -> str:

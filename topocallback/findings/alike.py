@@ -19,11 +19,11 @@ _MOST_COLLAPSED = 0.1
 
 _QUESTION = "Which samples are nearly the same?"
 _RULE = (
-    "Said of two samples that are in every layer nearer to one another than "
-    f"{_CLOSE:.0%} of the median distance to the last neighbour that is kept; such pairs that share a sample are one "
-    "group. A layer does not count in which that distance is 0, or in which more than "
-    f"{_MOST_COLLAPSED:.0%} of the samples have all their neighbours as near as that. Nothing is said where more than "
-    f"{LEVEL:g} such pairs are to be expected by chance in every layer that counts, as among many points on a line."
+    "Said of samples that are in one group in every layer: a group are samples that are nearer to their nearest one, "
+    f"which is of the same group, than {_CLOSE:.0%} of the median distance to the last neighbour that is kept. A layer "
+    f"does not count in which that distance is 0, or in which more than {_MOST_COLLAPSED:.0%} of the samples have all "
+    f"their neighbours as near as that. Nothing is said where more than {LEVEL:g} such pairs are to be expected by "
+    "chance in every layer that counts, as among many points on a line."
 )
 
 
@@ -55,7 +55,7 @@ def nearly_equal(snapshot: Snapshot) -> list[list[int]]:
     layers = [snapshot.nearest[layer] for layer in _layers_that_count(snapshot)]
     if not layers or min(map(_pairs_by_chance, layers)) > LEVEL:
         return []
-    return _groups(set.intersection(*map(_close_pairs, layers)), len(snapshot.sample_ids))
+    return _same_in_all([_groups_in(nearest) for nearest in layers])
 
 
 def _layers_that_count(snapshot: Snapshot) -> tuple[str, ...]:
@@ -94,32 +94,33 @@ def _counts(nearest: NearestSamples) -> bool:
 def _pairs_by_chance(nearest: NearestSamples) -> float:
     """How many pairs are as close as that by chance.
 
-    The number within a distance grows with a power of it, which is told from how far the middle and the last of the
+    The number within a distance grows with a power of it, which is told from how far the first and the last of the
     neighbours are.
     """
     n_samples, count = int(nearest.is_known.sum()), nearest.positions.shape[1]
-    middle = (count + 1) // 2
-    growth = np.log(_typical(nearest)) - np.log(max(_typical(nearest, middle - 1), np.finfo(np.float32).tiny))
-    power = np.log(count / middle) / growth if growth > 0 else np.inf
+    growth = np.log(_typical(nearest)) - np.log(max(_typical(nearest, 0), np.finfo(np.float32).tiny))
+    power = np.log(count) / growth if growth > 0 else np.inf
     return float(n_samples / 2 * count * _CLOSE**power)
 
 
-def _close_pairs(nearest: NearestSamples) -> set[tuple[int, int]]:
-    with np.errstate(invalid="ignore"):
-        rows, columns = np.nonzero(nearest.distances < _CLOSE * _typical(nearest))
-    others = nearest.positions[rows, columns]
-    return {(min(pair), max(pair)) for pair in zip(rows.tolist(), others.tolist(), strict=True)}
-
-
-def _groups(pairs: set[tuple[int, int]], n_samples: int) -> list[list[int]]:
-    """The samples of each group, the largest group first."""
+def _groups_in(nearest: NearestSamples) -> NDArray[np.int32]:
+    """(n,) the number of each sample's group in one layer: those that are joined to their nearest ones, if close."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ends = np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2)
-    joined = coo_array((np.ones(len(ends), dtype=np.int8), tuple(ends.T)), shape=(n_samples, n_samples))
+    n_samples = len(nearest.positions)
+    with np.errstate(invalid="ignore"):
+        close = np.flatnonzero(nearest.distances[:, 0] < _CLOSE * _typical(nearest))
+    ends = close, nearest.positions[close, 0]
+    joined = coo_array((np.ones(len(close), dtype=np.int8), ends), shape=(n_samples, n_samples))
     group_of: NDArray[np.int32] = connected_components(joined, directed=False)[1]
+    return group_of
+
+
+def _same_in_all(groups: list[NDArray[np.int32]]) -> list[list[int]]:
+    """The samples that are in one group in every layer, the largest group first."""
+    _, group_of, sizes = np.unique(np.array(groups), axis=1, return_inverse=True, return_counts=True)
     members: dict[int, list[int]] = {}
-    for sample in np.unique(ends).tolist():
-        members.setdefault(int(group_of[sample]), []).append(sample)
-    return sorted(members.values(), key=len, reverse=True)
+    for sample in np.flatnonzero(sizes[group_of.ravel()] > 1).tolist():
+        members.setdefault(int(group_of.ravel()[sample]), []).append(sample)
+    return sorted(members.values(), key=lambda group: (-len(group), group))

@@ -11,7 +11,7 @@ from topocallback.analysis.gap import gap_of_distance, gap_p_value
 from topocallback.findings.course import Course
 from topocallback.findings.evidence import curve, evidence
 from topocallback.findings.levels import surely_in_any
-from topocallback.findings.wording import about_layers, per_layer, times_noise
+from topocallback.findings.wording import about_layers, largest_over_noise, per_layer
 from topocallback.records.finding import Finding
 from topocallback.records.results import LEVEL, Description, LayerDistances, StatisticTable
 from topocallback.records.snapshot import Snapshot
@@ -38,7 +38,7 @@ def from_reference(run: Course) -> list[Finding]:
     snapshot, tables = run.last, run.diagram_distances()
     if snapshot is None or not tables:
         return []
-    times = times_noise([(table.drift_from_reference, table.noise) for table in tables])
+    times = largest_over_noise([(table.drift_from_reference, table.noise) for table in tables])
     apart = _apart(snapshot, [table.drift_from_reference_p for table in tables])
     if not apart:
         return []
@@ -72,7 +72,7 @@ def train_gap(run: Course) -> list[Finding]:
     gaps = [(distance, p, table) for table, (distance, p) in zip(tables, found, strict=True) if distance and p]
     if not gaps:
         return []
-    times = times_noise([(distance.values, table.noise) for distance, _, table in gaps])
+    times = largest_over_noise([(distance.values, table.noise) for distance, _, table in gaps])
     apart = _apart(snapshot, [p.values for _, p, _ in gaps])
     if not apart:
         return []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from topocallback.findings.course import LOOKS_BACK, Course
 from topocallback.findings.evidence import curve, evidence
 from topocallback.findings.levels import surely_in_any
-from topocallback.findings.wording import about_layers, per_layer, sentence, times_noise
+from topocallback.findings.wording import about_layers, largest_over_noise, per_layer, sentence
 from topocallback.records.finding import Finding
 from topocallback.records.results import LEVEL, LayerDistances
 
@@ -144,7 +144,9 @@ def still_moving(run: Course) -> list[Finding]:
     moving = [layer for layer, found in zip(run.last.layers, is_moving, strict=True) if found]
     if not moving:
         return []
-    sizes = dict(zip(run.last.layers, times_noise([(table.drift, table.noise) for table in tables]), strict=True))
+    sizes = dict(
+        zip(run.last.layers, largest_over_noise([(table.drift, table.noise) for table in tables]), strict=True)
+    )
     times = {layer: sizes[layer] for layer in moving}
     furthest = max(moving, key=lambda layer: times[layer])
     which = about_layers(moving) if len(moving) < len(run.last.layers) else f"all {len(moving)} layers"

@@ -17,7 +17,7 @@ __all__ = ["NEAR_BEST", "SameLabel", "same_label"]
 NEAR_BEST = 0.9
 """How far from chance to the best layer's share a layer's share has to be, for classes to separate there as well."""
 
-_N_DEALT = 999
+_N_DEALT = 199  # 999 would take 45 ms of every step of 12 layers with 512 samples
 _SEED = 0
 
 
@@ -33,7 +33,7 @@ class SameLabel:
         own: (L, n) how many of a sample's neighbours carry its label.
         counted: (L, n) how many of its neighbours count.
         p_values: (L,) how probably any layer, of all of them, would be as far above chance as this one, if labels were
-            dealt out at random: by as many as 999 permutations of the labels, at least 0.001.
+            dealt out at random: by as many as 199 permutations of the labels, at least 0.005.
     """
 
     classes: Classes

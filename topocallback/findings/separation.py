@@ -20,7 +20,7 @@ separate: a share that is above chance for sure may still be a small one."""
 _QUESTION = "Where do classes separate?"
 _RULE = (
     "Said where, in any layer, more of the samples' nearest neighbours carry their label than when labels are permuted "
-    f"(999 times, at {LEVEL:g} for all layers together). They separate from the first layer on from which this share "
+    f"(199 times, at {LEVEL:g} for all layers together). They separate from the first layer on from which this share "
     f"stays, up to the best layer, at least {NEAR_BEST:.0%} of the way from chance to the best layer's; hardly, where "
     f"that is less than {SEPARATED:.0%} of the way to 1; and less again, where all later layers differ from the best "
     f"one at {LEVEL:g}. Labels of one class, and targets of a regression, are no classes."

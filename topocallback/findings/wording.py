@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from topocallback.records.wording import layers_in_words, shown
 
-__all__ = ["about_layers", "per_layer", "sentence", "times_noise"]
+__all__ = ["about_layers", "capped", "largest_over_noise", "per_layer", "sentence"]
 
 
 def about_layers(layers: Sequence[str]) -> str:
@@ -28,6 +28,17 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def capped(names: Sequence[str], most: int = 3) -> str:
+    """The first few of a list, and how many more there are.
+
+    Example:
+        >>> capped(["stem (10)", "head (20)"]), capped("abcde")
+        ('stem (10), head (20)', 'a, b, c and 2 more')
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def per_layer(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One number per layer, as the evidence of a finding holds them: what is not finite as ``None``.
 
@@ -42,7 +53,7 @@ def per_layer(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def times_noise(distances: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:
+def largest_over_noise(distances: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:
     """The largest of several distances, each over its noise: as one speaks of it where there are homology dimensions.
 
     Args:
@@ -52,7 +63,8 @@ def times_noise(distances: Sequence[tuple[NDArray[np.float64], NDArray[np.float6
         (L,) multiples; nothing over no noise is 0, and NaN stands where none is known.
 
     Example:
-        >>> times_noise([(np.array([2.0, 0.0]), np.array([1.0, 0.0])), (np.array([3.0, np.nan]), np.array([1.0, 1.0]))])
+        >>> h0, h1 = np.array([2.0, 0.0]), np.array([3.0, np.nan])
+        >>> largest_over_noise([(h0, np.array([1.0, 0.0])), (h1, np.ones(2))])
         array([3., 0.])
     """
     with np.errstate(divide="ignore", invalid="ignore"):

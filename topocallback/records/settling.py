@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from topocallback.records.compared_points import ComparedPoints
 from topocallback.records.results import DistanceTable
 
-__all__ = ["FEWEST_BETWEEN", "Settling", "settled_from", "settling"]
+__all__ = ["FEWEST_BETWEEN", "SETTLED_ALL_THE_SAME", "Settling", "settled_from", "settling"]
 
 FEWEST_BETWEEN = 3
-"""How many checkpoints have to lie between the one from which on a layer has settled and the last one. A layer that
-walks on by 0.8 noise per checkpoint is then said to have settled in 14 % of cases."""
+"""How many checkpoints have to lie between the one from which on a layer has settled and the last one."""
+
+SETTLED_ALL_THE_SAME = 0.14
+"""In which share of cases a layer that walks on by 0.8 noise per checkpoint is then said to have settled."""
 
 
 @dataclass(frozen=True, eq=False)

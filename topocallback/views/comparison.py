@@ -16,8 +16,7 @@ from matplotlib.lines import Line2D
 from topocallback.records.comparison import Comparison
 from topocallback.records.results import Description, DistanceTable
 from topocallback.views.canvas import columns_of, sharpness
-from topocallback.views.captions import how_sure
-from topocallback.views.findings import auc, last_steps
+from topocallback.views.captions import auc, how_sure, last_steps
 from topocallback.views.heatmap import Heatmap, draw_on_axes, note
 from topocallback.views.plain_text import PLAIN, draw_legend, fitted, fitted_layers, fitted_names
 

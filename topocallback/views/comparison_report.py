@@ -10,16 +10,25 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from topocallback.records.comparison import Comparison
+from topocallback.records.finding import Finding
 from topocallback.records.html import escape
 from topocallback.records.results import LEVEL, DistanceTable
 from topocallback.records.settling import FEWEST_BETWEEN
-from topocallback.views.captions import at_level, p_value, with_unit
+from topocallback.views.captions import at_level, how_often_wrong, p_value, settled, times_noise, with_unit
 from topocallback.views.comparison import FIGURES
-from topocallback.views.findings import auc, settled
 
 __all__ = ["comparison_report", "to_png"]
 
 _MOST_ROWS = 400
+_NAMES = {"told-apart": "layers against themselves", "settling": "settling", "distances": "all distances", "map": "map"}
+_SECTION_OF = {  # what shows the evidence of each kind of finding
+    "told_apart": "told-apart",
+    "settled": "settling",
+    "still_moving": "settling",
+    "unlike_checkpoints": "distances",
+    "agreement": "distances",
+    "twins": "distances",
+}
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
@@ -28,6 +37,8 @@ table { border-collapse: collapse; font-size: 13px; }
 th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd; }
 th, td:first-child, td.text { text-align: left; }
 .wide { overflow-x: auto; } .quiet { color: #666; } .problem { background: #fff4e5; padding: .4rem .8rem; }
+.finding { border-left: 3px solid #0072b2; padding: 0 .8rem; margin: .6rem 0; } .alert { border-color: #d55e00; }
+.finding p { margin: .2rem 0; } summary { color: #666; cursor: pointer; font-size: 13px; }
 """
 
 
@@ -43,6 +54,7 @@ def comparison_report(
     pictures: dict[str, bytes],
     title: str = "Checkpoints compared",
     missing: Mapping[str, str] | None = None,
+    findings: Sequence[Finding] = (),
 ) -> str:
     """The page.
 
@@ -51,21 +63,27 @@ def comparison_report(
         pictures: Name, as in ``FIGURES``, to a PNG.
         title: The page's heading.
         missing: Names of pictures that there should be, to why there are none.
+        findings: What the comparison says, which is the page's first section.
 
     Returns:
         HTML text.
     """
     tables = _first_measure(comparison)
+    sections = {
+        "told-apart": list(_specificity(comparison, tables, pictures)),
+        "settling": list(_settling(comparison, tables, pictures)),
+        "distances": list(_picture("All distances", "distances", pictures)),
+        "map": list(_picture("Map", "map", pictures)),
+    }
+    there = [name for name, section in sections.items() if section]
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{_summary(comparison)}</p>",
         *(f'<p class="problem">Left out: {escape(text)}</p>' for text in comparison.left_out.values()),
         *(f'<p class="problem">{escape(f"{name}: {text}")}</p>' for name, text in comparison.problems.items()),
         *(f'<p class="problem">{escape(f"The figure {name!r} {why}.")}</p>' for name, why in (missing or {}).items()),
-        *_specificity(comparison, tables, pictures),
-        *_settling(comparison, tables, pictures),
-        *_picture("All distances", "distances", pictures),
-        *_picture("Map", "map", pictures),
+        *_findings(findings, there),
+        *(line for name in there for line in (f'<section id="{name}">', *sections[name], "</section>")),
         "<h2>Checkpoints</h2>",
         _table(
             ("checkpoint", "run", "step", "epoch", "file"),
@@ -108,6 +126,45 @@ def _summary(comparison: Comparison) -> str:
     return " ".join(said)
 
 
+def _findings(findings: Sequence[Finding], sections: Sequence[str]) -> Iterable[str]:
+    """Each question once, with its answers; what is behind an answer unfolds below it."""
+    if not findings:
+        return
+    yield "<h2>Findings</h2>"
+    for question in dict.fromkeys(finding.question for finding in findings):
+        yield f"<h3>{escape(question)}</h3>"
+        for finding in (each for each in findings if each.question == question):
+            kind = "finding alert" if finding.is_alert else "finding"
+            yield f'<div class="{kind}"><p>{escape(finding.statement)}</p>'
+            yield f'<p class="quiet">{how_often_wrong(finding.level)}{_shown_in(finding, sections)}</p>'
+            yield f"<details><summary>evidence</summary>{''.join(_evidence(finding))}</details></div>"
+
+
+def _shown_in(finding: Finding, sections: Sequence[str]) -> str:
+    section = _SECTION_OF.get(finding.kind, "")
+    return f' · <a href="#{section}">{_NAMES[section]}</a>' if section in sections else ""
+
+
+def _evidence(finding: Finding) -> Iterable[str]:
+    """The rule, the numbers that are of the whole, and a table of those that are of layers."""
+    yield f"<p>{escape(str(finding.evidence.get('rule', '')))}</p>"
+    of_layers = {name: numbers for name, numbers in finding.numbers.items() if isinstance(numbers, list)}
+    single = {name: number for name, number in finding.numbers.items() if name not in of_layers}
+    if single:
+        yield _table(("", ""), ((name, _number(number)) for name, number in single.items()))
+    if of_layers:
+        columns = [{row["layer"]: row["value"] for row in rows} for rows in of_layers.values()]
+        layers = dict.fromkeys(layer for column in columns for layer in column)
+        rows = ((layer, *(_number(column.get(layer)) for column in columns)) for layer in layers)
+        yield _table(("layer", *of_layers), rows)
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def _specificity(comparison: Comparison, tables: Sequence[DistanceTable], pictures: dict[str, bytes]) -> Iterable[str]:
     found = {table.about: comparison.specificity(*table.about.key) for table in tables}
     found = {about: each for about, each in found.items() if len(each.same) and len(each.different)}
@@ -122,10 +179,6 @@ def _specificity(comparison: Comparison, tables: Sequence[DistanceTable], pictur
     )
     for about, each in found.items():
         yield f"<h3>{escape(with_unit(about))}</h3>"
-        yield (
-            f"<p>{auc(each)}. Different layers in different checkpoints are {each.ratio:.2f} times as far apart as "
-            "the same layer in different checkpoints.</p>"
-        )
         if about is tables[0].about:
             yield from _picture("", "specificity", pictures)
         yield _table(
@@ -156,8 +209,8 @@ def _settling(comparison: Comparison, tables: Sequence[DistanceTable], pictures:
                     entry.layer,
                     entry.run,
                     settled(entry),
-                    f"{_times(entry.distances[0], entry.noise[0]):.2g} x noise",
-                    f"{entry.last_times_noise:.2g} x noise",
+                    times_noise(_times(entry.distances[0], entry.noise[0])),
+                    times_noise(entry.last_times_noise),
                     p_value(entry.last_p),
                 )
                 for entry in entries

@@ -70,7 +70,7 @@ def snapshot(
         scales=np.ones(count),
         parameters=parameters or {},
         nearest={
-            layer: NearestSamples(np.asarray(positions), np.ones((len(positions), 2)))
+            layer: NearestSamples(np.asarray(positions), np.ones((len(positions), 3)))
             for layer, positions in (nearest or {}).items()
         },
     )

@@ -27,6 +27,7 @@ def with_neighbours(clouds, labels=None, sample_ids=None):
         n_points=np.array([len(cloud) for cloud in clouds.values()]),
         sample_ids=np.arange(n_samples) if sample_ids is None else np.asarray(sample_ids),
         labels=labels,
+        diagrams={layer: [np.empty((0, 2))] for layer in clouds},
         statistics=Results(()),
         distances=Results(()),
         nearest={layer: nearest(cloud) for layer, cloud in clouds.items()},
@@ -38,7 +39,7 @@ def nearest(cloud):
     cloud = np.asarray(cloud, dtype=np.float64)
     rows = np.flatnonzero(np.isfinite(cloud).all(axis=1))
     if len(rows) < 2:
-        return NearestSamples(np.full((len(cloud), N_NEAREST), -1), np.full((len(cloud), N_NEAREST), np.nan))
+        return NearestSamples(np.full((len(cloud), N_NEAREST), -1), np.full((len(cloud), 3), np.nan))
     found = NearestNeighbors(n_neighbors=min(N_NEAREST, len(rows) - 1)).fit(cloud[rows])
     distances, positions = found.kneighbors()
     return NearestSamples.of_points(positions, distances, rows, len(cloud))

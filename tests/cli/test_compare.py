@@ -160,7 +160,7 @@ def test_results_that_cannot_be_written_are_printed_and_give_exit_code_2(study, 
     assert main(["compare", str(study), "-o", str(tmp_path / "out"), "--quiet"]) == 2
     said = capsys.readouterr()
     assert "Compared 4 checkpoints of 2 runs" in said.out
-    assert "Specificity" in said.out
+    assert "AUC" in said.out
     assert f"the results could not all be written to {tmp_path / 'out'}" in said.err
     assert "comparison.csv" in said.err
     assert said.err.count("\n") == 1

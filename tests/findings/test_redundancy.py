@@ -49,6 +49,6 @@ def test_layers_that_do_not_follow_each_other_are_not_compared():
 
 def test_the_neighbours_of_equal_points_say_nothing():
     one = run_of().last
-    equal = {layer: NearestSamples(RING, np.zeros((100, 2))) for layer in one.layers}
+    equal = {layer: NearestSamples(RING, np.zeros((100, 3))) for layer in one.layers}
     assert redundant(Course([dataclasses.replace(one, nearest=equal)])) == []
     assert redundant(Course()) == []

@@ -53,10 +53,10 @@ def test_the_p_value_is_that_of_all_permutations():
     labels = np.array([0, 0, 1, 1, 1, 1])
     of_all = np.array([(shuffled[positions] == shuffled[:, None]).sum() for shuffled in _permutations(labels)])
     snapshot = with_neighbours({"stem": np.arange(6.0)[:, None]}, labels)
-    nearest = {"stem": NearestSamples(positions, np.ones((6, 2)))}
+    nearest = {"stem": NearestSamples(positions, np.ones((6, 3)))}
     (found,) = same_label(dataclasses.replace(snapshot, nearest=nearest)).p_values
     observed = (labels[positions] == labels[:, None]).sum()
-    assert found == pytest.approx((of_all >= observed).mean(), abs=0.04)
+    assert found == pytest.approx((of_all >= observed).mean(), abs=0.1)  # three standard errors of 199 permutations
 
 
 def _permutations(labels):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from topocallback.analysis.layers import LEFT_OUT
+from topocallback.analysis.layers import ALL_EQUAL, LEFT_OUT
 from topocallback.findings.table import ALERTS
 from topocallback.monitor.alerts import Alerts, last_without_alert, without_alerts
 from topocallback.monitor.reports import Reports
@@ -62,6 +62,9 @@ def test_a_problem_is_not_said_beside_the_alert_that_says_the_same():
     problems = {"a": f"3 of 9 {LEFT_OUT}", "b": f"3 of 9 {LEFT_OUT}", "c": f"It has no graph. 3 of 9 {LEFT_OUT}"}
     assert without_alerts(problems, [alert("a", "c")]) == {"b": problems["b"], "c": problems["c"]}
     assert without_alerts(problems, [alert("a", "c", kind="dead_units")]) == problems
+    equal = {"a": f"All 9 {ALL_EQUAL}"}
+    assert without_alerts(equal, [alert("a", kind="dead_units")]) == {}
+    assert without_alerts(equal, [alert("a")]) == equal
 
 
 def test_the_guide_says_what_each_kind_of_alert_is():

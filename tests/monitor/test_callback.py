@@ -43,7 +43,10 @@ def test_by_default_loggers_get_few_numbers_and_the_archive_has_all(tmp_path, ba
     few = {f"{name}_H1" for name in ("drift", "drift_from_reference", "noise")}
     few |= {"participation_ratio", "mean_cosine", "dead_units", "knn_accuracy", "bars_H0", "bars_H1"}
     tags = {tag for tag in events(trainer.log_dir).Tags()["scalars"] if tag.startswith("topology/")}
-    assert tags == {f"topology/{name}/{layer}" for name in few for layer in LAYERS} | {"topology/seconds"}
+    assert tags == {f"topology/{name}/{layer}" for name in few for layer in LAYERS} | {
+        "topology/seconds",
+        *(f"topology/alert/{kind}" for kind in ALERTS),
+    }
     assert "total_persistence" in load_history(trainer.log_dir)[-1].statistics
     monitored = {tag for tag in trainer.callback_metrics if tag.startswith("topology/")}
     assert monitored == (set() if background else set(scalar_tags_of(monitor)))

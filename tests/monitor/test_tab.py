@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import topocallback.monitor.run
 from topocallback import TopologyMonitor, load_history
+from topocallback.findings.step_by_step import StepByStep
 from topocallback.views.payload import encode
 
 N = 60
@@ -108,17 +109,23 @@ def assert_shows_the_sample(log_dir, sample_ids):
 # -- Payloads --------------------------------------------------------------------------------------------------------
 
 
+def payloads(history):
+    """Step to what the tab reads, with what was found until then."""
+    run = StepByStep(pytest.fail)
+    return {snapshot.step: encode(snapshot, run(snapshot)) for snapshot in history}
+
+
 @pytest.mark.parametrize("background", [True, False])
 def test_every_snapshot_is_in_the_event_file_at_its_step(tmp_path, background):
     trainer = fit(tmp_path, TopologyMonitor(background=background))
     history = load_history(trainer.log_dir)
     assert len(history) == 3
-    assert blobs(trainer.log_dir, SNAPSHOT) == {snapshot.step: [encode(snapshot)] for snapshot in history}
+    assert blobs(trainer.log_dir, SNAPSHOT) == {step: [payload] for step, payload in payloads(history).items()}
     assert len(list(load_history(trainer.log_dir).folder.parent.glob("events.out.tfevents.*"))) == 1
 
 
 def test_a_payload_that_cannot_be_made_costs_nothing_else(tmp_path, monkeypatch):
-    def fail(snapshot):
+    def fail(snapshot, findings):
         raise RuntimeError("no payload")
 
     monkeypatch.setattr(topocallback.monitor.run, "encode", fail)

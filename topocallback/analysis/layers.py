@@ -22,6 +22,7 @@ from topocallback.records.nearest import NearestSamples
 from topocallback.records.point_clouds import PointClouds
 
 __all__ = [
+    "ALL_EQUAL",
     "LEFT_OUT",
     "LayerMeasurements",
     "layer_facts",
@@ -31,6 +32,9 @@ __all__ = [
     "problems_of_points",
     "statistic_values",
 ]
+
+ALL_EQUAL = "points are equal: there is no shape to measure."
+"""How the problem of a layer ends that gives one point for all samples."""
 
 LEFT_OUT = "points hold NaN or infinity and were left out."
 """How the problem of a layer ends of which not all points are finite."""
@@ -173,7 +177,7 @@ def _equal_points(facts: LayerFacts) -> list[str]:
     """Of a layer that gives one point for all samples, such as one whose units are all dead."""
     if facts.n_points < 2 or any((point != facts.cloud[0]).any() for point in facts.cloud[1:]):
         return []
-    return [f"All {facts.n_points} points are equal: there is no shape to measure."]
+    return [f"All {facts.n_points} {ALL_EQUAL}"]
 
 
 def _prepared_distances(facts: LayerFacts, options: AnalysisOptions, problems: list[str]) -> dict[int, PreparedLayer]:

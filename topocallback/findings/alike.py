@@ -94,12 +94,12 @@ def _counts(nearest: NearestSamples) -> bool:
 def _pairs_by_chance(nearest: NearestSamples) -> float:
     """How many pairs are as close as that by chance.
 
-    The number within a distance grows with a power of it, which is told from how far the first and the last of the
+    The number within a distance grows with a power of it, which is told from how far the middle and the last of the
     neighbours are.
     """
     n_samples, count = int(nearest.is_known.sum()), nearest.positions.shape[1]
-    growth = np.log(_typical(nearest)) - np.log(max(_typical(nearest, 0), np.finfo(np.float32).tiny))
-    power = np.log(count) / growth if growth > 0 else np.inf
+    growth = np.log(_typical(nearest)) - np.log(max(_typical(nearest, 1), np.finfo(np.float32).tiny))
+    power = np.log(count / ((count + 1) // 2)) / growth if growth > 0 else np.inf
     return float(n_samples / 2 * count * _CLOSE**power)
 
 

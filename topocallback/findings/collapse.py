@@ -95,6 +95,8 @@ def cosine_collapse(run: Course) -> list[Finding]:
     widest = 1 - _best(run, table, np.nanmin)
     is_narrow = (table.values >= _HIGHEST_COSINE) & (1 - table.values <= _SHARE_OF_SPREAD * widest)
     is_narrow |= table.values >= _ONE_DIRECTION
+    if (units := _table(run, "dead_units")) is not None:
+        is_narrow &= units.values < 1  # of equal points it is said that all units are dead
     fallen = {layer: i for i, layer in enumerate(run.last.layers) if is_narrow[i]}
     if not fallen:
         return []

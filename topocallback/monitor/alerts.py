@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from topocallback.analysis.layers import LEFT_OUT
+from topocallback.analysis.layers import ALL_EQUAL, LEFT_OUT
 from topocallback.findings.table import ALERTS
 from topocallback.monitor.reports import Reports
 from topocallback.monitor.run import MeasuredStep
@@ -16,6 +16,9 @@ __all__ = ["LAST_WITHOUT_ALERT", "Alerts", "last_without_alert", "without_alerts
 
 LAST_WITHOUT_ALERT = "topology/last_step_without_alert"
 """The name under which other callbacks find the step of the last snapshot without any alert."""
+
+
+_SAYS_THE_SAME = {"nan_layers": LEFT_OUT, "dead_units": ALL_EQUAL}
 
 
 class Alerts:
@@ -59,12 +62,12 @@ def without_alerts(problems: Mapping[str, str], findings: Iterable[Finding]) -> 
         problems: Layer to what went wrong with it.
         findings: What was found at the step.
     """
-    of_nan = {layer for finding in findings if finding.kind == "nan_layers" for layer in finding.layers}
-    # Several sentences say more than that points are left out.
+    said = {(layer, _SAYS_THE_SAME.get(finding.kind, "?")) for finding in findings for layer in finding.layers}
+    # Several sentences say more than that.
     return {
         layer: problem
         for layer, problem in problems.items()
-        if layer not in of_nan or not problem.endswith(LEFT_OUT) or ". " in problem
+        if ". " in problem or not any(problem.endswith(ending) for of, ending in said if of == layer)
     }
 
 

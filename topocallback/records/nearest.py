@@ -18,7 +18,7 @@ N_NEAREST = 10
 
 _EXPECTED = {
     "positions": Expected("i", ("samples", "neighbours"), low=-1),
-    "distances": Expected("f", ("samples", 2), low=0, unknown=True),
+    "distances": Expected("f", ("samples", 3), low=0, unknown=True),
 }
 
 
@@ -31,10 +31,11 @@ class NearestSamples:
 
     Attributes:
         positions: (n, k) which samples, as positions among the n.
-        distances: (n, 2) how far away the nearest and the furthest of them are, in the activations' units.
+        distances: (n, 3) how far away the nearest, the one in the middle and the furthest of them are, in the
+            activations' units; of ten the one in the middle is the fifth.
 
     Example:
-        >>> nearest = NearestSamples(np.array([[1], [0], [-1]]), np.array([[0.5, 0.5], [0.5, 0.5], [np.nan, np.nan]]))
+        >>> nearest = NearestSamples(np.array([[1], [0], [-1]]), np.array([[0.5] * 3, [0.5] * 3, [np.nan] * 3]))
         >>> nearest, nearest.is_known
         (NearestSamples(3 samples, 1 nearest), array([ True,  True, False]))
     """
@@ -59,10 +60,10 @@ class NearestSamples:
         """
         small = np.int16 if n_samples <= np.iinfo(np.int16).max else np.int32
         of_samples = np.full((n_samples, positions.shape[1]), -1, dtype=small)
-        away = np.full((n_samples, 2), np.nan, dtype=np.float32)
+        away = np.full((n_samples, 3), np.nan, dtype=np.float32)
         of_samples[rows] = rows[positions]
         if distances.size:
-            away[rows] = distances[:, [0, -1]]
+            away[rows] = distances[:, [0, (distances.shape[1] - 1) // 2, -1]]
         return cls(of_samples, away)
 
     @property

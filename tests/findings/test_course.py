@@ -21,6 +21,12 @@ def test_a_snapshot_that_was_recorded_otherwise_begins_the_course_anew():
     assert Course([*early, *late]).steps == [50, 60]
 
 
+def test_a_snapshot_of_the_same_step_takes_the_place_of_the_last_one():
+    run = Course([snapshot(0, drift=1), snapshot(5, drift=2), snapshot(5, drift=3)])
+    assert run.steps == [0, 5]
+    np.testing.assert_array_equal(run.line(("sliced_wasserstein", 1), "drift", "stem"), [1, 3])
+
+
 def test_without_snapshots_there_is_no_last_one_and_no_table():
     run = Course()
     assert run.last is None

@@ -20,4 +20,11 @@ def test_what_was_not_tested_is_not_named_and_does_not_count():
 
 
 def test_a_layer_is_named_if_one_homology_dimension_tells_it_apart():
-    assert surely_in_any([np.array([0.9, 0.9]), np.array([0.001, 0.9])]).tolist() == [True, False]
+    p_values = [np.array([0.9, 0.9]), np.array([0.001, 0.9])]
+    assert surely_in_any([np.ones(2)] * 2, p_values).tolist() == [True, False]
+
+
+def test_a_layer_among_many_that_are_frozen_is_named():
+    distances, p_values = np.zeros(53), np.ones(53)
+    distances[7], p_values[7] = 1, 1 / 2048
+    assert np.flatnonzero(surely_in_any([distances] * 2, [p_values] * 2)).tolist() == [7]

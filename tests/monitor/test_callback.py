@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from topocallback import MapperOptions, Positions, TopologyMonitor, load_history
 from topocallback.findings.table import ALERTS
+from topocallback.monitor.alerts import LAST_WITHOUT_ALERT
 from topocallback.views.logging import scalar_tags, scalars
 
 
@@ -55,7 +56,8 @@ def test_by_default_loggers_get_few_numbers_and_the_archive_has_all(tmp_path, ba
 def scalar_tags_of(monitor):
     snapshot = monitor.history[-1]
     tables = (snapshot.distances, snapshot.statistics)
-    return scalar_tags(*([table.about for table in each.values()] for each in tables), snapshot.layers)
+    tags = scalar_tags(*([table.about for table in each.values()] for each in tables), snapshot.layers, ALERTS)
+    return [*tags, LAST_WITHOUT_ALERT]
 
 
 def test_mapper_graphs_lead_back_to_the_validation_set(tmp_path):

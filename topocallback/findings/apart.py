@@ -39,7 +39,8 @@ def from_reference(run: Course) -> list[Finding]:
     if snapshot is None or not tables:
         return []
     times = largest_over_noise([(table.drift_from_reference, table.noise) for table in tables])
-    apart = _apart(snapshot, [table.drift_from_reference_p for table in tables])
+    away = [table.drift_from_reference for table in tables]
+    apart = _apart(snapshot, away, [table.drift_from_reference_p for table in tables])
     if not apart:
         return []
     furthest = max(apart, key=lambda layer: times[snapshot.layers.index(layer)])
@@ -73,7 +74,7 @@ def train_gap(run: Course) -> list[Finding]:
     if not gaps:
         return []
     times = largest_over_noise([(distance.values, table.noise) for distance, _, table in gaps])
-    apart = _apart(snapshot, [p.values for _, p, _ in gaps])
+    apart = _apart(snapshot, [distance.values for distance, _, _ in gaps], [p.values for _, p, _ in gaps])
     if not apart:
         return []
     furthest = max(apart, key=lambda layer: times[snapshot.layers.index(layer)])
@@ -88,8 +89,10 @@ def train_gap(run: Course) -> list[Finding]:
     return [Finding(question, apart, statement, evidence(_OF_GAP, numbers, view), LEVEL, "train_gap")]
 
 
-def _apart(snapshot: Snapshot, p_values: Sequence[NDArray[np.float64]]) -> tuple[str, ...]:
-    is_apart = surely_in_any(p_values)
+def _apart(
+    snapshot: Snapshot, distances: Sequence[NDArray[np.float64]], p_values: Sequence[NDArray[np.float64]]
+) -> tuple[str, ...]:
+    is_apart = surely_in_any(distances, p_values)
     return tuple(layer for layer, found in zip(snapshot.layers, is_apart, strict=True) if found)
 
 

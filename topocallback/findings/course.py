@@ -58,7 +58,10 @@ class Course:
             self.add(snapshot)
 
     def add(self, snapshot: Snapshot) -> None:
-        """Go on with the next snapshot."""
+        """Go on with the next snapshot. One of the same step as the last one takes its place, as in an archive."""
+        if self.steps and self.steps[-1] == snapshot.step:
+            for of_steps in (self.steps, self._numbers, self._parameters, self._recent):
+                of_steps.pop()
         if self.last is not None:
             found = differences(self.last, snapshot)
             if found.meaning or found.samples:

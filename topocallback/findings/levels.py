@@ -42,13 +42,23 @@ def surely(p_values: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.bo
     return found
 
 
-def surely_in_any(p_values: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
+def surely_in_any(
+    distances: Sequence[NDArray[np.float64]], p_values: Sequence[NDArray[np.float64]]
+) -> NDArray[np.bool_]:
     """Which layers differ in one homology dimension or more, so that of those that are said at most a share is wrong.
 
+    A distance of 0 is no test, for its p-value is 1 whatever the samples are: with it among the tests, one layer of 53
+    that moved, of which the others are frozen, would not be named.
+
     Args:
-        p_values: (L,) p-values for each homology dimension; see ``surely``.
+        distances: (L,) distances for each homology dimension.
+        p_values: (L,) their p-values; see ``surely``.
 
     Returns:
         (L,) truth values.
+
+    Example:
+        >>> surely_in_any([np.array([0.0, 2.0])], [np.array([1.0, 0.03])]).tolist()
+        [False, True]
     """
-    return np.asarray(surely(np.array(p_values)).any(axis=0))
+    return np.asarray(surely(np.where(np.array(distances) == 0, np.nan, np.array(p_values))).any(axis=0))

@@ -140,7 +140,7 @@ def still_moving(run: Course) -> list[Finding]:
     tables, layers = _drifting(run)
     if not layers or run.last is None:
         return []
-    is_moving = surely_in_any([table.drift_p for table in tables])
+    is_moving = surely_in_any([table.drift for table in tables], [table.drift_p for table in tables])
     moving = [layer for layer, found in zip(run.last.layers, is_moving, strict=True) if found]
     if not moving:
         return []

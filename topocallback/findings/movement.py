@@ -54,7 +54,10 @@ def frozen(run: Course) -> list[Finding]:
     if run.last is None or not still:
         return []
     which = "" if len(still) < len(run.last.parameters) else " This is so of all layers that have any."
-    statement = f"No parameter of {_since(run, still)} has changed since then: frozen, or held by no optimiser.{which}"
+    statement = (
+        f"No parameter of {about_layers(tuple(still))} has changed since {_when(run, still)}: frozen, or held by no "
+        f"optimiser.{which}"
+    )
     numbers = {"unchanged since step": per_layer({layer: run.steps[start] for layer, start in still.items()})}
     question = "Which layers do not train?"
     return [Finding(question, tuple(still), statement, evidence(_OF_FROZEN, numbers), 0.0, "frozen")]
@@ -85,8 +88,8 @@ def unmoved(run: Course) -> list[Finding]:
     if not still:
         return []
     statement = (
-        f"{sentence(_since(run, still))} {_have(still)} not moved at all since then, to the bit: nothing that leads to "
-        f"{'it' if len(still) == 1 else 'them'} trains."
+        f"{sentence(about_layers(tuple(still)))} {_have(still)} not moved at all since {_when(run, still)}, to the "
+        f"bit: nothing that leads to {'it' if len(still) == 1 else 'them'} trains."
     )
     numbers = {"unmoved since step": per_layer({layer: run.steps[start] for layer, start in still.items()})}
     view = curve(tables[0].about, "drift", tuple(still))
@@ -116,8 +119,8 @@ def settled(run: Course) -> list[Finding]:
     if not starts:
         return []
     statement = (
-        f"{sentence(_since(run, starts))} {_have(starts)} settled: no further from where {_they(starts)} then than "
-        "the choice of samples explains, and not on the way. Candidates for freezing."
+        f"{sentence(about_layers(tuple(starts)))} {_have(starts)} settled since {_when(run, starts)}: no further from "
+        f"where {_they(starts)} then than the choice of samples explains, and not on the way. Candidates for freezing."
     )
     numbers = {
         "settled since step": per_layer({layer: run.steps[start] for layer, start in starts.items()}),
@@ -205,11 +208,10 @@ def _noise(run: Course, tables: Sequence[LayerDistances], layer: str) -> NDArray
     return np.array([run.line(table.about.key, "noise", layer)[-1] for table in tables])
 
 
-def _since(run: Course, starts: dict[str, int]) -> str:
-    """The layers, and since when: at once where it is the same for all."""
+def _when(run: Course, starts: dict[str, int]) -> str:
+    """The step, or the first and the last step, from which on something is so."""
     steps = sorted({run.steps[start] for start in starts.values()})
-    when = f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
-    return f"{about_layers(tuple(starts))} (since {when})"
+    return f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
 
 
 def _they(layers: dict[str, int]) -> str:

@@ -56,10 +56,10 @@ def test_alerts_come_first_and_say_so_in_words(panel, page, shots):
         "Alert",
         "Are there NaN or infinite activations?",
         "net.head holds NaN in 3 of 512 samples.",
-        "a fact",
+        "counted",
     ]
     assert heads[1].startswith("Which layers have settled?\nnet.stem and net.blocks.0 have settled since step 189")
-    assert heads[1].endswith("\nwrong in at most 5 % of cases")
+    assert heads[1].endswith("\nby chance in at most 5 % of cases")
     assert panel.get_by_text("6 findings at step 315, 1 of them an alert").is_visible()
     assert panel.get_by_role("heading").count() == 7
     assert page.page.get_by_role("main").get_by_role("heading").first.inner_text() == "Findings"

@@ -150,7 +150,7 @@ test("an open finding follows its question from step to step and closes where it
 
 test("how sure a finding is, how many there are, and how many samples a list was cut to", () => {
   assert.deepEqual([0.05, 0.0012, 0, null].map(levelText), [
-    "wrong in at most 5 % of cases", "wrong in at most 0.12 % of cases", "a fact", "how sure is not known",
+    "by chance in at most 5 % of cases", "by chance in at most 0.12 % of cases", "counted", "how sure is not known",
   ]);
   const alert = finding({ is_alert: true });
   assert.equal(summaryOf([finding()], 1200), "1 finding at step 1,200");

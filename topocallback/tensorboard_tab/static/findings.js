@@ -139,7 +139,7 @@ function alertBadge() {
 /** How sure a finding is. */
 export function levelText(level) {
   if (level === null) return "how sure is not known";
-  return level === 0 ? "a fact" : `wrong in at most ${twoDigits(100 * level)} % of cases`;
+  return level === 0 ? "counted" : `by chance in at most ${twoDigits(100 * level)} % of cases`;
 }
 
 /** "30 findings at step 1,200, 2 of them alerts". */

@@ -5,7 +5,7 @@
  * @property {string} key Tells it from the others of its record; the same question has the same key at other steps.
  * @property {string} question
  * @property {string} statement The sentence that answers it.
- * @property {?number} level In which share of cases it is wrong at most; 0: a fact, null: not known.
+ * @property {?number} level In which share of cases it is said by chance, at most; 0: counted, null: not known.
  * @property {boolean} is_alert
  * @property {{rule: string, numbers: Object<string, Entry[]|number|string|null>, view: ?View}} evidence `rule`: when this
  *   is said.

@@ -118,7 +118,7 @@ class Tally:
 def run_of(clouds: Sequence[PointClouds]) -> list[Snapshot]:
     """The snapshots of a run, each against the one before and the first one."""
     analysed: list[Analysed] = []
-    for step, each in enumerate(clouds):
+    for step, each in enumerate(clouds, 1):  # of the untrained network at step 0, less is asked
         before = (analysed[-1], analysed[0]) if analysed else (None, None)
         analysed.append(analyse_next(each, OPTIONS, step, step, *before))
     return [each.snapshot for each in analysed]

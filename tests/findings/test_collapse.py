@@ -7,14 +7,14 @@ from topocallback.findings.course import Course
 
 
 def run_of(measure, *values, **others):
-    return Course([snapshot(10 * i, statistics={measure: value}, **others) for i, value in enumerate(values)])
+    return Course([snapshot(10 * i, statistics={measure: value}, **others) for i, value in enumerate(values, 1)])
 
 
 def test_a_layer_whose_rank_fell_to_a_quarter_has_collapsed():
     (found,) = rank_collapse(run_of("participation_ratio", [40, 40, 40], [30, 45, 9], [30, 25, 9]))
     assert found.layers == ("head",)
     assert found.is_alert
-    assert found.statement == "Layer 'head' has come down to few directions at step 20: 9 of once 40."
+    assert found.statement == "Layer 'head' has come down to few directions at step 30: 9 of once 40."
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,12 @@ def test_a_layer_with_a_twentieth_of_dead_units_is_named_and_the_worst_of_severa
 
 def test_of_few_samples_units_are_constant_by_chance():
     assert dead_units(run_of("dead_units", [0.5, 0.5, 0.5], n=59)) == []
+
+
+def test_of_the_network_before_its_first_step_nothing_is_said():
+    before = {"dead_units": 0.5, "mean_cosine": 0.9999}
+    assert dead_units(Course([snapshot(0, statistics=before)])) == []
+    assert cosine_collapse(Course([snapshot(0, statistics=before)])) == []
 
 
 @pytest.mark.parametrize("ask", [rank_collapse, cosine_collapse, dead_units])

@@ -113,11 +113,13 @@ def test_a_layer_whose_parameters_do_not_change_is_frozen_although_it_moves():
     (found,) = frozen(run)
     assert found.layers == ("stem", "body")
     assert found.numbers["unchanged since step"] == [{"layer": "stem", "value": 10}, {"layer": "body", "value": 0}]
+    assert found.statement.startswith("No parameter of layers 'stem', 'body' has changed since steps 0 to 10: frozen")
 
 
 def test_parameters_that_come_back_are_frozen_since_they_came_back():
     (found,) = frozen(Course(with_parameters("aaa", "bbb", "abc", "acd")))
     assert found.numbers["unchanged since step"] == [{"layer": "stem", "value": 20}]
+    assert found.statement.startswith("No parameter of layer 'stem' has changed since step 20: frozen")
 
 
 def test_a_frozen_layer_is_not_said_to_be_unmoved_or_settled_as_well():

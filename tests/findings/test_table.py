@@ -27,7 +27,7 @@ def test_a_kind_that_fails_costs_itself_and_says_so(monkeypatch):
 
 
 def test_alerts_come_first():
-    dead = [snapshot(0, statistics={"dead_units": 0.5}), snapshot(9, statistics={"dead_units": 0.5}, drift=0)]
+    dead = [snapshot(step, statistics={"dead_units": 0.5}, drift=0) for step in (3, 9)]
     assert [finding.kind for finding in findings_of(dead)] == ["dead_units", "unmoved"]
 
 

@@ -1,4 +1,4 @@
-"""Whether a layer collapses: to few directions, to a single one, or to units that say nothing."""
+"""Whether a layer collapses in training: to few directions, to a single one, or to units that say nothing."""
 
 from __future__ import annotations
 
@@ -139,7 +139,8 @@ def dead_units(run: Course) -> list[Finding]:
 
 
 def _table(run: Course, measure: str) -> StatisticTable | None:
-    return None if run.last is None else run.last.statistics.get((measure, None))
+    """The last step's numbers; none before the first step: how a network was made is nothing that broke."""
+    return None if run.last is None or not run.last.step else run.last.statistics.get((measure, None))
 
 
 def _best(run: Course, table: StatisticTable, best: Callable[..., Any]) -> NDArray[np.float64]:

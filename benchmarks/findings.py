@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from findings_networks import LAYERS, Network, clouds_of, images_of, mnist, train
+from findings_networks import LAYERS, Block, Network, clouds_of, images_of, mnist, train
 from numpy.typing import NDArray
 from scipy.stats import binom
 from torch import Tensor
@@ -33,8 +33,8 @@ Ids = NDArray[np.int64]
 
 _PAGE = """# How often findings are right
 
-How often each kind of [](findings.md) speaks where there is nothing to say, and how often it finds what was planted. This
-page is written by
+How often each kind of [](findings.md) speaks where there is nothing to say, and how often it finds what was planted.
+This page is written by
 
 ```bash
 {command}
@@ -51,8 +51,8 @@ The level is 5 %: of {n_null} cases, up to {most} are within what chance does to
 
 ## Where something is planted
 
-*Found* counts the runs in which the layer, or one of the samples, was named. Of all that was named, *right* counts what was planted;
-a layer behind a broken one may rightly be named as well.
+*Found* counts the runs in which the layer, or one of the samples, was named; *right*, what was planted among all that
+was named. A layer behind a broken one may be named with good reason.
 
 {planted}
 
@@ -222,8 +222,10 @@ def identity_block(seed: int) -> tuple[list[Snapshot], set[object]]:
     """The third block of a trained network is turned into identity."""
     network = Network(seed)
     network.load_state_dict(trained(seed).state_dict())
-    torch.nn.init.zeros_(network.blocks[2].norm.weight)
-    torch.nn.init.zeros_(network.blocks[2].norm.bias)
+    block = network.blocks[2]
+    assert isinstance(block, Block)
+    for parameter in block.norm.parameters():
+        torch.nn.init.zeros_(parameter)
     return run_of([clouds_of(network, ids_of(seed))]), {"blocks.1", "blocks.2"}
 
 
@@ -231,8 +233,8 @@ def collapsed_head(seed: int) -> tuple[list[Snapshot], set[object]]:
     """The projection learns to be the same for an image and its mirror image, and nothing else keeps it apart."""
 
     def same_for_both(network: Network, images: Tensor, labels: Tensor) -> Tensor:
-        views = (_projected(network, each) for each in (images, images.flip(3)))
-        return mse_loss(*(normalize(view, dim=1) for view in views))
+        ours, theirs = (normalize(_projected(network, each), dim=1) for each in (images, images.flip(3)))
+        return mse_loss(ours, theirs)
 
     return run_of(validated(seed, 3, rate=1e-2, loss=same_for_both)[1]), {"projection", "head"}
 
@@ -247,7 +249,7 @@ def dead_units(seed: int) -> tuple[list[Snapshot], set[object]]:
     network = Network(seed)
     network.load_state_dict(trained(seed).state_dict())
     with torch.no_grad():
-        network.projection[0].bias[: round(0.1 * 48)] = -1e3
+        network.projection.get_parameter("0.bias")[: round(0.1 * 48)] = -1e3
     return run_of([clouds_of(network, ids_of(seed))]), {"projection"}
 
 
@@ -266,7 +268,7 @@ def not_a_number(seed: int) -> tuple[list[Snapshot], set[object]]:
     """One weight of the projection is NaN."""
     network = Network(seed)
     with torch.no_grad():
-        network.projection[0].weight[0, 0] = float("nan")
+        network.projection.get_parameter("0.weight")[0, 0] = float("nan")
     return run_of([clouds_of(network, ids_of(seed))]), {"projection", "head"}
 
 

@@ -15,14 +15,14 @@ from torch.nn.functional import cross_entropy
 from topocallback import ActivationRecorder, PointClouds
 from topocallback.activations.parameters import parameter_digests
 
-__all__ = ["LAYERS", "Network", "clouds_of", "images_of", "mnist", "train"]
+__all__ = ["LAYERS", "Block", "Network", "clouds_of", "images_of", "mnist", "train"]
 
 LAYERS = ("stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "projection", "head")
 _BATCH = 50
 _WIDTH = 24
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """A convolution and a shortcut."""
 
     def __init__(self, width: int) -> None:
@@ -42,7 +42,7 @@ class Network(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.stem = nn.Conv2d(1, _WIDTH, 5, stride=4, padding=2)
-            self.blocks = nn.Sequential(*(_Block(_WIDTH) for _ in range(4)))
+            self.blocks = nn.Sequential(*(Block(_WIDTH) for _ in range(4)))
             self.projection = nn.Sequential(
                 nn.Linear(_WIDTH, 48), nn.GELU()
             )  # after a ReLU, some units are dead from the start
@@ -94,14 +94,14 @@ def train(
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     for epoch in range(1, epochs + 1):
         network.train()
-        for batch in torch.randperm(len(images), generator=draw).split(_BATCH):
+        for batch in torch.split(torch.randperm(len(images), generator=draw), _BATCH):
             optimiser.zero_grad()
             found = (
                 cross_entropy(network(images[batch]), labels[batch])
                 if loss is None
                 else loss(network, images[batch], labels[batch])
             )
-            found.backward()
+            torch.autograd.backward(found)
             optimiser.step()
         after_epoch(epoch)
     return network

@@ -121,7 +121,7 @@ def suspects(record: Record, images: Images, share: float, seed: int) -> Score:
     chosen = np.random.default_rng(seed).permutation(len(images.held_out))[:N_SAMPLES]
     labels, wrong = with_wrong_labels(images.labels[chosen], share, seed)
     found = among_another_class(snapshot_of(record, images.held_out[chosen], labels))
-    return _score(wrong, [] if found is None else found.samples)
+    return _score(wrong, np.empty(0, dtype=np.int64) if found is None else found.samples)
 
 
 def duplicates(record: Record, images: Images, count: int, seed: int) -> Score:

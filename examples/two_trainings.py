@@ -336,7 +336,6 @@ def main() -> None:
 
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # images in memory need none
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 under torch 2.13
-    warnings.filterwarnings("ignore", message=".*dead units at step 0.*")  # of the untrained network
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     healthy, faulty = [], []
     for seed in range(options.seeds):

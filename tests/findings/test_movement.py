@@ -43,6 +43,16 @@ def test_a_layer_that_walks_on_by_less_than_its_noise_has_not_settled(pace):
     assert settled(Course(walking(*[[pace * i] * 3 for i in range(12)]))) == []
 
 
+@pytest.mark.parametrize(("size", "count"), [(0.7, 1), (0.8, 0)])
+def test_a_layer_that_jitters_by_most_of_its_noise_has_not_settled(size, count):
+    assert len(settled(Course(walking(*jitter(9, size)[:, None] * np.ones(3))))) == count
+
+
+def test_a_layer_that_comes_back_to_where_it_was_from_further_off_has_not_settled():
+    places = np.concatenate([jitter(3), [0.9], jitter(3)])
+    assert settled(Course(walking(*places[:, None] * np.ones(3)))) == []
+
+
 def test_three_validations_have_to_be_still_before_a_layer_is_said_to_have_settled():
     places = np.concatenate([[9], jitter(4)])[:, None] * np.ones(3)
     assert settled(Course(walking(*places[:4]))) == []

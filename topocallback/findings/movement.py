@@ -19,6 +19,15 @@ __all__ = ["FEWEST_VALIDATIONS", "frozen", "settled", "still_moving", "unmoved"]
 FEWEST_VALIDATIONS = 3
 """How many validations a layer has to have been still for, to be said to have settled."""
 
+_NEAR = 0.75
+"""How near to where it was a layer has to be, in multiples of its noise. Of 97 networks of 7 layers that had learnt for
+5 epochs at a constant rate, a layer is named in 3 %, and would be in 15 % if the whole noise were allowed. Waiting
+longer costs more of what is to be found: of 5 trainings of 12 epochs at a rate that falls to 0, 15 % of all layers and
+validations are named, and all of those before the end were within noise of that at the end. With the whole noise and 5
+validations it would be 12 %, and 4 % of the 97; with the whole noise and no growth, 4 %. A constant rate comes to
+jitter around a place as well: of 37 networks after 12 epochs a layer is named in 24 % (54 % with the whole noise and 5
+validations), and of what was named on the way three quarters were within noise of that at the end."""
+
 _MOST_GROWTH = 1.5
 """How much further than from one validation to the next a layer may be from where it settled. A layer that jitters, as
 one behind a batch norm does to the end of training by 0.2 to 0.6 of its noise, is as far from any earlier step as from
@@ -31,7 +40,7 @@ _OF_FROZEN = (
 )
 _OF_UNMOVED = "Said where every distance from the snapshot before is exactly 0, in all homology dimensions: counted."
 _OF_SETTLED = (
-    "Said where a layer is within its noise of where it was at each step since one that is at least "
+    f"Said where a layer is within {_NEAR:g} times its noise of where it was at each step since one that is at least "
     f"{FEWEST_VALIDATIONS} validations ago, and from that one at most {_MOST_GROWTH:g} times as far as from one "
     f"validation to the next, in every homology dimension. It looks back over {LOOKS_BACK} snapshots."
 )
@@ -184,7 +193,7 @@ def _settled_from(run: Course, tables: Sequence[LayerDistances], layer: str) -> 
     newest = len(run.steps) - 1
     for position in range(newest - 1, -1, -1):
         away = _from(run, tables, layer, position)
-        if not (away <= _noise(run, tables, layer)).all():
+        if not (away <= _NEAR * _noise(run, tables, layer)).all():
             break
         drifts = np.array([run.line(table.about.key, "drift", layer)[position + 1 :] for table in tables])
         is_there = (away <= _MOST_GROWTH * np.median(drifts, axis=1)).all()

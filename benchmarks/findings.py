@@ -277,6 +277,30 @@ def learning(seed: int) -> tuple[list[Snapshot], set[object]]:
     return run_of(validated(seed, 1)[1]), {"head", "projection"}
 
 
+def wrong_labels(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """One in twenty of the validation images has the label of another class."""
+    ids, rng = ids_of(seed), np.random.default_rng(seed)
+    labels, wrong = mnist()[1][ids], rng.choice(SAMPLES, round(SAMPLES / 20), replace=False)
+    labels[wrong] = (labels[wrong] + rng.integers(1, 10, len(wrong))) % 10
+    return run_of([clouds_of(trained(seed, 6), ids, labels)]), set(ids[wrong].tolist())
+
+
+def images_twice(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """Three validation images are there twice."""
+    ids = ids_of(seed)
+    copies, originals = np.random.default_rng(seed).choice(SAMPLES, (2, 3), replace=False)
+    instead = dict(zip(copies.tolist(), images_of(ids[originals])[0], strict=True))
+    planted = ids[np.concatenate([copies, originals])].tolist()
+    return run_of([clouds_of(trained(seed), ids, instead=instead)]), set(planted)
+
+
+def not_scaled(seed: int) -> tuple[list[Snapshot], set[object]]:
+    """One validation image is in [0, 255], and all others are in [0, 1]."""
+    ids, position = ids_of(seed), seed % SAMPLES
+    instead = {position: 255 * images_of(ids[[position]])[0][0]}
+    return run_of([clouds_of(trained(seed), ids, instead=instead)]), {int(ids[position])}
+
+
 CASES = (
     Case("learning rate 0", (*_OF_ALERTS, *_OF_MOVEMENT, "redundant"), learning_rate_0),
     Case("untrained and frozen", (*_OF_ALERTS, *_OF_MOVEMENT, "redundant"), frozen),
@@ -292,6 +316,9 @@ CASES = (
     Case("a weight that is NaN", ("nan_layers",), not_a_number, is_planted=True),
     Case("the first epoch", ("still_moving",), learning, is_planted=True),
     Case("the first epoch", ("from_reference",), learning, is_planted=True),
+    Case("wrong labels", ("label_suspects",), wrong_labels, is_planted=True),
+    Case("images twice", ("near_duplicates",), images_twice, is_planted=True),
+    Case("an image that is not scaled", ("outliers",), not_scaled, is_planted=True),
 )  # fmt: skip
 
 

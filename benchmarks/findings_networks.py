@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -107,15 +107,23 @@ def train(
     return network
 
 
-def clouds_of(network: Network, ids: NDArray[np.int64], labels: NDArray[np.int64] | None = None) -> PointClouds:
+def clouds_of(
+    network: Network,
+    ids: NDArray[np.int64],
+    labels: NDArray[np.int64] | None = None,
+    instead: Mapping[int, Tensor] | None = None,
+) -> PointClouds:
     """What every layer gives for some images.
 
     Args:
         network: The network.
         ids: Which images.
         labels: Their labels, where they are not the true ones.
+        instead: Position to another image that stands there.
     """
     images, true = images_of(ids)
+    for position, other in (instead or {}).items():
+        images[position] = other
     recorder = ActivationRecorder(network.eval(), LAYERS, n_samples=len(ids))
     with torch.no_grad(), recorder:
         network(images)

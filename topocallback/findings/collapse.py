@@ -35,8 +35,11 @@ _ONE_DIRECTION = 0.999
 _OF_COSINE = (
     f"Said where the mean cosine between samples is at least {_HIGHEST_COSINE:g} and 1 less the cosine at most "
     f"{_SHARE_OF_SPREAD:g} of the highest that it was in the run, or where the mean cosine is at least "
-    f"{_ONE_DIRECTION:g} whatever it was."
+    f"{_ONE_DIRECTION:g} whatever it was and the network has been trained since the run's first snapshot. Untrained "
+    "networks are as narrow as that at times, and layers of a single unit always."
 )
+
+_ROUNDING = 1e-6  # of the one direction that a single unit has
 
 _SHARE_OF_UNITS = 0.05
 _FEWEST_POINTS = 60
@@ -94,9 +97,12 @@ def cosine_collapse(run: Course) -> list[Finding]:
         return []
     widest = 1 - _best(run, table, np.nanmin)
     is_narrow = (table.values >= _HIGHEST_COSINE) & (1 - table.values <= _SHARE_OF_SPREAD * widest)
-    is_narrow |= table.values >= _ONE_DIRECTION
+    if run.has_trained():
+        is_narrow |= table.values >= _ONE_DIRECTION
     if (units := _table(run, "dead_units")) is not None:
         is_narrow &= units.values < 1  # of equal points it is said that all units are dead
+    if (directions := _table(run, "participation_ratio")) is not None:
+        is_narrow &= ~(directions.values <= 1 + _ROUNDING)
     fallen = {layer: i for i, layer in enumerate(run.last.layers) if is_narrow[i]}
     if not fallen:
         return []

@@ -94,6 +94,13 @@ class Course:
             return None
         return next(i for i in range(len(found)) if all(each == found[-1] for each in found[i:]))
 
+    def has_trained(self) -> bool:
+        """Whether parameters of any layer have changed since the first of the steps, as far as that is known."""
+        if not self._parameters:
+            return False
+        first, last = self._parameters[0], self._parameters[-1]
+        return any(first[layer] != last[layer] for layer in first.keys() & last.keys())
+
     def from_earlier(self, about: Description, layer: str, position: int) -> float:
         """How far a layer is, at the last step, from where it was at an earlier one.
 

@@ -41,6 +41,13 @@ def test_running_means_are_no_parameters():
     assert digests(model) == before
 
 
+def test_parameters_can_still_be_resized_as_whoever_shards_them_does():
+    layer = nn.Linear(3, 3)
+    parameter_digests({"layer": layer})
+    layer.weight.untyped_storage().resize_(0)
+    assert not layer.weight.untyped_storage().size()
+
+
 def test_parameters_that_are_not_there_have_no_digest():
     lazy, meta = nn.LazyLinear(3), nn.Linear(3, 3, device="meta")
     freed = nn.Linear(3, 3)

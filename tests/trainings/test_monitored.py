@@ -294,8 +294,8 @@ class Zeros(torch.nn.Module):
 def test_dead_layers_are_named_in_one_warning(tmp_path):
     _, messages = messages_of(tmp_path, monitor(layers=["stem", "blocks.*"]), model=Dead(), max_epochs=3)
     assert messages == [
-        "TopologyMonitor: layers 'blocks.0', 'blocks.1', 'blocks.2' and 2 more: All 64 points are equal: there is no "
-        "shape to measure."
+        "TopologyMonitor: Layers 'blocks.0', 'blocks.1', 'blocks.2' and 2 more have dead units at step 3: of "
+        "'blocks.0' 100% have one value for all 64 samples."
     ]
 
 

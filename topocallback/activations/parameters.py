@@ -58,7 +58,8 @@ def _digest(parameter: Tensor) -> bytes | None:
         if parameter.numel() and not parameter.untyped_storage().size():  # freed by whoever spreads it over processes
             return None
         values = parameter.detach().flatten()
-        some = values[:: max(1, -(-len(values) // _MOST_VALUES))].contiguous().cpu()
+        # A copy: what NumPy has looked at can never be resized again, as FSDP does with the parameters themselves.
+        some = values[:: max(1, -(-len(values) // _MOST_VALUES))].to("cpu", copy=True).contiguous()
         return hashlib.blake2b(some.view(torch.uint8).numpy().tobytes(), digest_size=16).digest()
     except Exception:  # of a tensor class of someone's own: then nothing is said of this layer
         return None

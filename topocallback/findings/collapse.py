@@ -32,11 +32,12 @@ _OF_RANK = (
 _HIGHEST_COSINE = 0.99
 _SHARE_OF_SPREAD = 0.1
 _ONE_DIRECTION = 0.999
+_FEWEST_VALIDATIONS = 3
 _OF_COSINE = (
     f"Said where the mean cosine between samples is at least {_HIGHEST_COSINE:g} and 1 less the cosine at most "
-    f"{_SHARE_OF_SPREAD:g} of the highest that it was in the run, or where the mean cosine is at least "
-    f"{_ONE_DIRECTION:g} whatever it was and the network has been trained since the run's first snapshot. Untrained "
-    "networks are as narrow as that at times, and layers of a single unit always."
+    f"{_SHARE_OF_SPREAD:g} of the highest that it was in the run, or where the mean cosine was at least "
+    f"{_ONE_DIRECTION:g} in {_FEWEST_VALIDATIONS} snapshots running, and the network has been trained since the run's "
+    "first one. Networks that are hardly trained are as narrow as that at times, and layers of a single unit always."
 )
 
 _ROUNDING = 1e-6  # of the one direction that a single unit has
@@ -46,7 +47,8 @@ _FEWEST_POINTS = 60
 _OF_UNITS = (
     f"Said where at least {_SHARE_OF_UNITS:.0%} of a layer's units have the same value for every one of at least "
     f"{_FEWEST_POINTS} samples. A unit that is active in {_SHARE_OF_UNITS:.0%} of inputs is quiet in {_FEWEST_POINTS} "
-    "of them by chance in 4.6 % of cases."
+    "of them by chance in 4.6 % of cases. Where a sample has several positions, of which one is recorded, a unit may "
+    "be active at the others."
 )
 
 
@@ -97,8 +99,9 @@ def cosine_collapse(run: Course) -> list[Finding]:
         return []
     widest = 1 - _best(run, table, np.nanmin)
     is_narrow = (table.values >= _HIGHEST_COSINE) & (1 - table.values <= _SHARE_OF_SPREAD * widest)
-    if run.has_trained():
-        is_narrow |= table.values >= _ONE_DIRECTION
+    if run.has_trained() and len(run.steps) >= _FEWEST_VALIDATIONS:
+        lines = [run.line(table.about.key, "values", layer) for layer in run.last.layers]
+        is_narrow |= np.array([(line[-_FEWEST_VALIDATIONS:] >= _ONE_DIRECTION).all() for line in lines])
     if (units := _table(run, "dead_units")) is not None:
         is_narrow &= units.values < 1  # of equal points it is said that all units are dead
     if (directions := _table(run, "participation_ratio")) is not None:

@@ -220,7 +220,8 @@ class LayerFacts:
         if self._whole is not None:  # nobody asks which points make the bars of a part
             return rips_diagrams(distances, self.homology_dims, self._backend, checked=True)
         found, simplices = rips_diagrams_with_simplices(distances, self.homology_dims, self._backend, checked=True)
-        self._simplices = [self._among_recorded(points) for points in simplices]
+        if len(self.rows) == self.n_points:  # else only distances are there, of which nobody knows the samples
+            self._simplices = [self._among_recorded(points) for points in simplices]
         return found
 
     @property

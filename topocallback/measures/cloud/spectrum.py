@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from topocallback.measures.base import Statistic, check_option, is_count
 from topocallback.measures.centring import inner_products
 from topocallback.measures.cloud.slope import slope
+from topocallback.measures.euclidean import strips_of
 from topocallback.measures.facts import LayerFacts
 
 __all__ = ["AlphaReQ", "EffectiveRank", "MeanCosine", "ParticipationRatio", "RankMe"]
@@ -186,13 +187,15 @@ class MeanCosine(Statistic):
 
     def value(self, facts: LayerFacts) -> float:
         """The mean over all pairs; NaN for fewer than two vectors."""
-        points = np.asarray(facts.cloud, dtype=np.float64)
-        norms = np.linalg.norm(points, axis=1)
-        directions = points[norms > 0] / norms[norms > 0, None]
-        n = len(directions)
+        cloud, n = facts.cloud, 0
+        total = np.zeros(cloud.shape[1])
+        for strip in strips_of(cloud):  # a wide cloud is not copied in double precision
+            points = np.asarray(cloud[strip], dtype=np.float64)
+            norms = np.sqrt(np.einsum("ij,ij->i", points, points))
+            total += np.einsum("i,ij->j", np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0), points)
+            n += int(np.count_nonzero(norms))
         if n < 2:
             return float("nan")
-        total = directions.sum(axis=0)
         return float(np.clip((np.einsum("i,i->", total, total) - n) / (n * (n - 1)), -1, 1))
 
 

@@ -52,7 +52,9 @@ def test_parameters_that_are_not_there_have_no_digest():
     lazy, meta = nn.LazyLinear(3), nn.Linear(3, 3, device="meta")
     freed = nn.Linear(3, 3)
     freed.weight.untyped_storage().resize_(0)
-    assert parameter_digests({"lazy": lazy, "meta": meta, "freed": freed}) == {}
+    emptied = nn.Linear(3, 3)
+    emptied.weight.data = torch.empty(0)
+    assert parameter_digests({"lazy": lazy, "meta": meta, "freed": freed, "emptied": emptied}) == {}
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.complex64])

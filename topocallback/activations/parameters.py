@@ -55,7 +55,8 @@ def _digest(parameter: Tensor) -> bytes | None:
     try:
         if nn.parameter.is_lazy(parameter) or hasattr(parameter, "placements") or parameter.is_meta:
             return None
-        if parameter.numel() and not parameter.untyped_storage().size():  # freed by whoever spreads it over processes
+        # Emptied or freed by whoever spreads it over processes.
+        if not parameter.numel() or not parameter.untyped_storage().size():
             return None
         values = parameter.detach().flatten()
         # A copy: what NumPy has looked at can never be resized again, as FSDP does with the parameters themselves.

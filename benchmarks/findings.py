@@ -371,7 +371,7 @@ def main() -> None:
     if options.page:
         command = "python benchmarks/findings.py --page docs/findings_rates.md"
         most = int(binom.ppf(0.95, options.null, 0.05))
-        told = "\n".join(f"- *{case.name}*: {in_a_sentence(case)}" for case in cases)
+        told = "\n".join(dict.fromkeys(f"- *{case.name}*: {in_a_sentence(case)}" for case in cases))
         parts = {"null": "\n".join(null), "planted": "\n".join(planted), "cases": told, "samples": SAMPLES}
         page = _PAGE.format(command=command, n_null=options.null, most=most, **parts)
         options.page.write_text(page, encoding="utf-8")

@@ -149,7 +149,7 @@ def told_by_one(folder):
 @pytest.mark.scenario("two processes: the first one prints what was found")
 def test_the_first_process_alone_prints_what_was_found(tmp_path):
     in_two_processes(told_by_one, tmp_path)
-    printed = ["TopologyMonitor" in (tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)]
+    printed = ["topocallback findings" in (tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)]
     assert printed == [True, False]
 
 

@@ -111,7 +111,7 @@ def _groups_in(nearest: NearestSamples) -> NDArray[np.int32]:
     n_samples = len(nearest.positions)
     with np.errstate(invalid="ignore"):
         close = np.flatnonzero(nearest.distances[:, 0] < _CLOSE * _typical(nearest))
-    ends = close, nearest.positions[close, 0]
+    ends = close.astype(np.int32), nearest.positions[close, 0].astype(np.int32)  # SciPy 1.11 knows no other indices
     joined = coo_array((np.ones(len(close), dtype=np.int8), ends), shape=(n_samples, n_samples))
     group_of: NDArray[np.int32] = connected_components(joined, directed=False)[1]
     return group_of

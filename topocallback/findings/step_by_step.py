@@ -27,8 +27,8 @@ class StepByStep:
         >>> from topocallback import PointClouds, analyse
         >>> cloud = np.random.default_rng(0).normal(size=(40, 3))
         >>> run = StepByStep(print)
-        >>> run(analyse(PointClouds({"stem": cloud}), step=1)), run.alerts([])
-        ([], {'nan_layers': 0})
+        >>> run(analyse(PointClouds({"stem": cloud}), step=1)), run.alerts([])["nan_layers"]
+        ([], 0)
     """
 
     def __init__(self, tell: Callable[[str], object]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from topocallback.records.results import Description, Key, LayerDistances
 from topocallback.records.snapshot import Snapshot
 
 __all__ = ["LOOKS_BACK", "Course"]
+
+Result = TypeVar("Result")
 
 LOOKS_BACK = 16
 """How many snapshots a course keeps the diagrams of: about 20 kB a layer and snapshot."""
@@ -54,6 +56,7 @@ class Course:
         self._numbers: list[dict[tuple[Key, str], Mapping[str, float]]] = []
         self._parameters: list[Mapping[str, str]] = []
         self._recent: deque[_Diagrams] = deque(maxlen=LOOKS_BACK)
+        self._of_last: dict[Callable[[Snapshot], Any], Any] = {}
         for snapshot in snapshots:
             self.add(snapshot)
 
@@ -68,10 +71,24 @@ class Course:
                 self.steps, self._numbers, self._parameters = [], [], []
                 self._recent.clear()
         self.last = snapshot
+        self._of_last.clear()
         self.steps.append(snapshot.step)
         self._numbers.append(dict(_numbers(snapshot)))
         self._parameters.append(snapshot.parameters)
         self._recent.append(_Diagrams(snapshot))
+
+    def of_last(self, compute: Callable[[Snapshot], Result]) -> Result | None:
+        """What is computed of the last snapshot: once, whatever kinds of findings ask for it.
+
+        Args:
+            compute: A function of a snapshot.
+
+        Returns:
+            What it gave; ``None`` before there is a snapshot.
+        """
+        if self.last is not None and compute not in self._of_last:
+            self._of_last[compute] = compute(self.last)
+        return self._of_last.get(compute)
 
     def line(self, key: Key, name: str, layer: str) -> NDArray[np.float64]:
         """One number of a layer at every step.

@@ -40,7 +40,7 @@ def separation(run: Course) -> list[Finding]:
         One finding, or none.
     """
     snapshot = run.last
-    found = None if snapshot is None else same_label(snapshot)
+    found = run.of_last(same_label)
     if snapshot is None or found is None or not found.is_above_chance.any():
         return []
     layers = tuple(layer for layer, is_near in zip(found.layers, found.is_near_best, strict=True) if is_near)

@@ -64,7 +64,7 @@ def label_suspects(run: Course) -> list[Finding]:
         One finding for all such samples, or none.
     """
     snapshot = run.last
-    found = None if snapshot is None else among_another_class(snapshot)
+    found = None if snapshot is None else _among_another_class(snapshot, run.of_last(same_label))
     if snapshot is None or found is None or not len(found.samples):
         return []
     classes, best = found.neighbours.classes, found.neighbours.layers[found.neighbours.best]
@@ -96,7 +96,10 @@ def among_another_class(snapshot: Snapshot) -> Suspects | None:
     Returns:
         The samples, of which there may be none; ``None`` where classes do not separate.
     """
-    found = same_label(snapshot)
+    return _among_another_class(snapshot, same_label(snapshot))
+
+
+def _among_another_class(snapshot: Snapshot, found: SameLabel | None) -> Suspects | None:
     if found is None or not found.is_above_chance.any() or found.separated < SEPARATED:
         return None
     classes, near_best = found.classes, np.flatnonzero(found.is_near_best)

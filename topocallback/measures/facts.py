@@ -164,11 +164,6 @@ class LayerFacts:
         return whole.cloud[points]
 
     @property
-    def width(self) -> int:
-        """d: how many values a point has."""
-        return int(self._cloud.shape[1]) if self._whole is None else self._whole[0].width
-
-    @property
     def labels(self) -> NDArray[Any] | None:
         """(m,) the points' labels, or ``None``."""
         return None if self._recorded_labels is None else self._recorded_labels[self.rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from topocallback.findings.course import Course
 from topocallback.findings.evidence import curve, evidence
+from topocallback.findings.so_far import OfLayer
 from topocallback.findings.wording import about_layers, per_layer, sentence
 from topocallback.records.classes import name_classes
 from topocallback.records.finding import Finding
@@ -67,7 +68,7 @@ def rank_collapse(run: Course) -> list[Finding]:
     table = _table(run, "participation_ratio")
     if run.last is None or table is None:
         return []
-    highest = _best(run, table, np.nanmax)
+    highest = _extremes(run, table, run.so_far.highest)
     enough = _directions_of_classes(run.last)
     is_low = (table.values <= _SHARE_OF_RANK * highest) & (highest >= _FEWEST_DIRECTIONS) & (table.values < enough)
     fallen = {layer: i for i, layer in enumerate(run.last.layers) if is_low[i]}
@@ -97,7 +98,7 @@ def cosine_collapse(run: Course) -> list[Finding]:
     table = _table(run, "mean_cosine")
     if run.last is None or table is None:
         return []
-    widest = 1 - _best(run, table, np.nanmin)
+    widest = 1 - _extremes(run, table, run.so_far.lowest)
     is_narrow = (table.values >= _HIGHEST_COSINE) & (1 - table.values <= _SHARE_OF_SPREAD * widest)
     if run.has_trained() and len(run.steps) >= _FEWEST_VALIDATIONS:
         lines = [run.line(table.about.key, "values", layer) for layer in run.last.layers]
@@ -152,11 +153,10 @@ def _table(run: Course, measure: str) -> StatisticTable | None:
     return None if run.last is None or not run.last.step else run.last.statistics.get((measure, None))
 
 
-def _best(run: Course, table: StatisticTable, best: Callable[..., Any]) -> NDArray[np.float64]:
+def _extremes(run: Course, table: StatisticTable, extremes: Mapping[OfLayer, float]) -> NDArray[np.float64]:
     """(L,) the highest, or lowest, that each layer's number was in the run; NaN where it was never known."""
     layers = () if run.last is None else run.last.layers
-    lines = [run.line(table.about.key, "values", layer) for layer in layers]
-    return np.array([best(line) if np.isfinite(line).any() else np.nan for line in lines])
+    return np.array([extremes.get((table.about.key, layer), np.nan) for layer in layers])
 
 
 def _directions_of_classes(snapshot: Snapshot) -> float:

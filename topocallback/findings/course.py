@@ -1,4 +1,4 @@
-"""A run as findings look at it: the numbers of all its snapshots, the diagrams of some, and the last one as a whole."""
+"""A run as findings look at it: its last snapshots, and what is known of all of them together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from topocallback.findings.so_far import SoFar
 from topocallback.measures.base import Distance
 from topocallback.measures.facts import LayerFacts
 from topocallback.measures.table import from_record
@@ -21,14 +22,14 @@ __all__ = ["LOOKS_BACK", "Course"]
 Result = TypeVar("Result")
 
 LOOKS_BACK = 16
-"""How many snapshots a course keeps the diagrams of: about 20 kB a layer and snapshot."""
+"""How many snapshots a course keeps numbers and diagrams of: about 20 kB a layer and snapshot."""
 
 _OF_DISTANCES = ("drift", "drift_p", "drift_from_reference", "drift_from_reference_p", "noise")
 _OF_STATISTICS = ("values", "errors")
 
 
 class Course:
-    """The snapshots of a run one after the other, of which numbers are kept, some kB each, and a few diagrams.
+    """The snapshots of a run one after the other. However many there are, the next one takes as much room and time.
 
     A snapshot that was recorded otherwise than the one before it, with another pooling or other samples, begins the
     course anew: what was before cannot be held against what comes.
@@ -39,6 +40,7 @@ class Course:
     Attributes:
         last: The last snapshot; ``None`` before there is one.
         steps: The steps of the snapshots that can be held against the last one, its own included.
+        so_far: What is known of all of these together.
 
     Example:
         >>> from topocallback import PointClouds, analyse
@@ -53,8 +55,9 @@ class Course:
     def __init__(self, snapshots: Iterable[Snapshot] = ()) -> None:
         self.last: Snapshot | None = None
         self.steps: list[int] = []
-        self._numbers: list[dict[tuple[Key, str], Mapping[str, float]]] = []
-        self._parameters: list[Mapping[str, str]] = []
+        self.so_far = SoFar()
+        self._before = SoFar()  # the last step
+        self._numbers: deque[dict[tuple[Key, str], Mapping[str, float]]] = deque(maxlen=LOOKS_BACK)
         self._recent: deque[_Diagrams] = deque(maxlen=LOOKS_BACK)
         self._of_last: dict[Callable[[Snapshot], Any], Any] = {}
         for snapshot in snapshots:
@@ -63,18 +66,20 @@ class Course:
     def add(self, snapshot: Snapshot) -> None:
         """Go on with the next snapshot. One of the same step as the last one takes its place, as in an archive."""
         if self.steps and self.steps[-1] == snapshot.step:
-            for of_steps in (self.steps, self._numbers, self._parameters, self._recent):
+            for of_steps in (self.steps, self._numbers, self._recent):
                 of_steps.pop()
+            self.so_far = self._before
         if self.last is not None:
             found = differences(self.last, snapshot)
             if found.meaning or found.samples:
-                self.steps, self._numbers, self._parameters = [], [], []
-                self._recent.clear()
+                for of_steps in (self.steps, self._numbers, self._recent):
+                    of_steps.clear()
+                self.so_far = SoFar()
         self.last = snapshot
         self._of_last.clear()
+        self._before, self.so_far = self.so_far, self.so_far.after(snapshot, len(self.steps))
         self.steps.append(snapshot.step)
         self._numbers.append(dict(_numbers(snapshot)))
-        self._parameters.append(snapshot.parameters)
         self._recent.append(_Diagrams(snapshot))
 
     def of_last(self, compute: Callable[[Snapshot], Result]) -> Result | None:
@@ -91,7 +96,7 @@ class Course:
         return self._of_last.get(compute)
 
     def line(self, key: Key, name: str, layer: str) -> NDArray[np.float64]:
-        """One number of a layer at every step.
+        """One number of a layer at every step, of as many as are kept.
 
         Args:
             key: The measure and the homology dimension of its table.
@@ -99,24 +104,19 @@ class Course:
             layer: The layer.
 
         Returns:
-            (k,) numbers; NaN where there was none.
+            (k,) numbers, k at most ``LOOKS_BACK``, the last step's at the end; NaN where there was none.
         """
         found = (numbers.get((key, name), {}) for numbers in self._numbers)
         return np.array([of_step.get(layer, np.nan) for of_step in found], dtype=np.float64)
 
     def same_parameters(self, layer: str) -> int | None:
         """The first position from which on a layer's parameters are what they are now; ``None`` if not known."""
-        found = [of_step.get(layer) for of_step in self._parameters]
-        if not found or found[-1] is None:
-            return None
-        return next(i for i in range(len(found)) if all(each == found[-1] for each in found[i:]))
+        return self.so_far.parameters[layer][1] if layer in self.so_far.parameters else None
 
     def has_trained(self) -> bool:
         """Whether parameters of any layer have changed since the first of the steps, as far as that is known."""
-        if not self._parameters:
-            return False
-        first, last = self._parameters[0], self._parameters[-1]
-        return any(first[layer] != last[layer] for layer in first.keys() & last.keys())
+        first, now = self.so_far.first_parameters, self.so_far.parameters
+        return any(first[layer] != now[layer][0] for layer in first.keys() & now.keys())
 
     def from_earlier(self, about: Description, layer: str, position: int) -> float:
         """How far a layer is, at the last step, from where it was at an earlier one.

@@ -183,29 +183,22 @@ def _drifting(run: Course) -> tuple[list[LayerDistances], tuple[str, ...]]:
 
 def _since_exactly(run: Course, tables: Sequence[LayerDistances], layer: str) -> int:
     """The first position from which on nothing has moved; the last one, if it has moved just now."""
-    drifts = np.array([run.line(table.about.key, "drift", layer) for table in tables])
-    return _after_the_last(~(drifts == 0).all(axis=0))
+    return max(run.so_far.moved[table.about.key, layer] for table in tables)
 
 
 def _settled_from(run: Course, tables: Sequence[LayerDistances], layer: str) -> int | None:
     """The first position from which on a layer has settled; ``None`` if it has not."""
     settled_from = None
     newest = len(run.steps) - 1
-    for position in range(newest - 1, -1, -1):
+    for position in range(newest - 1, max(newest - LOOKS_BACK, -1), -1):
         away = _from(run, tables, layer, position)
         if not (away <= _NEAR * _noise(run, tables, layer)).all():
             break
-        drifts = np.array([run.line(table.about.key, "drift", layer)[position + 1 :] for table in tables])
+        drifts = np.array([run.line(table.about.key, "drift", layer)[position - newest :] for table in tables])
         is_there = (away <= _MOST_GROWTH * np.median(drifts, axis=1)).all()
         if newest - position >= FEWEST_VALIDATIONS and is_there:
             settled_from = position
     return settled_from
-
-
-def _after_the_last(has_moved: NDArray[np.bool_]) -> int:
-    """The position of the last movement into a snapshot: from there on there is none."""
-    found = np.flatnonzero(has_moved[1:])
-    return int(found[-1]) + 1 if len(found) else 0
 
 
 def _from(run: Course, tables: Sequence[LayerDistances], layer: str, position: int) -> NDArray[np.float64]:

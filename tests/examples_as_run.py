@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import io
 import logging
-import re
 import sys
 import warnings
 from dataclasses import dataclass
@@ -19,9 +18,6 @@ from small_trainings import our_warnings
 KINDS = Path(__file__).parents[1] / "examples" / "kinds"
 
 
-_ALERT = re.compile("(has|have) dead units|says? nearly the same of all samples|come down to few directions")
-
-
 @dataclass
 class Run:
     """What came of an example.
@@ -29,8 +25,7 @@ class Run:
     Attributes:
         result: What its `main` gave.
         printed: The lines that it printed.
-        warnings: The monitor's warnings, and those of a comparison, without alerts: a network of some steps may well
-            have dead units, or say the same of all samples.
+        warnings: The monitor's warnings, and those of a comparison.
         told: The monitor's lines, without those that waits under load bring.
     """
 
@@ -66,6 +61,6 @@ def run(name: str, folder: Path, caplog: Any, **options: Any) -> Run:
     return Run(
         result,
         printed.getvalue().splitlines(),
-        [text for text in our_warnings(caught) if not _ALERT.search(text)] + said,
+        our_warnings(caught) + said,
         [line for line in lines if "waiting" not in line and "processor time" not in line],
     )

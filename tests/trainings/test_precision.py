@@ -81,7 +81,8 @@ class InPlace(Net):
 @pytest.mark.scenario("in-place activations")
 def test_an_output_that_is_overwritten_is_recorded_as_it_was(tmp_path):
     watched = watch(lambda *ours: fit(tmp_path, *ours, model=InPlace()), layers=["stem", "blocks.*", "head"])
-    assert [warning for warning in watched.warnings if "has dead units" not in warning] == []  # one of eight, by chance
+    [alert] = watched.warnings
+    assert "Layer 'blocks.0' has dead units" in alert  # one of eight
     assert (last_cloud(tmp_path, InPlace(), "stem") < 0).any()
 
 
